@@ -1,0 +1,1 @@
+"""The words every part of the system shares: frozen models without behaviour of their own."""

@@ -1,0 +1,1 @@
+"""The swarm's services and the libraries they stand on."""
