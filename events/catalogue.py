@@ -1,0 +1,86 @@
+"""Every aggregate, every fact, and who may record it.
+
+`MAY_RECORD` is the one table of rights: `nats/users.conf` is generated from it, and the server then
+holds each role to its own facts.
+"""
+
+from events import batch, improvement_facts, lease, target
+from events.batch import BATCH
+from events.deployment import DEPLOYMENT
+from events.envelope import Envelope
+from events.fact import AggregateType, Fact
+from events.improvement import IMPROVEMENT
+from events.run import RUN
+from events.target import TARGET
+
+AGGREGATES: dict[str, AggregateType] = {a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT)}  # type: ignore[type-arg]  # the state differs by aggregate
+
+FACTS: dict[str, type[Fact]] = {
+    f"aps.{aggregate.name}.{fact.name}.v{fact.version}": fact
+    for aggregate in AGGREGATES.values()
+    for fact in aggregate.facts
+}
+
+LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
+i = improvement_facts
+PERSON: dict[str, tuple[type[Fact], ...]] = {
+    "target": (target.Registered, target.ScanRequested, target.Paused, target.Resumed),
+    "improvement": (
+        i.ChangeApproved,
+        i.ChangeDeclined,
+        i.RollbackRequested,
+        i.Retried,
+        i.Reprioritised,
+        i.Unblocked,
+        lease.WorkReleased,
+    ),
+}
+
+MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
+    "cli": PERSON,
+    "gateway": PERSON,
+    "pm": {
+        "target": (target.Scanned, target.ScanFailed, *LEASE),
+        "improvement": (i.Discovered, i.Reprioritised, i.RequirementsSpecified, *LEASE),
+        "run": RUN.facts,
+    },
+    "architect": {"improvement": (i.ArchitectureDesigned, *LEASE), "run": RUN.facts},
+    "developer": {"improvement": (i.ChangeImplemented, i.Abandoned, *LEASE), "run": RUN.facts},
+    "qa": {
+        "target": (target.BaselineRecorded, *LEASE),
+        "improvement": (i.ChangeValidated, i.ChangeRefuted),
+        "batch": (batch.Formed, batch.Tested, batch.Split, batch.Settled, batch.Closed, *LEASE),
+        "run": RUN.facts,
+    },
+    "devops": {
+        "improvement": (
+            i.ChangeApproved,
+            i.ChangeDeclined,
+            i.RollbackRequested,
+            i.BenefitMeasured,
+            i.Blocked,
+            i.Unblocked,
+        ),
+        "run": RUN.facts,
+    },
+    "deployer": {
+        "improvement": (i.ChangeDeployed, i.DeploymentFailed, i.ChangeRolledBack, i.RollbackRefused),
+        "deployment": DEPLOYMENT.facts,
+    },
+    "projector": {},
+}
+
+
+class UnknownFact(ValueError):  # noqa: N818 -- says what was met
+    """An event type this version does not know: kept on the log, never guessed."""
+
+
+def read_fact(envelope: Envelope) -> Fact:
+    """Return the typed fact inside `envelope`; raise `UnknownFact` for a type or body not known here."""
+    fact = FACTS.get(envelope.type)
+    if fact is None:
+        raise UnknownFact(f"no fact of type {envelope.type}")
+    try:
+        return fact.model_validate(envelope.data)
+    except ValueError as problem:
+        raise UnknownFact(f"{envelope.type} {envelope.id}: {problem}") from problem

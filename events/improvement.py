@@ -1,0 +1,221 @@
+"""An improvement: one APS process from its discovery to its landing, or to its end.
+
+Rules
+1. A status is derived from the facts by `TRANSITIONS`; a fact the table does not list is refused.
+2. Requirements, design and change are finished only by the holder of the claim (its token is shown).
+3. Verdicts name their evidence; a landing names the commit and the tree that were proven.
+4. A refusal returns to the Developer at most `MAX_ATTEMPTS` times.
+5. `retried` re-opens an end, except a landing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from events.fact import AggregateType, Fact, Rejected, Stamp
+from events.improvement_facts import (
+    FACTS,
+    Abandoned,
+    ArchitectureDesigned,
+    BenefitMeasured,
+    Blocked,
+    ChangeApproved,
+    ChangeDeclined,
+    ChangeDeployed,
+    ChangeImplemented,
+    ChangeRefuted,
+    ChangeRolledBack,
+    ChangeValidated,
+    DeploymentFailed,
+    Discovered,
+    ImprovementFact,
+    Reprioritised,
+    RequirementsSpecified,
+    Retried,
+    RollbackRefused,
+    RollbackRequested,
+    Unblocked,
+)
+from events.lease import (
+    Claim,
+    WorkClaimed,
+    WorkReleased,
+    WorkRenewed,
+    decide_lease,
+    evolve_claim,
+    require_claim,
+)
+from schemas.findings import Site
+from schemas.improvement import LeftOut, Status
+
+MAX_ATTEMPTS = 4
+
+S = Status
+UNFINISHED = (
+    S.INITIALIZED,
+    S.REQUIREMENTS_COMPLETE,
+    S.ARCHITECTURE_COMPLETE,
+    S.IMPLEMENTATION_COMPLETE,
+    S.TESTING_COMPLETE,
+)
+LANDED = (S.DEPLOYMENT_COMPLETE, S.PARTLY_LANDED)
+ENDED = (S.DECLINED, S.ABANDONED, S.ROLLED_BACK)
+
+TRANSITIONS: dict[type[Fact], dict[Status, Status]] = {
+    RequirementsSpecified: {S.INITIALIZED: S.REQUIREMENTS_COMPLETE},
+    ArchitectureDesigned: {S.REQUIREMENTS_COMPLETE: S.ARCHITECTURE_COMPLETE},
+    ChangeImplemented: {S.ARCHITECTURE_COMPLETE: S.IMPLEMENTATION_COMPLETE},
+    ChangeValidated: {S.IMPLEMENTATION_COMPLETE: S.TESTING_COMPLETE},
+    ChangeRefuted: {S.IMPLEMENTATION_COMPLETE: S.ARCHITECTURE_COMPLETE},
+    ChangeApproved: {S.TESTING_COMPLETE: S.APPROVED},
+    ChangeDeclined: {S.TESTING_COMPLETE: S.DECLINED},
+    ChangeDeployed: {S.APPROVED: S.DEPLOYMENT_COMPLETE},
+    DeploymentFailed: {S.APPROVED: S.DEPLOYMENT_FAILED},
+    RollbackRequested: {s: s for s in LANDED},
+    RollbackRefused: {s: s for s in LANDED},
+    ChangeRolledBack: dict.fromkeys((*LANDED, S.DEPLOYMENT_FAILED), S.ROLLED_BACK),
+    BenefitMeasured: {s: s for s in LANDED},
+    Retried: dict.fromkeys(ENDED, S.INITIALIZED),
+    Abandoned: dict.fromkeys((*UNFINISHED, S.APPROVED), S.ABANDONED),
+    Blocked: {s: s for s in (*UNFINISHED, S.APPROVED)},
+    Unblocked: {s: s for s in (*UNFINISHED, S.APPROVED)},
+    Reprioritised: {s: s for s in UNFINISHED},
+}
+CLAIMED = (RequirementsSpecified, ArchitectureDesigned, ChangeImplemented)
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """The state of an improvement: the facts that still hold, and what is derived from them."""
+
+    status: Status | None = None
+    discovered: Discovered | None = None
+    discovered_at: datetime | None = None
+    rank: int = 0
+    requirements: RequirementsSpecified | None = None
+    design: ArchitectureDesigned | None = None
+    change: ChangeImplemented | None = None
+    verdict: ChangeValidated | None = None
+    refusals: tuple[ChangeRefuted, ...] = ()
+    approval: ChangeApproved | None = None
+    deployed: ChangeDeployed | None = None
+    rollback: RollbackRequested | None = None
+    rolled_back: ChangeRolledBack | None = None
+    benefit: BenefitMeasured | None = None
+    blocked: Blocked | None = None
+    reason: str = ""
+    claim: Claim | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no agent will do anything more without being asked."""
+        return self.status in ENDED or self.status in LANDED
+
+    @property
+    def leave_out(self) -> tuple[LeftOut, ...]:
+        """All parts that refusals asked to do without."""
+        return tuple(part for refusal in self.refusals for part in refusal.leave_out)
+
+    @property
+    def left_out_sites(self) -> tuple[Site, ...]:
+        """The single sites among `leave_out`."""
+        return tuple(part.site for part in self.leave_out if part.site is not None)
+
+
+def _moved(state: Improvement, fact: Fact) -> Improvement:
+    if state.status is None or type(fact) not in TRANSITIONS:
+        return state
+    status = TRANSITIONS[type(fact)][state.status]
+    if isinstance(fact, ChangeDeployed) and fact.partly:
+        status = Status.PARTLY_LANDED
+    return replace(state, status=status, claim=None if isinstance(fact, CLAIMED) else state.claim)
+
+
+def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improvement:  # noqa: C901, PLR0912 -- one case a fact, nothing else
+    """Return the improvement after `fact`."""
+    state = _moved(state, fact)
+    match fact:
+        case Discovered():
+            return replace(
+                state,
+                status=Status.INITIALIZED,
+                discovered=fact,
+                discovered_at=stamp.time,
+                rank=fact.rank,
+            )
+        case Reprioritised():
+            return replace(state, rank=fact.rank)
+        case RequirementsSpecified():
+            return replace(state, requirements=fact)
+        case ArchitectureDesigned():
+            return replace(state, design=fact)
+        case ChangeImplemented():
+            return replace(state, change=fact)
+        case ChangeValidated():
+            return replace(state, verdict=fact)
+        case ChangeRefuted():
+            return replace(state, refusals=(*state.refusals, fact), reason=fact.reason)
+        case ChangeApproved():
+            return replace(state, approval=fact, blocked=None)
+        case ChangeDeclined() | Abandoned() | DeploymentFailed():
+            return replace(state, reason=fact.reason, blocked=None)
+        case ChangeDeployed():
+            return replace(state, deployed=fact)
+        case RollbackRequested():
+            return replace(state, rollback=fact)
+        case RollbackRefused():
+            return replace(state, rollback=None, reason=fact.reason)
+        case ChangeRolledBack():
+            reason = state.rollback.reason if state.rollback else state.reason
+            return replace(state, rolled_back=fact, rollback=None, reason=reason)
+        case BenefitMeasured():
+            return replace(state, benefit=fact)
+        case Blocked() | Unblocked():
+            return replace(state, blocked=fact if isinstance(fact, Blocked) else None)
+        case Retried():
+            return Improvement(
+                status=Status.INITIALIZED,
+                discovered=state.discovered,
+                discovered_at=state.discovered_at,
+                rank=state.rank,
+            )
+        case WorkClaimed() | WorkRenewed() | WorkReleased():
+            return replace(state, claim=evolve_claim(state.claim, fact, stamp))
+
+
+def decide(state: Improvement, fact: ImprovementFact, now: datetime) -> None:
+    """Admit `fact` or raise `Rejected`."""
+    if isinstance(fact, Discovered):
+        if state.status is not None:
+            raise Rejected("the improvement was discovered already")
+        return
+    if state.status is None:
+        raise Rejected("there is no such improvement")
+    if isinstance(fact, WorkClaimed | WorkRenewed | WorkReleased):
+        decide_lease(state.claim, fact, now)
+        return
+    if state.status not in TRANSITIONS[type(fact)]:
+        raise Rejected(f"{fact.name} is not possible while the improvement is {state.status.value}")
+    if isinstance(fact, CLAIMED):
+        require_claim(state.claim, fact.claim, now)
+    _decide_details(state, fact)
+
+
+def _decide_details(state: Improvement, fact: ImprovementFact) -> None:
+    match fact:
+        case ChangeImplemented() if fact.attempt > MAX_ATTEMPTS:
+            raise Rejected(f"the change was refused {MAX_ATTEMPTS} times; abandon it")
+        case ChangeValidated() if not all(gate.passed for gate in fact.gates):
+            raise Rejected("a change with an unmet gate is not validated")
+        case ChangeValidated() if not all(scenario.passed for scenario in fact.scenarios):
+            raise Rejected("a change with a failing scenario is not validated")
+        case ChangeApproved() if state.verdict is None or fact.commit != state.verdict.commit:
+            raise Rejected("only the commit that was proven can be approved")
+        case ChangeDeployed() if state.approval is None:
+            raise Rejected("only an approved change can be deployed")
+        case RollbackRequested() if state.rollback is not None:
+            raise Rejected("taking the change back was asked for already")
+        case _:
+            return
+
+
+IMPROVEMENT = AggregateType("improvement", FACTS, Improvement(), evolve, decide)

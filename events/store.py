@@ -1,0 +1,109 @@
+"""The port to the log: append with expected positions, read one aggregate, read all.
+
+Rules, for every store (`tests/contract/test_event_store.py` holds them to it):
+1. An append names the position it was decided on; if the aggregate moved on, `Conflict` says what was
+   expected and what was found, and nothing is stored.
+2. `append_many` stores all of its batches or none.
+3. An append whose outcome is unknown is resolved by reading back and comparing hashes; repeating an
+   append stores nothing twice.
+4. Order within an aggregate is the order of its versions, without gaps, chained by hash.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from events.envelope import NO_HASH, Cause, Envelope
+from events.fact import Fact
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where an aggregate stands: its version, the stream sequence and the hash of its last event."""
+
+    version: int = 0
+    stream_seq: int = 0
+    hash: str = NO_HASH
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event on the log with its place in the stream."""
+
+    seq: int
+    envelope: Envelope
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Facts to append to one aggregate that was read at `expected`."""
+
+    aggregate: str
+    id: str
+    expected: Position
+    facts: tuple[Fact, ...]
+
+
+class Conflict(Exception):  # noqa: N818 -- what happened
+    """Another writer was faster. Read again and decide again."""
+
+    def __init__(self, aggregate: str, id: str, expected: Position, found: Position | None) -> None:  # noqa: A002
+        """`found` is None where the store could not tell."""
+        seen = "an unknown position" if found is None else f"version {found.version}"
+        super().__init__(f"{aggregate}/{id}: expected version {expected.version}, found {seen}")
+        self.aggregate, self.id, self.expected, self.found = aggregate, id, expected, found
+
+
+class Unavailable(Exception):  # noqa: N818 -- what happened
+    """The log cannot be reached, or did not answer in time, and the outcome could not be read back."""
+
+
+class Broken(Exception):  # noqa: N818 -- what was found
+    """The log contradicts itself: a hash does not link, or a sequence is missing. Halt and look."""
+
+
+class EventStore(Protocol):
+    """Appends facts and reads them back."""
+
+    async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
+        """Append all batches atomically; return the new position of each, in order.
+
+        Raises `Conflict` (nothing stored), `Unavailable`, or ValueError for an event over the size limit.
+        """
+        ...
+
+    async def read(self, aggregate: str, id: str) -> tuple[tuple[Recorded, ...], Position]:  # noqa: A002
+        """Return all events of one aggregate, oldest first, and its position; empty when there is none."""
+        ...
+
+    async def position(self, aggregate: str, id: str) -> Position:  # noqa: A002
+        """Return where one aggregate stands; the zero position when there is none."""
+        ...
+
+    def read_all(self, after: int = 0, until: int | None = None) -> AsyncIterator[Recorded]:
+        """Yield every event with `after < seq <= until` (default: the head when called), in order.
+
+        Raises `Broken` where a sequence is missing.
+        """
+        ...
+
+    async def head(self) -> int:
+        """Return the last sequence of the stream, 0 when it is empty."""
+        ...
+
+    async def seq_at(self, time: datetime) -> int:
+        """Return the last sequence stored at or before `time`, 0 when there is none."""
+        ...
+
+
+class Artefacts(Protocol):
+    """Keeps bytes by the sha256 of their content, for ever."""
+
+    async def put(self, content: bytes) -> str:
+        """Store `content` once and return its sha256."""
+        ...
+
+    async def get(self, sha256: str) -> bytes:
+        """Return the content; raise KeyError when it is not there, `Broken` when it does not match."""
+        ...

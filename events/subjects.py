@@ -1,0 +1,56 @@
+"""Subjects of the log: `aps.v1.<aggregate>.<id>.<fact>`, and every other subject the system uses."""
+
+import re
+from dataclasses import dataclass
+
+PREFIX = "aps.v1"
+STREAM = "APS"
+EVERYTHING = f"{PREFIX}.>"
+DEAD_LETTERS = "aps.dead"
+ARTEFACTS = "aps.artefacts"
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a fact stands: its aggregate, the aggregate's id, its own name."""
+
+    aggregate: str
+    id: str
+    fact: str
+
+
+def token(text: str) -> str:
+    """Check one subject token; raise ValueError for what NATS or a shell would read otherwise."""
+    if not TOKEN.fullmatch(text):
+        raise ValueError(f"{text!r} is no subject token: letters, digits, '-' and '_' only, 80 at most")
+    return text
+
+
+def slug(text: str, limit: int = 40) -> str:
+    """Make a subject token from free text, lower case, never empty."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:limit].strip("-") or "unnamed"
+
+
+def subject(address: Address) -> str:
+    """Return the subject of one fact."""
+    return f"{PREFIX}.{token(address.aggregate)}.{token(address.id)}.{token(address.fact)}"
+
+
+def aggregate_subjects(aggregate: str, id: str) -> str:  # noqa: A002 -- the field's word
+    """Return the wildcard over all facts of one aggregate."""
+    return f"{PREFIX}.{token(aggregate)}.{token(id)}.*"
+
+
+def facts(aggregate: str, fact: str) -> str:
+    """Return the wildcard over one kind of fact in all aggregates of a kind."""
+    return f"{PREFIX}.{token(aggregate)}.*.{token(fact)}"
+
+
+def parse(text: str) -> Address:
+    """Read a subject of the log back; raise ValueError for any other."""
+    parts = text.split(".")
+    if len(parts) != 5 or ".".join(parts[:2]) != PREFIX:
+        raise ValueError(f"{text!r} is no subject of the log")
+    return Address(*(token(part) for part in parts[2:]))
