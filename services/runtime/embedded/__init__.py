@@ -1,0 +1,1 @@
+"""The real NATS and PostgreSQL servers that a data folder brings along."""

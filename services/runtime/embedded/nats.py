@@ -1,0 +1,139 @@
+"""The embedded NATS server: how it is launched, and how it proves to be this data folder's own."""
+
+import asyncio
+import json
+import shutil
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from services.runtime.embedded.addresses import LOOPBACK, Addresses
+from services.runtime.embedded.process import Launch, give_to_service
+from services.runtime.embedded.programs import nats_server
+
+_ANSWER_SECONDS = 5.0
+
+
+class _JetStreamConfig(BaseModel):
+    sync_always: bool = False
+
+
+class _JetStream(BaseModel):
+    config: _JetStreamConfig = _JetStreamConfig()
+
+
+class _Varz(BaseModel):
+    """What the monitoring port says of the server, as far as it proves something."""
+
+    server_name: str
+    port: int
+    jetstream: _JetStream = _JetStream()
+
+
+@dataclass(frozen=True)
+class NatsServer:
+    """One `nats-server` with the shipped configuration and the passwords of its users."""
+
+    place: Path
+    logs: Path
+    addresses: Addresses
+    passwords: Mapping[str, str]
+    configuration: Path
+    title: Literal["NATS"] = "NATS"
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def lock(self) -> Path:
+        """The file locked while it lives."""
+        return self.place / "nats.lock"
+
+    @property
+    def log(self) -> Path:
+        """The file its output is appended to."""
+        return self.logs / "nats-server.log"
+
+    @property
+    def folder(self) -> Path:
+        """Its data folder."""
+        return self.place / "nats"
+
+    def prepare(self) -> Launch:
+        """Copy the configuration to where the server's uid can read it; see `Server`."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        give_to_service(self.folder)
+        reachable = self.place / "configuration"
+        reachable.mkdir(mode=0o755, exist_ok=True)
+        for file in self.configuration.glob("*.conf"):
+            shutil.copyfile(file, reachable / file.name)
+            (reachable / file.name).chmod(0o644)
+        return Launch(argv=self._argv(reachable / "server.conf"), env=self._environment())
+
+    async def wrong(self) -> str | None:
+        """Ask who it is, whether it flushes every message, and whether our password opens it."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self._proved()
+        except (OSError, EOFError, ValueError, TimeoutError) as error:
+            return f"{type(error).__name__}: {error}"
+
+    def pid(self) -> int:
+        """Return the process to signal; called while the lock is held."""
+        return int(self._pid_file.read_text("utf-8"))
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "nats-server.pid"
+
+    def _argv(self, configuration: Path) -> tuple[str, ...]:
+        return (
+            str(nats_server(self.place)),
+            *("-c", str(configuration)),
+            *("-n", self.addresses.name),
+            *("-a", LOOPBACK),
+            *("-p", str(self.addresses.nats)),
+            *("-m", str(self.addresses.monitoring)),
+            *("-sd", str(self.folder)),
+            *("-P", str(self._pid_file)),
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            f"APS_NATS_{user.upper()}_PASSWORD": password for user, password in self.passwords.items()
+        } | {"TZ": "UTC"}
+
+    async def _proved(self) -> str | None:
+        varz = _Varz.model_validate_json(await _get(self.addresses.monitoring, "/varz"))
+        if (varz.server_name, varz.port) != (self.addresses.name, self.addresses.nats):
+            return f"the server on port {self.addresses.monitoring} is a stranger's ({varz.server_name})"
+        if not varz.jetstream.config.sync_always:
+            return "it runs without `sync_interval: always`"
+        user, password = next(iter(self.passwords.items()))
+        answer = await _log_in(self.addresses.nats, user, password)
+        return None if answer == "PONG" else f"it refuses the user {user}: {answer}"
+
+
+async def _get(port: int, path: str) -> bytes:
+    """Return the body of a page of the monitoring port."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = await reader.read()
+    finally:
+        writer.close()
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+async def _log_in(port: int, user: str, password: str) -> str:
+    """Return what the server answers to a ping after the log-in: PONG, or its refusal."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        await reader.readline()  # INFO
+        connect = json.dumps({"user": user, "pass": password, "verbose": False, "pedantic": False})
+        writer.write(f"CONNECT {connect}\r\nPING\r\n".encode())
+        return (await reader.readline()).decode("utf-8", "replace").strip()
+    finally:
+        writer.close()

@@ -1,0 +1,196 @@
+"""The servers a data folder brings along, shared by every command that works on it.
+
+1. Each user of the servers holds the users' lock, shared, until it leaves or dies.
+2. Starting, adopting and stopping happen under the start lock, so they never overlap.
+3. Who leaves and finds the users' lock free stops the servers: the last one out.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.runtime.data_folder import DataFolder, UnusableFolder, shared_place
+from services.runtime.embedded import addresses as kept
+from services.runtime.embedded.addresses import LOOPBACK, Addresses
+from services.runtime.embedded.credentials import password
+from services.runtime.embedded.lock import exclusive, open_lock, try_lock
+from services.runtime.embedded.nats import NatsServer
+from services.runtime.embedded.postgres import DATABASE, USER, PostgresServer
+from services.runtime.embedded.problem import ServerProblem
+from services.runtime.embedded.process import Server, is_alive, start_or_adopt, stop
+from services.runtime.embedded.programs import configuration_folder
+
+NATS_USERS = (
+    "admin",
+    "cli",
+    "pm",
+    "architect",
+    "developer",
+    "qa",
+    "devops",
+    "deployer",
+    "projector",
+    "gateway",
+    "inspector",
+)
+_TURN_SECONDS = 90.0  # longer than one start may take
+_WATCH_SECONDS = 0.5
+
+
+class EmbeddedServers:
+    """NATS and PostgreSQL of one data folder, in use between `join` and `leave`.
+
+    Use it as `async with`, or call the two yourself; they may run in different event loops. The
+    addresses and passwords are known after `join`. `notes` says what a person should know, such as
+    a port that had to change.
+    """
+
+    def __init__(
+        self, home: Path, users: Sequence[str] = NATS_USERS, configuration: Path | None = None
+    ) -> None:
+        """Name the servers of `home`; `configuration` holds `server.conf` and `users.conf`."""
+        self.notes: list[str] = []
+        self._folder = DataFolder(home)
+        self._users = tuple(users)
+        self._configuration = configuration or configuration_folder()
+        self._usage: int | None = None
+        self._servers: tuple[Server, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        """Join."""
+        await self.join()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave."""
+        await self.leave()
+
+    async def join(self) -> None:
+        """Return with both servers proved ready, started or adopted. Raises ServerProblem."""
+        try:
+            self._place = shared_place(self._folder.home)
+            async with exclusive(self._start_lock, _TURN_SECONDS):
+                self._usage = open_lock(self._place / "users.lock")
+                try:
+                    await self._join_in_turn(self._usage)
+                except BaseException:
+                    await self._leave_in_turn(self._usage)
+                    raise
+        except (OSError, UnusableFolder) as error:
+            raise ServerProblem(f"the servers of {self._folder.home} cannot start: {error}") from error
+
+    async def leave(self) -> None:
+        """Stop the servers when nobody else uses them. Harmless when not joined."""
+        if self._usage is None:
+            return
+        async with exclusive(self._start_lock, _TURN_SECONDS):
+            await self._leave_in_turn(self._usage)
+
+    async def watch(self, tell: Callable[[str], None]) -> None:
+        """Start again, on the same ports and data, each server that dies; until cancelled.
+
+        `tell` is called with one sentence for each death, restart and failed attempt.
+        """
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            for server in self._servers:
+                if not is_alive(server):
+                    await self._revive(server, tell)
+
+    @property
+    def nats_url(self) -> str:
+        """The NATS server, without credentials."""
+        return f"nats://{LOOPBACK}:{self._addresses.nats}"
+
+    @property
+    def monitoring_url(self) -> str:
+        """The NATS server's monitoring pages."""
+        return f"http://{LOOPBACK}:{self._addresses.monitoring}"
+
+    @property
+    def database_url(self) -> str:
+        """The database, with credentials."""
+        return (
+            f"postgresql://{USER}:{self._database_password}@{LOOPBACK}:{self._addresses.postgres}/{DATABASE}"
+        )
+
+    def nats_password(self, user: str) -> str:
+        """Return the password of a NATS user; KeyError when there is no such user."""
+        return self._nats_passwords[user]
+
+    @property
+    def _start_lock(self) -> Path:
+        return self._place / "start.lock"
+
+    @property
+    def _addresses_file(self) -> Path:
+        return self._place / "addresses.json"
+
+    async def _join_in_turn(self, usage: int) -> None:
+        if not try_lock(usage, shared=True):
+            raise ServerProblem(f"{self._place / 'users.lock'} is held by another program")
+        credentials = self._folder.credentials
+        self._nats_passwords = {user: password(credentials, f"nats-{user}") for user in self._users}
+        self._database_password = password(credentials, "postgres")
+        self._set_addresses(kept.load_addresses(self._addresses_file))
+        self._move_from_taken_ports()
+        await _all(*(start_or_adopt(server) for server in self._servers))
+
+    async def _leave_in_turn(self, usage: int) -> None:
+        try:
+            if try_lock(usage):
+                await _all(*(stop(server) for server in self._servers))
+        finally:
+            os.close(usage)
+            self._usage = None
+
+    def _set_addresses(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        logs = self._folder.logs
+        self._servers = (
+            NatsServer(self._place, logs, addresses, self._nats_passwords, self._configuration),
+            PostgresServer(self._place, logs, addresses, self._database_password),
+        )
+
+    def _move_from_taken_ports(self) -> None:
+        """Choose other ports for a server that is down and whose port a stranger took meanwhile."""
+        nats, postgres = self._servers
+        down = [
+            *(("nats", "monitoring") if not is_alive(nats) else ()),
+            *(("postgres",) if not is_alive(postgres) else ()),
+        ]
+        moved = self._addresses
+        for field in down:
+            port = getattr(moved, field)
+            if not kept.is_free(port):
+                other = kept.free_port(moved.nats, moved.monitoring, moved.postgres)
+                moved = moved.model_copy(update={field: other})
+                self.notes.append(
+                    f"port {port} ({field}) is taken by another program; using {other} from now on"
+                )
+        if moved != self._addresses:
+            kept.keep_addresses(self._addresses_file, moved)
+            self._set_addresses(moved)
+
+    async def _revive(self, server: Server, tell: Callable[[str], None]) -> None:
+        tell(f"{server.title} died; starting it again")
+        try:
+            async with exclusive(self._start_lock, _TURN_SECONDS):
+                self._set_addresses(kept.load_addresses(self._addresses_file))
+                await start_or_adopt(next(s for s in self._servers if s.title == server.title))
+        except ServerProblem as problem:
+            tell(str(problem))
+        else:
+            tell(f"{server.title} is back")
+
+
+async def _all(*work: Coroutine[None, None, object]) -> None:
+    """Await all of it to the end, then raise the first problem."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

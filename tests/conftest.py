@@ -1,0 +1,87 @@
+"""The real servers, started once for the whole test session, and what each test takes of them."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from services.runtime.embedded.addresses import free_port as find_free_port
+from services.runtime.embedded.programs import configuration_folder
+from services.runtime.embedded.servers import NATS_USERS, EmbeddedServers
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run in an event loop of its own thread, whatever loop the test uses."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def open_home() -> Iterator[Path]:
+    """A data folder that any uid may traverse (pytest's own temporary folders are closed)."""
+    home = Path(tempfile.mkdtemp(prefix="aps-tests-"))
+    home.chmod(0o711)
+    yield home
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def nats_configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped configuration; users without rights as long as `users.conf` is missing."""
+    shipped = configuration_folder()
+    if (shipped / "users.conf").exists():
+        return shipped
+    folder = tmp_path_factory.mktemp("nats")
+    shutil.copy(shipped / "server.conf", folder)
+    users = "\n".join(
+        f"  {{ user: {user}, password: $APS_NATS_{user.upper()}_PASSWORD }}" for user in NATS_USERS
+    )
+    (folder / "users.conf").write_text(f"authorization {{ users: [\n{users}\n] }}\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def servers(open_home: Path, nats_configuration: Path) -> Iterator[EmbeddedServers]:
+    """NATS and PostgreSQL, ready."""
+    embedded = EmbeddedServers(open_home, configuration=nats_configuration)
+    run(embedded.join())
+    yield embedded
+    run(embedded.leave())
+
+
+@pytest.fixture
+def nats_url(servers: EmbeddedServers) -> str:
+    """The NATS server; passwords are `servers.nats_password(user)`. Use a stream prefix of your own."""
+    return servers.nats_url
+
+
+@pytest.fixture
+def database(servers: EmbeddedServers) -> Iterator[str]:
+    """The URL of an empty database of this test alone."""
+    name = f"test_{uuid4().hex}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(servers.database_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    run(execute(f"CREATE DATABASE {name}"))
+    yield servers.database_url.rpartition("/")[0] + f"/{name}"
+    run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port nobody listens on."""
+    return find_free_port()
