@@ -1,0 +1,81 @@
+"""Applies chosen fixes of one file to its text, as ruff would, but only those that were chosen.
+
+Rules:
+1. A piece is a set of findings with the same edits; it is applied whole or not at all.
+2. Pieces are taken in order of place; one that overlaps an earlier one waits for the next pass.
+3. An edit equal to one already made (an import that two fixes need) is made once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.engines.deterministic.ruff import Diagnostic
+from services.engines.deterministic.source import Source
+
+Span = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Edits as (start, end, replacement) in offsets, and the rows of the findings they remove."""
+
+    spans: tuple[Span, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The text after one pass, the pieces applied and the edits made, in order of place."""
+
+    text: str
+    applied: tuple[Piece, ...]
+    spans: tuple[Span, ...]
+
+    def moved(self, offset: int) -> int:
+        """Where the character at `offset` of the old text is now; within an edit, the edit's start."""
+        shift = 0
+        for start, end, content in self.spans:
+            if offset < start or (offset == start == end):
+                break
+            if offset < end:
+                return start + shift
+            shift += len(content) - (end - start)
+        return offset + shift
+
+
+def pieces(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[Piece, ...]:
+    """Group fixable diagnostics of one file by identical edits, in order of place."""
+    grouped: dict[tuple[Span, ...], list[int]] = {}
+    for said in diagnostics:
+        if said.fixes is None or not said.fixes.edits:
+            continue
+        spans = tuple(
+            (
+                source.offset(edit.location.row, edit.location.column),
+                source.offset(edit.end_location.row, edit.end_location.column),
+                edit.content,
+            )
+            for edit in said.fixes.edits
+        )
+        grouped.setdefault(spans, []).append(said.location.row)
+    return tuple(Piece(spans, tuple(rows)) for spans, rows in sorted(grouped.items()))
+
+
+def apply_pieces(text: str, chosen: Sequence[Piece]) -> Pass:
+    """Apply as many of `chosen` as do not overlap."""
+    applied: list[Piece] = []
+    spans: list[Span] = []
+    reached = -1
+    for piece in sorted(chosen, key=lambda p: p.spans):
+        fresh = [span for span in sorted(piece.spans) if span not in spans]
+        if fresh and fresh[0][0] <= reached:
+            continue
+        spans.extend(fresh)
+        reached = max((end for _, end, _ in fresh), default=reached)
+        applied.append(piece)
+    out, at = [], 0
+    for start, end, content in spans:
+        out += [text[at:start], content]
+        at = end
+    out.append(text[at:])
+    return Pass(text="".join(out), applied=tuple(applied), spans=tuple(spans))

@@ -1,0 +1,174 @@
+"""Runs ruff and reads its answer.
+
+Rules:
+1. Always isolated and uncached, with an environment of its own: nothing on the machine or in the
+   target changes the answer.
+2. Symbolic links are not entered: a link may lead outside the target, and what it names inside is
+   seen under its own name.
+"""
+
+import asyncio
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the wheel carries no types
+
+FILES_PER_RUN = 400  # keeps the command line far below the system's limit
+SOURCE_SUFFIXES = (".py", ".pyi")
+
+
+class RuffFailed(Exception):  # noqa: N818 -- says what happened, as the glossary has it
+    """Ruff refused its arguments or broke; the message is its own."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Place(_Answer):
+    """A position counted from 1, in characters."""
+
+    row: int
+    column: int
+
+
+class Edit(_Answer):
+    """A replacement of the text between two places."""
+
+    content: str
+    location: Place
+    end_location: Place
+
+
+class Fix(_Answer):
+    """What ruff would do about a diagnostic; edits are ordered and do not overlap."""
+
+    applicability: str
+    edits: tuple[Edit, ...]
+
+
+class Diagnostic(_Answer):
+    """One report of ruff, `filename` made relative to the tree."""
+
+    code: str | None
+    name: str = ""
+    filename: str
+    location: Place
+    message: str
+    fix: Fix | None = None
+    cell: int | None = None
+
+    @property
+    def fixes(self) -> Fix | None:
+        """The fix that `--unsafe-fixes` would apply, if there is one."""
+        if self.fix is None or self.fix.applicability == "display" or self.cell is not None:
+            return None
+        return self.fix
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run of ruff said: diagnostics of rules, and files it could not read in full."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    notes: tuple[str, ...]
+
+
+_DIAGNOSTICS = TypeAdapter(list[Diagnostic])
+
+
+@cache
+def _binary() -> str:
+    return str(find_ruff_bin())
+
+
+def _real(tree: Path) -> Path:
+    """Resolve links in the way to the tree, as ruff does when it names files."""
+    return tree.resolve()
+
+
+async def check(
+    tree: Path,
+    paths: Sequence[str],
+    select: Sequence[str],
+    target_version: str,
+    *options: str,
+) -> Report:
+    """Check `paths` (relative to `tree`); with `--fix` among `options` ruff edits them in place.
+
+    Raises RuffFailed when ruff does not understand what it was asked.
+    """
+    reports = [
+        await _run(tree, paths[start : start + FILES_PER_RUN], select, target_version, options)
+        for start in range(0, len(paths), FILES_PER_RUN)
+    ]
+    return Report(
+        diagnostics=tuple(d for report in reports for d in report.diagnostics),
+        notes=tuple(n for report in reports for n in report.notes),
+    )
+
+
+async def _run(
+    tree: Path, paths: Sequence[str], select: Sequence[str], target_version: str, options: Sequence[str]
+) -> Report:
+    root = _real(tree)
+    arguments = [
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--no-respect-gitignore",
+        "--exit-zero",
+        *("--output-format", "json"),
+        *("--target-version", target_version),
+        *("--select", ",".join(select)),
+        *_exclusions(root, paths),
+        *options,
+        "--",
+        *paths,
+    ]
+    process = await asyncio.create_subprocess_exec(
+        _binary(),
+        *arguments,
+        cwd=root,
+        env={"PATH": os.defpath, "NO_COLOR": "1"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise RuffFailed(err.decode(errors="replace").strip())
+    return _read(root, out, err.decode(errors="replace"))
+
+
+def _exclusions(root: Path, paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        for folder, folders, files in os.walk(root / path):
+            for name in (*folders, *files):
+                full = Path(folder, name)
+                if full.is_symlink():
+                    yield from ("--extend-exclude", glob.escape(str(full)))
+
+
+def _read(root: Path, out: bytes, err: str) -> Report:
+    diagnostics: list[Diagnostic] = []
+    notes: set[str] = set()
+    for said in _DIAGNOSTICS.validate_json(out or b"[]"):
+        path = Path(said.filename).relative_to(root).as_posix()
+        if said.code is None or said.code == "invalid-syntax":
+            notes.add(f"{path}: line {said.location.row}: {said.message}")
+        else:
+            diagnostics.append(said.model_copy(update={"filename": path}))
+    prefix = "warning: Failed to lint "
+    notes.update(line.removeprefix(prefix) for line in err.splitlines() if line.startswith(prefix))
+    return Report(diagnostics=tuple(diagnostics), notes=tuple(sorted(notes)))

@@ -1,0 +1,118 @@
+"""A source file as text: decoding, lines, positions and scopes, without losing a byte.
+
+Rules:
+1. Columns count characters, not bytes, and the byte order mark is no character (ruff counts so).
+2. Only `\\n`, `\\r\\n` and `\\r` end a line; `str.splitlines` would also split at form feeds.
+"""
+
+import ast
+import bisect
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_SUPPRESSION = re.compile(
+    r"#\s*(noqa|type:\s*ignore|ruff:|flake8:|pylint:\s*disable|pyright:|mypy:|pragma:\s*no)", re.IGNORECASE
+)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A decoded file; `bom` says whether it opened with a byte order mark."""
+
+    text: str
+    bom: bool = False
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Source":
+        """Decode UTF-8; raises UnicodeDecodeError for anything else, as ruff does."""
+        bom = content.startswith(BOM)
+        return cls(text=content.removeprefix(BOM).decode("utf-8"), bom=bom)
+
+    def encode(self) -> bytes:
+        """Give back the bytes that `decode` read."""
+        return (BOM if self.bom else b"") + self.text.encode("utf-8")
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Offsets at which lines begin."""
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+
+    def offset(self, row: int, column: int) -> int:
+        """Turn a position counted from 1 into an offset; a row past the end means the end."""
+        if row > len(self.line_starts):
+            return len(self.text)
+        return min(self.line_starts[row - 1] + column - 1, len(self.text))
+
+    def row(self, offset: int) -> int:
+        """Give the row, counted from 1, that holds `offset`."""
+        return bisect.bisect_right(self.line_starts, offset)
+
+    def line(self, row: int) -> str:
+        """Give the text of a row, stripped; empty when there is no such row."""
+        if not 1 <= row <= len(self.line_starts):
+            return ""
+        end = self.line_starts[row] if row < len(self.line_starts) else len(self.text)
+        return self.text[self.line_starts[row - 1] : end].strip()
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The parsed module, or None when it does not parse with the running Python."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return ast.parse(self.text)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return None
+
+    @cached_property
+    def _scopes(self) -> list[tuple[int, int, str]]:
+        return sorted(_named_blocks(self.tree, "")) if self.tree else []
+
+    def scope(self, row: int) -> str:
+        """Give the dotted name of the innermost function or class around `row`."""
+        found = ""
+        for start, end, name in self._scopes:
+            if start > row:
+                break
+            if row <= end:
+                found = name
+        return found
+
+    @cached_property
+    def newlines(self) -> frozenset[str]:
+        """The kinds of line ending in use."""
+        return frozenset(_LINE_END.findall(self.text))
+
+    @cached_property
+    def suppressions(self) -> int:
+        """How many comments ask a tool to look away."""
+        return len(_SUPPRESSION.findall(self.text))
+
+
+def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _SCOPES):
+            name = f"{outer}.{child.name}" if outer else child.name
+            yield child.lineno, child.end_lineno or child.lineno, name
+            yield from _named_blocks(child, name)
+        else:
+            yield from _named_blocks(child, outer)
+
+
+def damage(before: Source, after: Source) -> str | None:
+    """Say why `after` must not replace `before`, or None when it may."""
+    if before.tree is not None and after.tree is None:
+        return "the fixed file would no longer parse"
+    if before.bom != after.bom:
+        return "the fix would change the byte order mark"
+    if not after.newlines <= before.newlines:
+        return "the fix would change the line endings"
+    if after.suppressions > before.suppressions:
+        return "the fix only suppresses the finding"
+    return None
