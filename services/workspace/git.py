@@ -1,0 +1,349 @@
+"""Reads and writes git repositories: clones, work trees, trees, commits, reverts and the one ref pushed.
+
+Rules:
+1. A target is only read, until `push_ref` adds objects and moves one branch that nobody has checked out.
+2. Our clone stores and checks out bytes as committed: no filter, no line-ending or encoding conversion.
+3. The same arguments give the same commit: identity and time are always given, never taken.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.workspace.files import remove
+from services.workspace.git_command import GitCommand, GitError, copy_objects
+from services.workspace.target import TargetProblem, git_dir_of
+
+# The highest precedence git knows: it overrides whatever a target's own .gitattributes ask for.
+_RAW_BYTES = "* -text !eol !ident !filter !working-tree-encoding !merge !diff\n"
+_ABSENT = "0" * 40
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a commit is by."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a tree: `mode` as git writes it (100644, 100755, 120000 link, 160000 submodule)."""
+
+    mode: str
+    sha: str
+
+
+@dataclass(frozen=True)
+class CommitInfo:
+    """What one commit says about itself."""
+
+    commit: str
+    tree: str
+    parents: tuple[str, ...]
+    author: Identity
+    when: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A merge that git will not make by itself, and the paths that stand in its way."""
+
+    paths: tuple[str, ...]
+
+
+class BranchCheckedOut(TargetProblem):
+    """The branch to push is checked out in the target: moving it would falsify the person's tree."""
+
+
+class RefMoved(Exception):  # noqa: N818 -- what happened, as in `Conflict`
+    """The ref is not where the caller believed: somebody else moved it."""
+
+    def __init__(self, ref: str, expected: str | None, found: str | None) -> None:
+        self.ref, self.expected, self.found = ref, expected, found
+        super().__init__(
+            f"{ref} was expected at {expected or 'no commit'} and found at {found or 'no commit'}"
+        )
+
+
+class Repository:
+    """A repository on disk: bare (ours) or with a work tree (a target)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.git = GitCommand(git_dir_of(self.path))
+
+    async def head(self) -> str:
+        """Return the commit HEAD names."""
+        return await self.resolve("HEAD")
+
+    async def resolve(self, rev: str) -> str:
+        """Return the full commit id `rev` names."""
+        return (await self.git("rev-parse", "--verify", "--end-of-options", f"{rev}^{{commit}}")).text
+
+    async def tree(self, rev: str) -> str:
+        """Return the id of the tree of `rev`."""
+        return (await self.git("rev-parse", "--verify", "--end-of-options", f"{rev}^{{tree}}")).text
+
+    async def ref(self, name: str) -> str | None:
+        """Return the commit a full ref name points at, None when there is no such ref."""
+        found = await self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", accept=(0, 1, 128))
+        return found.text if found.exit_code == 0 else None
+
+    async def set_ref(self, name: str, commit: str) -> None:
+        """Point a ref of this repository at `commit`, wherever it was."""
+        await self.git("update-ref", "--no-deref", name, commit)
+
+    async def clone_from(self, source: Path, rev: str = "HEAD") -> str:
+        """Copy `rev`, its history and its tags from `source` into this bare repository; return the commit.
+
+        Made when missing and brought up to date when present; safe to repeat after a crash. The objects
+        are copies: nothing here depends on the source staying where it is.
+        """
+        origin = Repository(source)
+        commit = await origin.resolve(rev)
+        self.path.mkdir(parents=True, exist_ok=True)
+        await self.initialise(bare=True)
+        await self._copy_shallow_marks(origin)
+        tags = await origin._refs("refs/tags", f"--merged={commit}")
+        mine = set((await self._refs("refs")).values())
+        await copy_objects(origin.git, self.git, [commit, *tags.values()], sorted(mine))
+        for name, value in {**tags, "refs/heads/base": commit, f"refs/aps/base/{commit}": commit}.items():
+            await self.set_ref(name, value)
+        return commit
+
+    async def initialise(self, *, bare: bool) -> None:
+        """Make this folder an empty repository that stores bytes as they are; harmless when it is one."""
+        git_dir = self.path if bare else self.path / ".git"
+        git_dir.mkdir(parents=True, exist_ok=True)
+        self.git = GitCommand(git_dir)
+        await self.git("init", "--quiet", "--template=", "--initial-branch=base")
+        await self.git("config", "core.bare", "true" if bare else "false")
+        (git_dir / "info").mkdir(exist_ok=True)
+        (git_dir / "info" / "attributes").write_text(_RAW_BYTES)
+
+    async def add_worktree(self, path: Path, commit: str) -> None:
+        """Check `commit` out, detached, in the folder `path`; whatever stood there is replaced."""
+        await self.remove_worktree(path)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await self.git("worktree", "add", "--quiet", "--detach", "--force", str(path), commit)
+
+    async def remove_worktree(self, path: Path) -> None:
+        """Remove the folder `path` and this repository's record of it; harmless when there is none."""
+        await asyncio.to_thread(remove, path)
+        await self.git("worktree", "prune")
+
+    async def reset_worktree(self, path: Path, commit: str) -> None:
+        """Bring an existing work tree to `commit` with no other file in it, ignored ones included."""
+        git = self._worktree_git(path)
+        await git("read-tree", "--reset", "-u", commit)
+        await git("update-ref", "--no-deref", "HEAD", commit)
+        await git("clean", "-ffdxq")
+
+    async def write_tree(self, worktree: Path, paths: Sequence[str] | None = None) -> str:
+        """Return the tree of `worktree`: its base with every tracked change, or with exactly `paths`.
+
+        A path that is gone is removed; a path that is ignored is refused unless it is tracked. The work
+        tree's own index is left as it was.
+        """
+        git = self._worktree_git(worktree)
+        with tempfile.TemporaryDirectory(prefix="aps-index-") as scratch:
+            env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            await git("read-tree", "HEAD", env=env)
+            if paths is None:
+                await git("add", "--update", "--", ".", env=env)
+            else:
+                named = b"".join(os.fsencode(path) + b"\0" for path in paths)
+                await git(
+                    "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=named, env=env
+                )
+            return (await git("write-tree", env=env)).text
+
+    async def import_folder(self, folder: Path) -> str:
+        """Return the tree of every file in `folder`, ignored ones included, with no commit made."""
+        git = replace(self.git, work_tree=folder)
+        await git("add", "--all", "--force", "--", ".")
+        return (await git("write-tree")).text
+
+    async def export(self, rev: str, folder: Path) -> None:
+        """Write the files of `rev` into `folder`, which gets no `.git`."""
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        git = replace(self.git, work_tree=folder)
+        with tempfile.TemporaryDirectory(prefix="aps-index-") as scratch:
+            env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            await git("read-tree", rev, env=env)
+            await git("checkout-index", "--all", "--force", "--quiet", env=env)
+
+    async def commit_tree(
+        self, tree: str, parents: Sequence[str], message: str, author: Identity, when: datetime
+    ) -> str:
+        """Return the commit of `tree` on `parents`; author and committer are the same, to the second, UTC."""
+        moment = f"{int(when.timestamp())} +0000"
+        env = {
+            "GIT_AUTHOR_NAME": author.name,
+            "GIT_AUTHOR_EMAIL": author.email,
+            "GIT_AUTHOR_DATE": moment,
+            "GIT_COMMITTER_NAME": author.name,
+            "GIT_COMMITTER_EMAIL": author.email,
+            "GIT_COMMITTER_DATE": moment,
+        }
+        named = [part for parent in parents for part in ("-p", parent)]
+        text = message.rstrip("\n") + "\n"
+        made = await self.git("commit-tree", tree, *named, "-F", "-", stdin=text.encode(), env=env)
+        return made.text
+
+    async def revert_tree(self, tip: str, commit: str) -> str | Conflict:
+        """Return the tree of `tip` without what `commit` changed, or the paths where later work overlaps."""
+        return await self.merge_trees(base=commit, ours=tip, theirs=f"{commit}^")
+
+    async def merge_trees(self, *, base: str, ours: str, theirs: str) -> str | Conflict:
+        """Merge the trees of three revisions; no commit is made and no work tree is touched.
+
+        Parentless stand-in commits give git the base to use, whatever the real history says.
+        """
+        nobody, epoch = Identity("aps", "aps@localhost"), datetime(2000, 1, 1, tzinfo=UTC)
+        root = await self.commit_tree(await self.tree(base), (), "base", nobody, epoch)
+        sides = [
+            await self.commit_tree(await self.tree(side), (root,), name, nobody, epoch)
+            for name, side in (("ours", ours), ("theirs", theirs))
+        ]
+        merged = await self.git(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", *sides, accept=(0, 1)
+        )
+        tree, *conflicts = merged.records
+        return tree if merged.exit_code == 0 else Conflict(tuple(sorted(set(conflicts))))
+
+    async def patch(self, old: str, new: str) -> bytes:
+        """Return what `git apply` needs to go from `old` to `new`, exact to the byte."""
+        made = await self.git(
+            "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
+            "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", old, new,
+        )  # fmt: skip
+        return made.stdout
+
+    async def diff(self, old: str, new: str) -> str:
+        """Return the patch as text for people; bytes that are not UTF-8 are shown as replacement marks."""
+        return (await self.patch(old, new)).decode("utf-8", "replace")
+
+    async def changed_paths(self, old: str, new: str) -> tuple[str, ...]:
+        """Return the paths that differ between two revisions or trees, sorted."""
+        listed = await self.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
+        return tuple(sorted(listed.records))
+
+    async def entries(self, rev: str) -> Mapping[str, Entry]:
+        """Return every file of `rev` by path, in git's order."""
+        listed = await self.git("ls-tree", "-r", "-z", "--full-tree", rev)
+        split = (record.partition("\t") for record in listed.records)
+        return {path: Entry(meta.split()[0], meta.split()[2]) for meta, _, path in split}
+
+    async def read_file(self, rev: str, path: str) -> bytes:
+        """Return the bytes of one file of `rev`; a link's bytes are its target."""
+        try:
+            return (await self.git("cat-file", "blob", f"{rev}:{path}")).stdout
+        except GitError as refused:
+            raise FileNotFoundError(f"{path} is not a file of {rev} in {self.path}") from refused
+
+    async def log(self, revs: str, *, limit: int | None = None) -> tuple[CommitInfo, ...]:
+        """Return the commits of a revision or range, newest first, parents after their children."""
+        bound = [f"--max-count={limit}"] if limit is not None else []
+        listed = await self.git(
+            "rev-list", "--topo-order", "--no-commit-header", *bound,
+            "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%B%x00%x01", "--end-of-options", revs,
+        )  # fmt: skip
+        return tuple(_commit_info(record) for record in listed.text.split("\0\x01") if record.strip())
+
+    async def nearest_tag(self, rev: str) -> str | None:
+        """Return the name of the closest tag in the history of `rev`, None when it has none."""
+        found = await self.git("describe", "--tags", "--abbrev=0", rev, accept=(0, 128))
+        return found.text or None
+
+    async def push_ref(self, target: Path, commit: str, ref: str, expected_old: str | None) -> None:
+        """Copy `commit` to the repository at `target` and move `ref` there from `expected_old` to it.
+
+        All or nothing, under git's own ref lock; None means the ref must not exist yet. The target's
+        work tree, index, HEAD and hooks take no part. Raises `BranchCheckedOut` when a work tree of the
+        target stands on `ref`, `RefMoved` when it is not at `expected_old`. Pushing again is harmless.
+        """
+        there = Repository(target)
+        if await there.ref(ref) == commit:
+            return
+        await there.refuse_move(ref, expected_old)
+        git = replace(there.git, owner=_owner(there.git.git_dir))
+        known = [name for name in set((await there._refs("refs")).values()) if await self._has(name)]
+        await copy_objects(self.git, git, [commit], sorted(known))
+        try:
+            await git("update-ref", "--no-deref", "-m", "aps: deploy", ref, commit, expected_old or _ABSENT)
+        except GitError:
+            await there.refuse_move(ref, expected_old)
+            raise
+
+    async def delete_ref(self, target: Path, ref: str, expected_old: str) -> None:
+        """Delete `ref` in the repository at `target`, under the conditions of `push_ref`."""
+        there = Repository(target)
+        await there.refuse_move(ref, expected_old)
+        git = replace(there.git, owner=_owner(there.git.git_dir))
+        await git("update-ref", "--no-deref", "-d", ref, expected_old)
+
+    async def refuse_move(self, ref: str, expected: str | None) -> None:
+        """Raise `RefMoved` when `ref` is not at `expected`, `BranchCheckedOut` when a work tree is on it."""
+        found = await self.ref(ref)
+        if found != expected:
+            raise RefMoved(ref, expected, found)
+        listed = await self.git("worktree", "list", "--porcelain", "-z")
+        place = ""
+        for record in listed.records:
+            key, _, value = record.partition(" ")
+            place = value if key == "worktree" else place
+            if key == "branch" and value == ref:
+                name = ref.removeprefix("refs/heads/")
+                raise BranchCheckedOut(
+                    f"the branch {name} is checked out in {place}: switch to another branch there, then retry"
+                )
+
+    async def _has(self, commit: str) -> bool:
+        return (await self.git("cat-file", "-e", commit, accept=(0, 1, 128))).exit_code == 0
+
+    async def _copy_shallow_marks(self, origin: "Repository") -> None:
+        marks = Path((await origin.git("rev-parse", "--git-path", "shallow")).text)
+        marks = origin.git.git_dir / marks
+        if marks.is_file():
+            shutil.copyfile(marks, self.git.git_dir / "shallow")
+
+    async def _refs(self, *patterns: str) -> dict[str, str]:
+        listed = await self.git("for-each-ref", "--format=%(refname) %(objectname)", *patterns)
+        return dict(line.split(" ", 1) for line in listed.text.splitlines())
+
+    def _worktree_git(self, path: Path) -> GitCommand:
+        """Find our own record of a work tree; its `.git` file is within reach of untrusted commands."""
+        wanted = str(path.absolute() / ".git")
+        for record in sorted((self.git.git_dir / "worktrees").glob("*/gitdir")):
+            if record.read_text().strip() == wanted:
+                return replace(self.git, git_dir=record.parent, work_tree=path.absolute())
+        raise FileNotFoundError(f"{path} is not a work tree of {self.path}")
+
+
+def _owner(git_dir: Path) -> tuple[int, int] | None:
+    """Return who must own what is written into `git_dir`, None when that is this process anyway."""
+    found = git_dir.stat()
+    if os.geteuid() != 0 or found.st_uid == 0:
+        return None
+    return found.st_uid, found.st_gid
+
+
+def _commit_info(record: str) -> CommitInfo:
+    commit, tree, parents, name, email, seconds, message = record.strip("\n").split("\0")
+    return CommitInfo(
+        commit,
+        tree,
+        tuple(parents.split()),
+        Identity(name, email),
+        datetime.fromtimestamp(int(seconds), UTC),
+        message,
+    )
