@@ -1,0 +1,147 @@
+"""Logging: one JSON object a line, on stderr and in the data folder, with every secret masked.
+
+Lines of the standard library's loggers (nats-py, asyncio, aiohttp) come out the same way. Bind what
+belongs to a piece of work with `structlog.contextvars.bind_contextvars(correlationid=…)`; a `service`
+bound there goes before the one of the process, for services that share one.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from services.runtime.data_folder import DataFolder
+
+_MASK = "******"
+# A password inside a URL, whichever setting or library it came from.
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@\"]*:)[^\s@/\"]+@")
+_FILE_BYTES = 16 * 1024**2
+_FILES_KEPT = 4
+# Shorter values would mask ordinary words.
+_SHORTEST_SECRET = 6
+
+
+def configure(
+    service: str, home: Path, level: str = "info", *, console: bool = False, secrets: Iterable[str] = ()
+) -> None:
+    """Send every log line of this process to stderr and to `home`/logs/`service`.jsonl.
+
+    `console` writes stderr for a person to read, when it is a terminal; the file stays JSON. Each of
+    `secrets` is masked wherever it appears. May be called again; the former files are closed.
+    """
+    folder = DataFolder(home).logs
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _service_of(service),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    to_json: list[Processor] = [structlog.processors.format_exc_info, _json_line]
+    for_people: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    mask = _masking(secrets)
+    stderr = logging.StreamHandler(sys.stderr)
+    readable = console and sys.stderr.isatty()
+    stderr.setFormatter(_formatter(shared, for_people if readable else to_json, mask))
+    file = RotatedBetweenProcesses(folder / f"{service}.jsonl")
+    file.setFormatter(_formatter(shared, to_json, mask))
+    root = logging.getLogger()
+    for former in list(root.handlers):
+        root.removeHandler(former)
+        former.close()
+    root.handlers = [stderr, file]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+class RotatedBetweenProcesses(RotatingFileHandler):
+    """A size-rotated file that several processes append to.
+
+    Each line is one write in append mode. Whoever finds the file too long rotates it under a lock,
+    and whoever finds that another did opens the fresh one.
+    """
+
+    def __init__(self, path: Path, max_bytes: int = _FILE_BYTES, kept: int = _FILES_KEPT) -> None:
+        """Append to `path`, keeping `kept` older files."""
+        super().__init__(path, maxBytes=max_bytes, backupCount=kept, encoding="utf-8", delay=True)
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 -- the library's name
+        """Follow the file to where it is now, then say whether it is too long."""
+        if self.stream is not None and not self._is_current():
+            self.stream.close()
+            self.stream = self._open()
+        return bool(super().shouldRollover(record))
+
+    def doRollover(self) -> None:  # noqa: N802 -- the library's name
+        """Rotate, unless another process did while this one waited for its turn."""
+        lock = os.open(f"{self.baseFilename}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._is_current():
+                super().doRollover()
+        finally:
+            os.close(lock)
+
+    def _is_current(self) -> bool:
+        if self.stream is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self.stream.fileno()), Path(self.baseFilename).stat())
+        except FileNotFoundError:
+            return False
+
+
+def _formatter(
+    shared: list[Processor], render: list[Processor], mask: Processor
+) -> structlog.stdlib.ProcessorFormatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render, mask],
+    )
+
+
+def _service_of(service: str) -> Processor:
+    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event.setdefault("service", service)
+        return event
+
+    return add
+
+
+def _json_line(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _masking(secrets: Iterable[str]) -> Processor:
+    """Mask the rendered line: nothing that was formatted into it, tracebacks included, escapes."""
+    kept = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+    forms = (
+        kept
+        | {json.dumps(secret)[1:-1] for secret in kept}
+        | {orjson.dumps(secret).decode()[1:-1] for secret in kept}
+    )
+    pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))) or r"(?!)")
+
+    def mask(_: WrappedLogger, __: str, line: EventDict) -> str:
+        return _URL_PASSWORD.sub(rf"\1{_MASK}@", pattern.sub(_MASK, str(line)))
+
+    return mask

@@ -1,0 +1,317 @@
+"""The settings: every name that may be set, what it allows, and how wrong ones are told.
+
+1. Values come from the environment, then from one file: the one `APS_ENV_FILE` names, else
+   `APS_HOME`/.env. A `.env` in the current folder is not read: it belongs to whatever project the
+   command was called in.
+2. An empty value counts as unset. `NAME_FILE` names a secret's file instead of giving the secret.
+3. Everything wrong is named at once, with what was given (secrets masked) and what is allowed.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv.parser import parse_stream
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from schemas.base import Frozen
+
+_ENV_FILE = "APS_ENV_FILE"
+_MASK = "******"
+_NATS_PASSWORD = re.compile(r"APS_NATS_([A-Z]+)_PASSWORD")
+
+
+class WrongSettings(Exception):  # noqa: N818 -- says what is wrong, as the glossary has it
+    """Settings cannot be used; the message has one line for each wrong name."""
+
+
+class Profile(StrEnum):
+    """What the process is for: `production` must be given what it must not make up."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Autonomy(StrEnum):
+    """The highest risk class that lands without a person; `full` is every class."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    FULL = "full"
+
+
+def _urls(*schemes: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        for url in value.get_secret_value().split(","):
+            scheme, _, rest = url.strip().partition("://")
+            if scheme not in schemes or not rest:
+                raise ValueError
+        return value
+
+    return AfterValidator(check)
+
+
+def _program(path: Path) -> Path:
+    if not (path.is_absolute() and path.is_file() and os.access(path, os.X_OK)):
+        raise ValueError
+    return path
+
+
+def _named(name: str, says: str, allowed: str, **more: Any) -> Any:
+    """Describe a setting: its name outside, what it is for, what it allows."""
+    return Field(validation_alias=name, description=says, examples=[allowed], **more)
+
+
+class Settings(Frozen):
+    """All settings of a process. Make it with `load`."""
+
+    model_config = ConfigDict(validate_by_name=True, hide_input_in_errors=True)
+
+    home: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = _named(
+        "APS_HOME", "Data folder: servers' data, clones, reports, logs, keys", "a folder"
+    )
+    profile: Profile = _named(
+        "APS_PROFILE",
+        "What the process is for; production needs NATS_URL, DATABASE_URL and SECRET_KEY_BASE",
+        "development, test or production",
+        default=Profile.DEVELOPMENT,
+    )
+    nats_url: Annotated[SecretStr, _urls("nats", "tls", "ws", "wss")] | None = _named(
+        "NATS_URL",
+        "NATS to use instead of the embedded one",
+        "nats:// or tls:// URLs, by comma",
+        default=None,
+    )
+    database_url: Annotated[SecretStr, _urls("postgresql", "postgres")] | None = _named(
+        "DATABASE_URL", "PostgreSQL to use instead of the embedded one", "a postgresql:// URL", default=None
+    )
+    secret_key_base: Annotated[SecretStr, Field(min_length=32)] | None = _named(
+        "SECRET_KEY_BASE", "Root of every signature and token", "at least 32 characters", default=None
+    )
+    port: int = _named("APS_PORT", "Port of the gateway", "0 (any) to 65535", default=4000, ge=0, le=65535)
+    log_level: LogLevel = _named(
+        "APS_LOG_LEVEL",
+        "Least important lines logged",
+        "debug, info, warning or error",
+        default=LogLevel.INFO,
+    )
+    autonomy: Autonomy = _named(
+        "APS_AUTONOMY",
+        "Highest risk class that lands without a person",
+        "low, medium or full",
+        default=Autonomy.MEDIUM,
+    )
+    suite_timeout_seconds: int = _named(
+        "APS_SUITE_TIMEOUT_SECONDS",
+        "Longest run of a target's test suite",
+        "1 to 86400 seconds",
+        default=600,
+        ge=1,
+        le=86400,
+    )
+    suite_memory_mib: int = _named(
+        "APS_SUITE_MEMORY_MIB",
+        "Most memory of a target's test suite",
+        "64 MiB or more",
+        default=4096,
+        ge=64,
+    )
+    allow_unsandboxed: bool = _named(
+        "APS_ALLOW_UNSANDBOXED",
+        "Run targets' code even where no sandbox works",
+        "true or false",
+        default=False,
+    )
+    lease_seconds: int = _named(
+        "APS_LEASE_SECONDS",
+        "How long claimed work stays claimed without a sign of life",
+        "5 to 3600 seconds",
+        default=60,
+        ge=5,
+        le=3600,
+    )
+    health_command: str | None = _named(
+        "APS_HEALTH_COMMAND",
+        "Run in the target after a deployment; when it fails, the deployment is rolled back",
+        "a command line",
+        default=None,
+    )
+    claude_code_path: Annotated[Path, AfterValidator(_program)] | None = _named(
+        "CLAUDE_CODE_PATH", "The Claude Code program", "the absolute path of a program", default=None
+    )
+    n8n_url: Annotated[str, Field(pattern=r"^https?://.+")] | None = _named(
+        "N8N_URL", "The n8n that runs workflows", "an http:// or https:// URL", default=None
+    )
+    n8n_api_key: SecretStr | None = _named("N8N_API_KEY", "Key of that n8n's API", "any text", default=None)
+    mcp_proxy_port: int = _named(
+        "MCP_PROXY_PORT", "Port of the MCP proxy", "1 to 65535", default=4001, ge=1, le=65535
+    )
+    github_webhook_secret: SecretStr | None = _named(
+        "GITHUB_WEBHOOK_SECRET", "Secret that signs GitHub's deliveries", "any text", default=None
+    )
+    nats_passwords: dict[str, SecretStr] = {}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the value of every secret, for masking what is printed."""
+        values = [*(getattr(self, field) for field in type(self).model_fields), *self.nats_passwords.values()]
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings:
+    """Return the settings that `environ` and its settings file give; `profile` overrides APS_PROFILE.
+
+    Raises WrongSettings naming everything that is wrong.
+    """
+    wrong: list[str] = []
+    given = _with_file({name: value for name, value in environ.items() if value}, wrong)
+    given = _with_secret_files(given, wrong)
+    if profile is not None:
+        given["APS_PROFILE"] = profile
+    given.setdefault("APS_HOME", str(_default_home(environ)))
+    wrong += [_unknown(name) for name in given if name.startswith("APS_") and not _is_known(name)]
+    if given.get("APS_PROFILE") == Profile.PRODUCTION:
+        required = ("NATS_URL", "DATABASE_URL", "SECRET_KEY_BASE")
+        wrong += [
+            f"{name} is not set: the production profile needs it" for name in required if name not in given
+        ]
+    settings = _validated(given, wrong)
+    if wrong or settings is None:
+        raise WrongSettings("\n".join(["wrong settings:", *(f"  {line}" for line in wrong)]))
+    return settings
+
+
+def _with_file(environ: dict[str, str], wrong: list[str]) -> dict[str, str]:
+    """Add what the settings file gives and the environment does not."""
+    home = Path(environ.get("APS_HOME") or _default_home(environ)).expanduser()
+    file = Path(environ.get(_ENV_FILE) or home / ".env")
+    if not file.is_file():
+        if _ENV_FILE in environ:
+            wrong.append(f"{_ENV_FILE}={str(file)!r}: there is no such file")
+        return environ
+    try:
+        with file.open(encoding="utf-8") as lines:
+            statements = list(parse_stream(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        wrong.append(f"{file} cannot be read: {error}")
+        return environ
+    wrong += [f"{file}, line {one.original.line}: give NAME=value" for one in statements if one.error]
+    return {one.key: one.value for one in statements if one.key and one.value} | environ
+
+
+def _with_secret_files(given: dict[str, str], wrong: list[str]) -> dict[str, str]:
+    """Replace each NAME_FILE of a secret by NAME with the content of the file."""
+    settled = dict(given)
+    for file_name in [name for name in given if name.endswith("_FILE") and _is_secret(name[: -len("_FILE")])]:
+        name = file_name.removesuffix("_FILE")
+        path = settled.pop(file_name)
+        try:
+            content = Path(path).read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            wrong.append(f"{file_name}={path!r} cannot be read: {error}")
+            continue
+        if name in given:
+            wrong.append(f"{name} and {file_name} are both set: give one of them")
+        elif not content:
+            wrong.append(f"{file_name}={path!r}: the file is empty")
+        else:
+            settled[name] = content
+    return settled
+
+
+def _validated(given: Mapping[str, str], wrong: list[str]) -> Settings | None:
+    values = {name: value for name, value in given.items() if name in _fields()}
+    passwords = {
+        match[1].lower(): value for name, value in given.items() if (match := _NATS_PASSWORD.fullmatch(name))
+    }
+    try:
+        return Settings.model_validate({**values, "nats_passwords": passwords})
+    except ValidationError as error:
+        # A value of a union is reported once for each member.
+        for name in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
+            shown = _MASK if _is_secret(name) else repr(values[name])
+            wrong.append(f"{name}={shown}: give {_allowed(name)}")
+        return None
+
+
+def _unknown(name: str) -> str:
+    if name.removesuffix("_FILE") in _fields():
+        return f"{name} is not a setting: only secrets are read from files"
+    near = difflib.get_close_matches(name, [*_fields(), _ENV_FILE], n=1, cutoff=0.8)
+    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _is_known(name: str) -> bool:
+    return name in _fields() or name == _ENV_FILE or _NATS_PASSWORD.fullmatch(name) is not None
+
+
+def _is_secret(name: str) -> bool:
+    if _NATS_PASSWORD.fullmatch(name):
+        return True
+    field = _fields().get(name)
+    return field is not None and "SecretStr" in str(Settings.model_fields[field].annotation)
+
+
+def _allowed(name: str) -> str:
+    examples = Settings.model_fields[_fields()[name]].examples
+    return str((examples or [""])[0])
+
+
+def _fields() -> dict[str, str]:
+    """Return the fields of Settings by their names outside."""
+    return {
+        str(info.validation_alias): field
+        for field, info in Settings.model_fields.items()
+        if info.validation_alias
+    }
+
+
+def _default_home(environ: Mapping[str, str]) -> Path:
+    """Return the user's data folder as the XDG base directory specification has it."""
+    base = Path(environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "aps"
+
+
+def env_example() -> str:
+    """Return the text of `.env.example`: every setting, commented out, at its default."""
+    lines = [
+        "# Settings of APS: from the environment, or from the file APS_ENV_FILE names (else APS_HOME/.env).",
+        "# A secret may be given as NAME_FILE instead: the path of a file that holds it.",
+    ]
+    for name, field in _fields().items():
+        info = Settings.model_fields[field]
+        secret = " Secret." if _is_secret(name) else ""
+        lines += [
+            "",
+            f"# {info.description}. Give {_allowed(name)}.{secret}",
+            f"# {name}={_shown(info.get_default())}",
+        ]
+    lines += [
+        "",
+        "# Password of a NATS user, with a NATS_URL of your own; likewise PM, DEVELOPER and so on. Secret.",
+        "# APS_NATS_ADMIN_PASSWORD=",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    match default:
+        case bool():
+            return str(default).lower()
+        case int() | str():
+            return str(default)
+        case _:
+            return ""

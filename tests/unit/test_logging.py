@@ -1,0 +1,128 @@
+"""Log lines are JSON objects that say whose they are and give no secret away."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from services.runtime.logging import RotatedBetweenProcesses, configure
+
+SECRET = 'top"secret\\é'
+
+
+@pytest.fixture(autouse=True)
+def former_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def lines(home: Path, service: str = "pm") -> list[dict[str, object]]:
+    text = (home / "logs" / f"{service}.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_line_says_when_who_and_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pm", tmp_path)
+    structlog.get_logger().info("scanned", target="t1", findings=3)
+    [line] = lines(tmp_path)
+    assert line.pop("time")
+    assert line == {"event": "scanned", "level": "info", "service": "pm", "target": "t1", "findings": 3}
+    assert json.loads(capsys.readouterr().err) == lines(tmp_path)[0]
+
+
+def test_what_is_bound_to_a_piece_of_work_is_on_each_of_its_lines(tmp_path: Path) -> None:
+    configure("all", tmp_path)
+    with structlog.contextvars.bound_contextvars(service="qa", correlationid="c1"):
+        structlog.get_logger().info("tested")
+    structlog.get_logger().info("idle")
+    tested, idle = lines(tmp_path, "all")
+    assert (tested["service"], tested["correlationid"]) == ("qa", "c1")
+    assert idle["service"] == "all"
+    assert "correlationid" not in idle
+
+
+def test_lines_of_other_libraries_look_the_same(tmp_path: Path) -> None:
+    configure("pm", tmp_path)
+    logging.getLogger("nats.aio").warning("lost %s", "the server")
+    [line] = lines(tmp_path)
+    assert (line["event"], line["level"], line["service"]) == ("lost the server", "warning", "pm")
+
+
+def test_lines_below_the_level_are_left_out(tmp_path: Path) -> None:
+    configure("pm", tmp_path, "warning")
+    structlog.get_logger().info("quiet")
+    logging.getLogger("other").info("quiet")
+    structlog.get_logger().error("loud")
+    assert [line["event"] for line in lines(tmp_path)] == ["loud"]
+
+
+def test_a_secret_is_masked_wherever_it_appears(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("pm", tmp_path, secrets=[SECRET, "x"])
+    log = structlog.get_logger()
+    log.info(f"said {SECRET}", nested={"key": [SECRET]}, x="ax")
+    try:
+        raise ValueError(SECRET)
+    except ValueError:
+        log.exception("failed")
+    logging.getLogger("other").warning("postgresql://aps:hidden@127.0.0.1:5432/aps")
+    printed = (tmp_path / "logs" / "pm.jsonl").read_text("utf-8") + capsys.readouterr().err
+    assert "top" not in printed
+    assert "hidden" not in printed
+    said, failed, other = lines(tmp_path)
+    assert (said["event"], said["nested"], said["x"]) == ("said ******", {"key": ["******"]}, "ax")
+    assert "ValueError: ******" in str(failed["exception"])
+    assert other["event"] == "postgresql://aps:******@127.0.0.1:5432/aps"
+
+
+def test_a_person_at_a_terminal_may_ask_for_readable_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    configure("pm", tmp_path, console=True)
+    structlog.get_logger().info("scanned")
+    assert "scanned" in terminal.getvalue()
+    assert not terminal.getvalue().startswith("{")
+    assert lines(tmp_path)[0]["event"] == "scanned"
+
+
+def test_configuring_twice_writes_each_line_once(tmp_path: Path) -> None:
+    configure("pm", tmp_path)
+    configure("pm", tmp_path)
+    structlog.get_logger().info("once")
+    assert len(lines(tmp_path)) == 1
+
+
+def test_the_log_folder_is_closed_to_others(tmp_path: Path) -> None:
+    configure("pm", tmp_path)
+    assert (tmp_path / "logs").stat().st_mode & 0o077 == 0
+
+
+def test_two_writers_rotate_one_file_and_lose_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "shared.jsonl"
+    writers = [RotatedBetweenProcesses(path, max_bytes=400, kept=50) for _ in range(2)]
+    expected = [f"line {number:03} of all" for number in range(200)]
+    for number, line in enumerate(expected):
+        writers[number % 2].emit(logging.makeLogRecord({"msg": line}))
+    for writer in writers:
+        writer.close()
+    files = sorted(path for path in tmp_path.glob("shared.jsonl*") if path.suffix != ".lock")
+    found = [line for file in files for line in file.read_text("utf-8").splitlines()]
+    assert sorted(found) == expected
+    assert all(file.stat().st_size <= 400 for file in files)
