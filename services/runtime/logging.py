@@ -86,9 +86,8 @@ class RotatedBetweenProcesses(RotatingFileHandler):
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 -- the library's name
         """Follow the file to where it is now, then say whether it is too long."""
-        if self.stream is not None and not self._is_current():
-            self.stream.close()
-            self.stream = self._open()
+        if not self._is_current():
+            self._reopen()
         return bool(super().shouldRollover(record))
 
     def doRollover(self) -> None:  # noqa: N802 -- the library's name
@@ -98,8 +97,15 @@ class RotatedBetweenProcesses(RotatingFileHandler):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self._is_current():
                 super().doRollover()
+            else:
+                self._reopen()
         finally:
             os.close(lock)
+
+    def _reopen(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = self._open()
 
     def _is_current(self) -> bool:
         if self.stream is None:

@@ -126,3 +126,18 @@ def test_two_writers_rotate_one_file_and_lose_no_line(tmp_path: Path) -> None:
     found = [line for file in files for line in file.read_text("utf-8").splitlines()]
     assert sorted(found) == expected
     assert all(file.stat().st_size <= 400 for file in files)
+
+
+def test_a_file_found_too_long_by_two_writers_is_rotated_once(tmp_path: Path) -> None:
+    path = tmp_path / "shared.jsonl"
+    first, second = (RotatedBetweenProcesses(path, max_bytes=30, kept=50) for _ in range(2))
+    first.emit(logging.makeLogRecord({"msg": "old " * 5}))
+    late = logging.makeLogRecord({"msg": "late " * 4})
+    assert second.shouldRollover(late)
+    first.emit(logging.makeLogRecord({"msg": "new"}))
+    second.doRollover()
+    second.emit(logging.makeLogRecord({"msg": "too"}))
+    first.close()
+    second.close()
+    assert path.read_text("utf-8").split() == ["new", "too"]
+    assert not (tmp_path / "shared.jsonl.2").exists()
