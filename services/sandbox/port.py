@@ -72,13 +72,21 @@ class NoSandbox(Exception):  # noqa: N818 -- says what is missing, as the glossa
     """No back-end works on this machine; the message says what to install or allow."""
 
 
+class Unrunnable(Exception):  # noqa: N818 -- says who is wrong: the caller named a path that cannot be shown
+    """The command names a folder that is missing, not absolute or not allowed; nothing was started."""
+
+
 class Sandbox(Protocol):
     """Runs untrusted commands within limits."""
 
     level: str
 
     async def run(self, command: Command, limits: Limits) -> Result:
-        """Run to the end or the limit. Cancelling ends the command and everything it started."""
+        """Run to the end or the limit. Cancelling ends the command and everything it started.
+
+        A program that is not there exits 127, one that cannot be executed 126, as in a shell. Raises
+        Unrunnable for wrong paths and NoSandbox when the machine stopped allowing the back-end.
+        """
         ...
 
     def hand_over(self, path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Starts a sandbox's outer process, holds it to the limits, and leaves nothing of it alive.
+
+Rules:
+1. The first process inside is known by a pidfd: once that process is gone, the kernel has ended every
+   process of its namespace, daemons and those ignoring signals included.
+2. The end is always the same, whatever ended the run: kill the first process, kill the outer process,
+   wait for both. Cancelling does not interrupt it.
+3. Reading output never waits for the command, and a flood is read slowly rather than kept.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from services.sandbox import tree
+from services.sandbox.output import Kept
+from services.sandbox.port import Ended, Limits, Result
+
+CHUNK = 65_536
+FLOOD_PAUSE = 0.002  # seconds between chunks once output is being left out: about 30 MB/s
+MEMORY_EVERY = 0.1  # seconds; RLIMIT_AS bounds what one process can take in between
+LAST_OUTPUT = 1.0  # seconds to empty the pipes after everything inside is gone
+CHILD = re.compile(rb'"child-pid": *(\d+)')
+
+
+@dataclass(frozen=True)
+class Start:
+    """An outer process to start: `status` is a pipe on which it names its first child.
+
+    `inherited` are file descriptors the process gets; they are closed here once it runs. Without a
+    status pipe the outer process is itself the first one.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    inherited: tuple[int, ...] = ()
+    status: tuple[int, int] | None = None
+    cwd: str = "/"
+
+
+async def supervise(start: Start, limits: Limits) -> Result:
+    """Run `start` to its end or its limit. Whatever it started is gone when this returns or raises."""
+    begun = time.monotonic()
+    process = _spawn(start)
+    run = _Run(process, start.status[0] if start.status else None, limits)
+    try:
+        ended = await run.until_ended()
+    finally:
+        await asyncio.shield(asyncio.ensure_future(run.finish()))
+    return Result(
+        ended=ended,
+        exit_code=process.returncode,
+        stdout=run.out.contents(),
+        stderr=run.err.contents(),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _spawn(start: Start) -> "subprocess.Popen[bytes]":
+    """Start in one step that cancellation cannot split."""
+    try:
+        return subprocess.Popen(
+            start.argv,
+            env=dict(start.env),
+            cwd=start.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=start.inherited,
+            start_new_session=True,
+        )
+    except OSError:
+        if start.status:
+            os.close(start.status[0])
+        raise
+    finally:
+        for descriptor in start.inherited:
+            os.close(descriptor)
+
+
+class _Run:
+    def __init__(self, process: "subprocess.Popen[bytes]", status: int | None, limits: Limits) -> None:
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 -- both piped
+        self.out = Kept(limits.output_bytes)
+        self.err = Kept(limits.output_bytes)
+        self._process = process
+        self._limits = limits
+        self._status = status  # open to the end: the writer may not be done after the number
+        self._outer = os.pidfd_open(process.pid)
+        self._first = asyncio.ensure_future(_first_process(status, process.pid))
+        self._readers = (
+            asyncio.ensure_future(_drain(process.stdout.fileno(), self.out)),
+            asyncio.ensure_future(_drain(process.stderr.fileno(), self.err)),
+        )
+
+    async def until_ended(self) -> Ended:
+        gone = asyncio.ensure_future(_readable(self._outer))
+        hog = asyncio.ensure_future(_outgrown(self._process.pid, self._limits.memory_bytes))
+        try:
+            done, _ = await asyncio.wait(
+                {gone, hog}, timeout=self._limits.wall_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            await _cancel(gone, hog)
+        if gone in done:
+            return Ended.EXITED
+        return Ended.OUT_OF_MEMORY if hog in done else Ended.TIMED_OUT
+
+    async def finish(self) -> None:
+        first = await self._first
+        if first is not None:
+            _kill(first)
+            await _readable(first)
+            os.close(first)
+        _kill(self._outer)
+        await _readable(self._outer)
+        self._process.wait()
+        os.close(self._outer)
+        if self._status is not None:
+            os.close(self._status)
+        await asyncio.wait(self._readers, timeout=LAST_OUTPUT)
+        await _cancel(*self._readers)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+async def _first_process(status: int | None, outer: int) -> int | None:
+    """Return a pidfd of the first process inside, None when there is none (any more)."""
+    if status is None:
+        return None
+    said = b""
+    while (found := CHILD.search(said)) is None:
+        await _readable(status)
+        chunk = os.read(status, CHUNK)
+        if not chunk:
+            return None
+        said += chunk
+    pid = int(found[1])
+    with suppress(ProcessLookupError):
+        first = os.pidfd_open(pid)
+        if tree.parent(pid) == outer:  # else the number already belongs to a stranger
+            return first
+        os.close(first)
+    return None
+
+
+def _kill(pidfd: int) -> None:
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def _drain(pipe: int, kept: Kept) -> None:
+    while True:
+        await _readable(pipe)
+        chunk = os.read(pipe, CHUNK)
+        if not chunk:
+            return
+        kept.add(chunk)
+        if kept.overflowing:
+            await asyncio.sleep(FLOOD_PAUSE)
+
+
+async def _outgrown(root: int, limit: int) -> None:
+    while not tree.exceeds(root, limit):  # noqa: ASYNC110 -- the kernel tells no one; it has to be looked at
+        await asyncio.sleep(MEMORY_EVERY)
+
+
+async def _cancel(*tasks: "asyncio.Future[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
