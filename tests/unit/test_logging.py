@@ -130,7 +130,7 @@ def test_two_writers_rotate_one_file_and_lose_no_line(tmp_path: Path) -> None:
 
 def test_a_file_found_too_long_by_two_writers_is_rotated_once(tmp_path: Path) -> None:
     path = tmp_path / "shared.jsonl"
-    first, second = (RotatedBetweenProcesses(path, max_bytes=30, kept=50) for _ in range(2))
+    first, second = (RotatedBetweenProcesses(path, max_bytes=24, kept=50) for _ in range(2))
     first.emit(logging.makeLogRecord({"msg": "old " * 5}))
     late = logging.makeLogRecord({"msg": "late " * 4})
     assert second.shouldRollover(late)
