@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.base import Frozen
 from schemas.findings import Finding
 from services.engines.deterministic import codemods, ruff
-from services.engines.deterministic.rules import RuleSet
+from services.engines.deterministic.rules import FixKind, RuleSet, catalogue
 from services.engines.deterministic.source import Source
 
 SETTINGS_FILES = ("pyproject.toml", "ruff.toml", ".ruff.toml", "setup.cfg", "tox.ini", ".flake8")
@@ -93,7 +93,10 @@ def ruff_can_fix(said: ruff.Diagnostic) -> bool:
 
     A suppression of a rule outside the selection is not unused: the target's own checks may need it.
     """
-    return said.fixes is not None and not (said.code == "RUF100" and "non-enabled" in said.message)
+    if said.fixes is None or (said.code == "RUF100" and "non-enabled" in said.message):
+        return False
+    rule = catalogue().get(said.code or "")
+    return rule is None or rule.fix is not FixKind.NEVER
 
 
 def read_source(path: Path) -> Source | None:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the wheel carries no types
 
 FILES_PER_RUN = 400  # keeps the command line far below the system's limit
-SOURCE_SUFFIXES = (".py", ".pyi")
+SOURCE_SUFFIXES = (".py", ".pyi", ".pyw")
 
 
 class RuffFailed(Exception):  # noqa: N818 -- says what happened, as the glossary has it
@@ -83,7 +83,8 @@ _DIAGNOSTICS = TypeAdapter(list[Diagnostic])
 
 
 @cache
-def _binary() -> str:
+def binary() -> str:
+    """Give the path of the installed wheel's executable."""
     return str(find_ruff_bin())
 
 
@@ -132,7 +133,7 @@ async def _run(
         *paths,
     ]
     process = await asyncio.create_subprocess_exec(
-        _binary(),
+        binary(),
         *arguments,
         cwd=root,
         env={"PATH": os.defpath, "NO_COLOR": "1"},

@@ -1,10 +1,64 @@
-"""The rules looked for, and what a reviewer is told about each."""
+"""The rules looked for, and what a reviewer is told about each.
 
-from pydantic import Field
+The words are in `rules.yaml`; a rule that is not there speaks in ruff's words.
+"""
+
+import json
+import re
+import subprocess
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import Field, TypeAdapter
 
 from schemas.base import Frozen
+from services.engines.deterministic.ruff import binary
 
 DEFAULT_SELECT = ("F", "UP", "SIM", "C4", "PERF", "FURB", "B", "PIE", "RET", "RUF")
+
+
+class Category(StrEnum):
+    """What a rule is good for."""
+
+    CORRECTNESS = "correctness"
+    CLARITY = "clarity"
+    PERFORMANCE = "performance"
+    MODERNISATION = "modernisation"
+    TIDINESS = "tidiness"
+
+
+class FixKind(StrEnum):
+    """Who fixes a rule; NEVER where the fix changes what the program reads or does."""
+
+    RUFF = "ruff"
+    CODEMOD = "codemod"
+    NEVER = "never"
+
+
+class Stage(StrEnum):
+    """When a rule is fixed relative to others, in order."""
+
+    FIRST = "first"
+    SECOND = "second"
+    LAST = "last"
+
+    @property
+    def position(self) -> int:
+        """0 for the first stage."""
+        return list(Stage).index(self)
+
+
+class Rule(Frozen):
+    """What is told about a rule. `weight` is from 0 to 100."""
+
+    title: str
+    why: str
+    category: Category
+    weight: int = Field(ge=0, le=100)
+    fix: FixKind = FixKind.RUFF
+    stage: Stage = Stage.FIRST
 
 
 class RuleSet(Frozen):
@@ -12,3 +66,47 @@ class RuleSet(Frozen):
 
     select: tuple[str, ...] = DEFAULT_SELECT
     target_version: str = Field(default="py310", pattern=r"^py3\d+$")
+
+
+_CATALOGUE = TypeAdapter(dict[str, Rule])
+_RUFF_CATEGORIES = {
+    "correctness": (Category.CORRECTNESS, 60),
+    "suspicious": (Category.CORRECTNESS, 50),
+    "performance": (Category.PERFORMANCE, 40),
+    "complexity": (Category.CLARITY, 30),
+}
+
+
+@cache
+def catalogue() -> dict[str, Rule]:
+    """Give the rules that `rules.yaml` documents, by code."""
+    text = (files("services.engines.deterministic") / "rules.yaml").read_text(encoding="utf-8")
+    return _CATALOGUE.validate_python(yaml.safe_load(text))
+
+
+@cache
+def describe(code: str) -> Rule:
+    """Give what is known of a rule, from the catalogue or else from ruff; LookupError if neither knows it."""
+    return catalogue().get(code) or _in_ruffs_words(code)
+
+
+class _RuffRule(Frozen, extra="ignore"):
+    name: str
+    summary: str
+    category: str = ""
+
+
+def _in_ruffs_words(code: str) -> Rule:
+    asked = subprocess.run(
+        [binary(), "rule", code, "--output-format", "json"], capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0:
+        raise LookupError(f"no rule {code}: {asked.stderr.strip().splitlines()[0]}")
+    rule = _RuffRule.model_validate(json.loads(asked.stdout))
+    category, weight = _RUFF_CATEGORIES.get(rule.category, (Category.TIDINESS, 20))
+    return Rule(
+        title=f"Fix {rule.name.replace('-', ' ')}",
+        why=re.sub(r"\{(\w*)\}", r"\1", rule.summary).strip(),
+        category=category,
+        weight=weight,
+    )
