@@ -3,8 +3,9 @@
 Rules:
 1. A file that a fix would damage (it no longer parses, other line endings, a suppression more) is
    put back as it was, and its sites are reported with the reason.
-2. Nothing is reformatted and no suppression is added.
-3. The same tree and recipe give the same bytes.
+2. What a fix makes another rule report is finished with it where the catalogue says so.
+3. Nothing is reformatted and no suppression is added.
+4. The same tree and recipe give the same bytes.
 """
 
 from collections import Counter
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from schemas.base import Frozen
 from schemas.findings import Site
-from services.engines.deterministic import by_codemod, by_site, codemods, ruff
+from services.engines.deterministic import by_codemod, by_site, codemods, following, ruff
 from services.engines.deterministic.by_site import Fixed
 from services.engines.deterministic.finding import described, read_source, ruff_can_fix, source_files
 from services.engines.deterministic.recipe import Recipe, permitted
+from services.engines.deterministic.rules import catalogue
 from services.engines.deterministic.source import Source, damage
 
 DEPENDS_ON_SELECTION = "RUF100"  # whether a suppression is used depends on every rule looked for
@@ -43,7 +45,9 @@ async def apply(tree: Path, recipe: Recipe) -> Applied:
 
     Raises `ruff.RuffFailed` for a rule or target version that ruff does not know.
     """
-    before = await look(tree, recipe, _candidates(tree, recipe))
+    then = _then(recipe.rule)
+    seen = await look(tree, recipe, _candidates(tree, recipe), (recipe.rule, *then))
+    before = [d for d in seen if d.code == recipe.rule]
     files = tuple(sorted({d.filename for d in before}))
     originals = {path: (tree / path).read_bytes() for path in files}
     sources: dict[str, Source | None] = {path: read_source(tree / path) for path in files}
@@ -52,22 +56,43 @@ async def apply(tree: Path, recipe: Recipe) -> Applied:
     if not allowed:
         return _report(recipe, sites_before, sites_before, {}, allowed, ())
     fixed = await _fix(tree, recipe, before)
+    after = list(fixed.diagnostics)
+    if then:
+        others = [d for d in seen if d.code in then and d.filename in originals]
+        known = {(f.rule, f.site) for f in await described(tree, others, sources)}
+        if await following.finish(tree, recipe, then, known, originals, _looker(tree)):
+            after = await look(tree, recipe, files)
     restored = _put_back_damaged(tree, originals, sources)
-    after = [d for d in fixed.diagnostics if d.filename not in restored]
-    sites_after = [f.site for f in await described(tree, after, {})]
+    kept = [d for d in after if d.filename not in restored]
+    sites_after = [f.site for f in await described(tree, kept, {})]
     sites_after += [site for site in sites_before if site.path in restored]
     refused = fixed.refused | {s: restored[s.path] for s in sites_after if s.path in restored}
     changed = tuple(path for path in files if (tree / path).read_bytes() != originals[path])
     return _report(recipe, sites_before, sites_after, refused, allowed, changed)
 
 
-async def look(tree: Path, recipe: Recipe, paths: Sequence[str], *options: str) -> list[ruff.Diagnostic]:
-    """Report where the recipe's rule fires in `paths`."""
+def _then(rule: str) -> tuple[str, ...]:
+    known = catalogue().get(rule)
+    return known.then if known else ()
+
+
+def _looker(tree: Path) -> following.Look:
+    async def again(recipe: Recipe, paths: Sequence[str]) -> list[ruff.Diagnostic]:
+        return await look(tree, recipe, paths)
+
+    return again
+
+
+async def look(
+    tree: Path, recipe: Recipe, paths: Sequence[str], rules: Sequence[str] = (), *options: str
+) -> list[ruff.Diagnostic]:
+    """Report where `rules`, by default the recipe's own, fire in `paths`."""
     if not paths:
         return []
-    select = recipe.select if recipe.rule == DEPENDS_ON_SELECTION else (recipe.rule,)
+    wanted = tuple(rules) or (recipe.rule,)
+    select = recipe.select if recipe.rule == DEPENDS_ON_SELECTION else wanted
     report = await ruff.check(tree, paths, select, recipe.target_version, *options)
-    return [d for d in report.diagnostics if d.code == recipe.rule and d.cell is None]
+    return [d for d in report.diagnostics if d.code in wanted and d.cell is None]
 
 
 async def _fix(tree: Path, recipe: Recipe, before: Sequence[ruff.Diagnostic]) -> Fixed:
@@ -80,7 +105,7 @@ async def _fix(tree: Path, recipe: Recipe, before: Sequence[ruff.Diagnostic]) ->
         return await by_site.fix(tree, recipe, before, again)
     files = sorted({d.filename for d in before if ruff_can_fix(d)})
     untouched = [d for d in before if d.filename not in files]
-    after = await look(tree, recipe, files, "--fix", "--unsafe-fixes")
+    after = await look(tree, recipe, files, (), "--fix", "--unsafe-fixes")
     return Fixed(diagnostics=(*untouched, *after), refused={})
 
 

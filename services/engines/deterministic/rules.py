@@ -51,7 +51,7 @@ class Stage(StrEnum):
 
 
 class Rule(Frozen):
-    """What is told about a rule. `weight` is from 0 to 100."""
+    """What is told about a rule. `weight` is from 0 to 100; `then` are rules that finish its fix."""
 
     title: str
     why: str
@@ -59,6 +59,7 @@ class Rule(Frozen):
     weight: int = Field(ge=0, le=100)
     fix: FixKind = FixKind.RUFF
     stage: Stage = Stage.FIRST
+    then: tuple[str, ...] = ()
 
 
 class RuleSet(Frozen):
