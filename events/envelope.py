@@ -80,10 +80,13 @@ def digest(envelope: Envelope) -> str:
 def decode(body: bytes) -> Envelope:
     """Read an envelope; raise `Unreadable` for anything else. The hash is not checked here."""
     try:
-        fields = orjson.loads(body)
-        return Envelope(**{name: fields[name] for name in FIELDS})
-    except (orjson.JSONDecodeError, KeyError, TypeError) as problem:
+        envelope = Envelope(**orjson.loads(body))
+        _ = envelope.address, envelope.at
+    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError) as problem:
         raise Unreadable(f"no event envelope: {problem}") from problem
+    if not isinstance(envelope.data, dict) or type(envelope.sequence) is not int:
+        raise Unreadable("no event envelope: data is an object and sequence an integer")
+    return envelope
 
 
 @dataclass(frozen=True)

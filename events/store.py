@@ -45,14 +45,22 @@ class Batch:
     facts: tuple[Fact, ...]
 
 
+def _where(position: Position) -> str:
+    return f"version {position.version} (sequence {position.stream_seq})"
+
+
 class Conflict(Exception):  # noqa: N818 -- what happened
     """Another writer was faster. Read again and decide again."""
 
     def __init__(self, aggregate: str, id: str, expected: Position, found: Position | None) -> None:  # noqa: A002
         """`found` is None where the store could not tell."""
-        seen = "an unknown position" if found is None else f"version {found.version}"
-        super().__init__(f"{aggregate}/{id}: expected version {expected.version}, found {seen}")
+        seen = "an unknown position" if found is None else _where(found)
+        super().__init__(f"{aggregate}/{id}: expected {_where(expected)}, found {seen}")
         self.aggregate, self.id, self.expected, self.found = aggregate, id, expected, found
+
+
+class Denied(Exception):  # noqa: N818 -- what happened
+    """The server refused: this user may not record this fact. Repeating it is in vain."""
 
 
 class Unavailable(Exception):  # noqa: N818 -- what happened
@@ -69,7 +77,8 @@ class EventStore(Protocol):
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; return the new position of each, in order.
 
-        Raises `Conflict` (nothing stored), `Unavailable`, or ValueError for an event over the size limit.
+        Raises `Conflict` or `Denied` (nothing stored), `Unavailable`, or ValueError for what can never
+        be stored: no fact, one aggregate twice, an event over the size limit, too many events at once.
         """
         ...
 
@@ -85,6 +94,13 @@ class EventStore(Protocol):
         """Yield every event with `after < seq <= until` (default: the head when called), in order.
 
         Raises `Broken` where a sequence is missing.
+        """
+        ...
+
+    def live(self, after: int = 0) -> AsyncIterator[Recorded]:
+        """Yield every event with `seq > after`, in order, for ever: first the stored, then the new.
+
+        Waits out an unreachable server. Close the iterator to end it. Raises `Broken` as `read_all` does.
         """
         ...
 

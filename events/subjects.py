@@ -8,6 +8,9 @@ STREAM = "APS"
 EVERYTHING = f"{PREFIX}.>"
 DEAD_LETTERS = "aps.dead"
 ARTEFACTS = "aps.artefacts"
+ARTEFACT_STREAM = "ARTEFACTS"
+DEAD_LETTER_STREAM = "DEAD_LETTERS"
+DOORBELL = "aps.bell"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -54,3 +57,8 @@ def parse(text: str) -> Address:
     if len(parts) != 5 or ".".join(parts[:2]) != PREFIX:
         raise ValueError(f"{text!r} is no subject of the log")
     return Address(*(token(part) for part in parts[2:]))
+
+
+def artefact_chunk(sha256: str, count: str, index: int) -> str:
+    """Return the subject of one of `count` chunks (or `*` where the count is not known)."""
+    return f"{ARTEFACTS}.{sha256}.{count}.{index}"

@@ -1,0 +1,105 @@
+"""Puts messages into a stream: one by a publish, several as one atomic batch.
+
+Rules
+1. A commit returns the last sequence, or says why the outcome must be read back (`Uncertain`).
+2. A refusal by permissions is silent on the wire: the connection's last error tells, after a ping.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from events.store import Denied
+
+OPEN_BATCHES = 16  # the server allows 50 a stream, for all writers together
+ANSWER_SECONDS = 5.0
+ASK_SECONDS = 0.25  # an answer takes milliseconds; after this the server is asked whether it refused
+
+
+class Uncertain(Exception):  # noqa: N818 -- says what is not known
+    """The messages may or may not be stored; read back before anything else."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to store; `headers` are its own, the batch's are added."""
+
+    subject: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Committer:
+    """The one place that writes to streams. The connection stays the caller's."""
+
+    def __init__(self, connection: Client) -> None:
+        """Bounds its open batches; share one committer among all who write on a connection."""
+        self._connection = connection
+        self._batches = asyncio.Semaphore(OPEN_BATCHES)
+
+    async def commit(self, messages: Sequence[Message]) -> int:
+        """Store all messages or none; return the sequence of the last. Raises `Uncertain`, `Denied`."""
+        error_before = self._connection.last_error
+        try:
+            async with self._batches:
+                answer = await self._send(messages, error_before)
+        except (nats.errors.Error, TimeoutError) as problem:
+            raise Uncertain(str(problem) or type(problem).__name__) from problem
+        found = orjson.loads(answer.data)
+        if "error" in found:
+            self._check_permission(messages, error_before)
+            raise Uncertain(f"{found['error']['description']} ({found['error'].get('err_code')})")
+        if found.get("duplicate") or found.get("count", 1) != len(messages):
+            raise Uncertain("the server has seen these messages before")
+        return int(found["seq"])
+
+    async def ring(self, doorbell: str) -> None:
+        """Tell whoever follows the log that there is something new; nobody depends on it."""
+        if self._connection.is_connected:
+            await self._connection.publish(doorbell)
+
+    async def _send(self, messages: Sequence[Message], error_before: Exception | None) -> Msg:
+        if len(messages) == 1:
+            return await self._request(messages, messages[0].headers, error_before)
+        batch = uuid4().hex
+        for number, message in enumerate(messages[:-1], start=1):
+            headers = {**message.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            await self._connection.publish(message.subject, message.body, headers=headers)
+        closing = {
+            **messages[-1].headers,
+            "Nats-Batch-Id": batch,
+            "Nats-Batch-Sequence": str(len(messages)),
+            "Nats-Batch-Commit": "1",
+        }
+        return await self._request(messages, closing, error_before)
+
+    async def _request(
+        self, messages: Sequence[Message], headers: dict[str, str], error_before: Exception | None
+    ) -> Msg:
+        last = messages[-1]
+        asked = asyncio.ensure_future(
+            self._connection.request(last.subject, last.body, timeout=ANSWER_SECONDS, headers=dict(headers))
+        )
+        try:
+            await asyncio.wait({asked}, timeout=ASK_SECONDS)
+            if not asked.done():
+                await self._connection.flush(int(ANSWER_SECONDS))
+                self._check_permission(messages, error_before)
+            return await asked
+        finally:
+            asked.cancel()
+
+    def _check_permission(self, messages: Sequence[Message], error_before: Exception | None) -> None:
+        error = self._connection.last_error
+        if error is None or error is error_before:
+            return
+        text = str(error).lower()  # the client library lowers the server's words
+        for message in messages:
+            if "permissions violation for publish" in text and f'"{message.subject.lower()}"' in text:
+                raise Denied(f"this user may not record {message.subject}")

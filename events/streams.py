@@ -1,0 +1,153 @@
+"""Streams and durable consumers as files declare them: created when missing, compared when there.
+
+Rules
+1. Requests are raw JSON with `pedantic`: the server refuses what it would otherwise change silently.
+2. What stands is compared with what is declared, field by field. A difference is a `Drift`; it is put
+   right only by `update`, and never by deleting.
+3. The declared number of replicas is that of one server; `replicas` says how many a stream is to have.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+
+from events.store import Unavailable
+
+API = "$JS.API"
+ANSWER_SECONDS = 10.0
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A setting that stands otherwise than declared; `found` is None where it is not there at all."""
+
+    where: str
+    field: str
+    declared: object
+    found: object
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One file: what it declares, and the requests that look for it, create it and change it."""
+
+    where: str
+    config: dict[str, Any]
+    info: str
+    create: str
+    update: str
+    create_body: dict[str, Any]
+    update_body: dict[str, Any]
+
+
+def declared(folder: Path, replicas: int = 1) -> list[Declared]:
+    """Read `folder`/streams and `folder`/consumers; streams come first."""
+    streams = [_stream(orjson.loads(file.read_bytes()), replicas) for file in _files(folder / "streams")]
+    consumers = [_consumer(orjson.loads(file.read_bytes())) for file in _files(folder / "consumers")]
+    return streams + consumers
+
+
+async def declare(
+    connection: Client, folder: Path, replicas: int = 1, *, update: bool = False
+) -> list[Drift]:
+    """Create what is missing, as admin; return what stands otherwise (after putting it right on `update`)."""
+    drifts: list[Drift] = []
+    for part in declared(folder, replicas):
+        found = await _found(connection, part)
+        if found is None:
+            await _request(connection, part.create, part.create_body)
+            found = await _found(connection, part)
+        if update and _differences(part, found):
+            await _request(connection, part.update, part.update_body)
+            found = await _found(connection, part)
+        drifts += _differences(part, found)
+    return drifts
+
+
+async def compare(connection: Client, folder: Path, replicas: int = 1) -> list[Drift]:
+    """Return what stands otherwise than declared; a missing stream or consumer is one drift."""
+    return [
+        drift
+        for part in declared(folder, replicas)
+        for drift in _differences(part, await _found(connection, part))
+    ]
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise FileNotFoundError(f"no declarations in {folder}")
+    return files
+
+
+def _stream(config: dict[str, Any], replicas: int) -> Declared:
+    name = config["name"]
+    config = {**config, "num_replicas": replicas}
+    body = {**config, "pedantic": True}
+    return Declared(
+        where=f"stream {name}",
+        config=config,
+        info=f"{API}.STREAM.INFO.{name}",
+        create=f"{API}.STREAM.CREATE.{name}",
+        update=f"{API}.STREAM.UPDATE.{name}",
+        create_body=body,
+        update_body=body,
+    )
+
+
+def _consumer(file: dict[str, Any]) -> Declared:
+    stream, config = file["stream_name"], file["config"]
+    name = config["durable_name"]
+    create = f"{API}.CONSUMER.CREATE.{stream}.{name}"
+    body = {**file, "pedantic": True}
+    return Declared(
+        where=f"consumer {name}",
+        config=config,
+        info=f"{API}.CONSUMER.INFO.{stream}.{name}",
+        create=create,
+        update=create,
+        create_body={**body, "action": "create"},
+        update_body={**body, "action": "update"},
+    )
+
+
+async def _found(connection: Client, part: Declared) -> dict[str, Any] | None:
+    answer = await _ask(connection, part.info, b"")
+    error = answer.get("error")
+    if error is None:
+        config: dict[str, Any] = answer["config"]
+        return config
+    if error["code"] == NOT_FOUND:
+        return None
+    raise Unavailable(f"{part.where}: {error['description']}")
+
+
+def _differences(part: Declared, found: dict[str, Any] | None) -> list[Drift]:
+    if found is None:
+        return [Drift(part.where, "existence", "declared", None)]
+    # the server leaves out what is zero, false or empty
+    return [
+        Drift(part.where, field, wanted, found.get(field))
+        for field, wanted in part.config.items()
+        if found.get(field) != wanted and (wanted or found.get(field))
+    ]
+
+
+async def _request(connection: Client, subject: str, body: dict[str, Any]) -> None:
+    answer = await _ask(connection, subject, orjson.dumps(body))
+    if error := answer.get("error"):
+        raise Unavailable(f"{subject}: {error['description']}")
+
+
+async def _ask(connection: Client, subject: str, body: bytes) -> dict[str, Any]:
+    try:
+        answer = await connection.request(subject, body, timeout=ANSWER_SECONDS)
+    except nats.errors.Error as problem:
+        raise Unavailable(f"{subject}: {problem or type(problem).__name__}") from problem
+    found: dict[str, Any] = orjson.loads(answer.data)
+    return found
