@@ -1,0 +1,219 @@
+"""Runs a target's test suite on a tree, in the sandbox, and says what each test did.
+
+Rules:
+1. The tree's sources are what is imported: its source root stands before the environment's packages.
+2. The target's own pytest configuration is used; where pytest refuses it, it is used with fewer and fewer of
+   its settings, and the report's output begins by saying so.
+3. Every file a run wrote is read as hostile: no links followed, sizes bounded.
+"""
+
+import asyncio
+import json
+import shlex
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from schemas.suite import SuiteEnd, SuiteReport
+from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
+from services.workspace import report_plugin
+from services.workspace.environment import Environment
+from services.workspace.files import read_regular
+from services.workspace.pytest_options import CONFIGURATION_FILES, configured, kept_addopts
+from services.workspace.report import Told, covered_lines, ending, told
+
+_OUTPUT_TAIL = 16 * 1024
+_REFUSED = 4
+_NEVER_COLLECTED = ("build", ".aps", "docs/conf.py", "doc/conf.py", "setup.py")
+_ARGUMENTS = (
+    "--continue-on-collection-errors", "--color=no", "--tb=short", "-p", "no:randomly", "-p", "no:random_order",
+    "-p", "no:sugar",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One way to call pytest, and what to tell a person when it was needed."""
+
+    options: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The folders of one run: `plugin` and `rules` are read-only to it, `out` is its own."""
+
+    plugin: Path
+    rules: Path
+    out: Path
+
+
+async def run_suite(
+    sandbox: Sandbox,
+    env: Environment,
+    tree: Path,
+    limits: Limits,
+    *,
+    coverage: bool = False,
+    only: Sequence[str] | None = None,
+) -> SuiteReport:
+    """Run the suite of `tree`, which must have been handed over and have the overlay applied.
+
+    `only` names test ids as reports give them, or files and folders. Coverage is of the import packages.
+    """
+    config = await asyncio.to_thread(_configuration, tree)
+    kept = kept_addopts(config.addopts, env.distributions)
+    attempts = [
+        _Attempt(("-o", f"addopts={shlex.join(kept)}") if config.addopts else ()),
+        _Attempt(
+            ("-o", "addopts=", "-o", "required_plugins="),
+            "pytest refused the target's options: run without them",
+        ),
+        _Attempt(
+            ("-c", "{rules}/pytest.ini", "--rootdir", str(tree)),
+            "pytest refused the target's configuration: run without it",
+        ),
+    ]
+    notes: list[str] = []
+    for attempt in attempts:
+        notes += [attempt.note] if attempt.note else []
+        report, refused = await _attempt(sandbox, env, tree, limits, attempt, coverage=coverage, only=only)
+        if not refused:
+            break
+    output = "\n".join([*(f"[{note}]" for note in notes), report.output])
+    return report.model_copy(update={"output": output})
+
+
+async def _attempt(
+    sandbox: Sandbox,
+    env: Environment,
+    tree: Path,
+    limits: Limits,
+    attempt: _Attempt,
+    *,
+    coverage: bool,
+    only: Sequence[str] | None,
+) -> tuple[SuiteReport, bool]:
+    with tempfile.TemporaryDirectory(prefix="aps-suite-") as scratch:
+        place = await asyncio.to_thread(_prepare, Path(scratch), env, only)
+        sandbox.hand_over(place.out)
+        command = _command(env, tree, place, attempt, coverage=coverage, only=only)
+        result = await sandbox.run(command, limits)
+        said = told(await asyncio.to_thread(_read, place.out / "report.jsonl"))
+        lines = await _coverage(sandbox, command, place, env) if coverage else ({}, {})
+    return _reported(result, said, lines), _configuration_refused(result, said)
+
+
+def _command(
+    env: Environment,
+    tree: Path,
+    place: _Place,
+    attempt: _Attempt,
+    *,
+    coverage: bool,
+    only: Sequence[str] | None,
+) -> Command:
+    python = str(env.python)
+    measured = ("-m", "coverage", "run", f"--rcfile={place.rules}/coverage.ini") if coverage else ()
+    options = tuple(option.replace("{rules}", str(place.rules)) for option in attempt.options)
+    rootdir = () if "--rootdir" in options else ("--rootdir", str(tree))
+    ignored = tuple(f"--ignore={name}" for name in _NEVER_COLLECTED)
+    argv = (
+        python, *measured, "-m", "pytest", "-p", "aps_report", *options, *rootdir, "-o",
+        f"cache_dir={place.out}/cache", *_ARGUMENTS, *ignored, *_paths(tree, only),
+    )  # fmt: skip
+    return Command(
+        argv=argv,
+        cwd=tree,
+        writable=(tree, place.out),
+        readable=(*env.readable, place.plugin, place.rules),
+        env={
+            "PATH": f"{env.python.parent}:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": str(env.python.parent.parent),
+            "PYTHONPATH": f"{tree / env.layout.root}:{place.plugin}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "NO_COLOR": "1",
+            "COLUMNS": "120",
+            "APS_REPORT": str(place.out / "report.jsonl"),
+            "APS_ONLY": str(place.rules / "only.json") if _chosen(only) else "",
+        },
+    )
+
+
+def _prepare(scratch: Path, env: Environment, only: Sequence[str] | None) -> _Place:
+    place = _Place(scratch / "plugin", scratch / "rules", scratch / "out")
+    for folder in (place.plugin, place.rules, place.out):
+        folder.mkdir(mode=0o755)
+    shutil.copyfile(report_plugin.__file__, place.plugin / "aps_report.py")
+    (place.rules / "pytest.ini").write_text("[pytest]\n")
+    (place.rules / "only.json").write_text(json.dumps(_chosen(only)))
+    (place.rules / "coverage.ini").write_text(_coverage_rules(env, place.out))
+    return place
+
+
+def _coverage_rules(env: Environment, out: Path) -> str:
+    """Name sources relative to the run's folder: a path may hold what coverage reads as a separator."""
+    modules = any(package.endswith(".py") for package in env.layout.packages)
+    patterns = [one if one.endswith(".py") else f"{one}/*" for one in env.layout.packages]
+    key, values = ("include", patterns) if modules else ("source", env.layout.packages)
+    listed = "\n    ".join(values)
+    return f"[run]\nrelative_files = true\ndata_file = {out}/coverage.db\n{key} =\n    {listed}\n"
+
+
+async def _coverage(
+    sandbox: Sandbox, suite: Command, place: _Place, env: Environment
+) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    target = place.out / "coverage.json"
+    argv = (
+        str(env.python), "-m", "coverage", "json", "-q", "-i", f"--rcfile={place.rules}/coverage.ini",
+        "-o", str(target),
+    )  # fmt: skip
+    await sandbox.run(replace(suite, argv=argv), Limits(wall_seconds=120))
+    return covered_lines(await asyncio.to_thread(_read, target))
+
+
+def _read(path: Path) -> bytes:
+    return read_regular(path) or b""
+
+
+def _configuration(tree: Path):
+    texts = {name: read_regular(tree / name) for name in CONFIGURATION_FILES}
+    return configured(
+        {name: text.decode("utf-8", "replace") for name, text in texts.items() if text is not None}
+    )
+
+
+def _chosen(only: Sequence[str] | None) -> list[str]:
+    return sorted(one for one in only or () if "::" in one)
+
+
+def _paths(tree: Path, only: Sequence[str] | None) -> tuple[str, ...]:
+    files = dict.fromkeys(one.split("::", 1)[0] for one in only or ())
+    return tuple(file for file in files if (tree / file).exists())
+
+
+def _configuration_refused(result: Result, said: Told) -> bool:
+    """Say whether pytest stopped at its settings; a conftest that does not import is the tree's own fault."""
+    if result.ended is not Ended.EXITED or result.exit_code != _REFUSED or said.tests:
+        return False
+    return b"while loading conftest" not in result.stderr + result.stdout
+
+
+def _reported(
+    result: Result, said: Told, lines: tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]
+) -> SuiteReport:
+    output = (result.stdout + result.stderr)[-_OUTPUT_TAIL:].decode("utf-8", "replace")
+    end = ending(result.ended, result.exit_code, said)
+    return SuiteReport(
+        end=SuiteEnd(end),
+        exit_code=result.exit_code,
+        tests=dict(said.tests),
+        failures=dict(said.failures),
+        duration_ms=int(result.seconds * 1000),
+        output=output,
+        covered=lines[0],
+        missing=lines[1],
+    )
