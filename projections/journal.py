@@ -1,0 +1,116 @@
+"""The journal: every event as it stood on the log, with a hash that chains the whole log.
+
+It is the second durable copy of the log, and what aggregates' states are restored from.
+`chain` = sha256 of the chain before it and the event's own hash, from 64 zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from events.envelope import decode
+from events.store import Recorded
+from projections.fold import Key, Poisoned, Standing, key_of, restored
+from projections.table import within
+
+if TYPE_CHECKING:
+    from projections.database import Connection
+
+CREATE = """
+create table if not exists {schema}.journal (
+  seq bigint primary key, aggregate text not null, id text not null, version bigint not null,
+  type text not null, hash text not null, chain text not null, envelope json not null
+);
+create unique index if not exists journal_1 on {schema}.journal (aggregate, id, version);
+create table if not exists {schema}.poisoned (
+  seq bigint primary key, aggregate text not null, id text not null, reason text not null
+);
+create index if not exists poisoned_1 on {schema}.poisoned (aggregate, id);
+"""
+COLUMNS = ("seq", "aggregate", "id", "version", "type", "hash", "chain", "envelope")
+OF_AGGREGATES = """
+select j.seq, j.aggregate, j.id, j.envelope
+from unnest($1::text[], $2::text[]) as k (aggregate, id)
+join {schema}.journal j on j.aggregate = k.aggregate and j.id = k.id
+order by j.seq
+"""
+POISONS = """
+select p.aggregate, p.id, min(p.seq) as seq
+from unnest($1::text[], $2::text[]) as k (aggregate, id)
+join {schema}.poisoned p on p.aggregate = k.aggregate and p.id = k.id
+group by p.aggregate, p.id
+"""
+POISON = "insert into {schema}.poisoned (seq, aggregate, id, reason) values ($1, $2, $3, $4)"
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """One line of the journal. `envelope` is the event's JSON, byte for byte."""
+
+    seq: int
+    aggregate: str
+    id: str
+    version: int
+    type: str
+    hash: str
+    chain: str
+    envelope: str
+
+
+def chained(chain: str, hash: str) -> str:  # noqa: A002 -- the envelope's word
+    """Return the chain after an event with `hash`."""
+    return hashlib.sha256((chain + hash).encode()).hexdigest()
+
+
+def lines(events: Iterable[Recorded], chain: str) -> list[JournalRow]:
+    """Return the journal's lines for events that follow `chain`."""
+    rows = []
+    for recorded in events:
+        envelope, key = recorded.envelope, key_of(recorded)
+        chain = chained(chain, envelope.hash)
+        body = envelope.encode().decode()
+        rows.append(
+            JournalRow(
+                recorded.seq, *key, envelope.sequence, _plain(envelope.type), envelope.hash, chain, body
+            )
+        )
+    return rows
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "\ufffd")
+
+
+async def write(connection: Connection, schema: str, rows: Iterable[JournalRow]) -> None:
+    """Add lines to the journal."""
+    records = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
+    await connection.copy_records_to_table(
+        "journal", records=records, columns=list(COLUMNS), schema_name=schema
+    )
+
+
+async def write_poisoned(connection: Connection, schema: str, poisoned: Iterable[Poisoned]) -> None:
+    """Record the events that could not be applied."""
+    records = [(p.seq, p.aggregate, p.id, _plain(p.reason)) for p in poisoned]
+    await connection.executemany(within(schema, POISON), records)
+
+
+async def standings(connection: Connection, schema: str, keys: Iterable[Key]) -> dict[Key, Standing]:
+    """Restore where aggregates stand from all their events; those never seen are left out."""
+    asked = list(keys)
+    pair = ([aggregate for aggregate, _ in asked], [id_ for _, id_ in asked])
+    events: dict[Key, list[Recorded]] = defaultdict(list)
+    for found in await connection.fetch(within(schema, OF_AGGREGATES), *pair):
+        event = Recorded(found["seq"], decode(found["envelope"].encode()))
+        events[found["aggregate"], found["id"]].append(event)
+    if not events:
+        return {}
+    poisons = {
+        (found["aggregate"], found["id"]): found["seq"]
+        for found in await connection.fetch(within(schema, POISONS), *pair)
+    }
+    return {key: restored(history, poisons.get(key, 0)) for key, history in events.items()}

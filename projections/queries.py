@@ -1,0 +1,143 @@
+"""What people and services ask of the views: typed rows, now or as of a sequence of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+
+from projections import (
+    database,
+    deployments,
+    engine_usage,
+    improvement_board,
+    journal,
+    targets,
+    task_board,
+    timeline,
+)
+from projections.database import SCHEMA, Checkpoint, channel
+from projections.deployments import DeploymentRow
+from projections.engine_usage import RunRow, UsageRow
+from projections.fold import Poisoned
+from projections.improvement_board import ImprovementRow
+from projections.journal import JournalRow
+from projections.table import Row, Table, within
+from projections.targets import TargetRow
+from projections.task_board import TaskRow, TaskState
+from projections.timeline import TimelineRow
+from schemas.improvement import Status
+
+if TYPE_CHECKING:
+    from projections.database import Connection, Pool
+
+RECHECK_SECONDS = 1.0  # a notification lost in a reconnect costs this much
+JOURNAL = "select * from {schema}.journal where seq > $1 order by seq limit $2"
+POISONED = "select * from {schema}.poisoned order by seq"
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+class Views:
+    """Reads the views of one schema. The pool is the caller's. Raises what asyncpg raises."""
+
+    def __init__(self, pool: Pool, schema: str = SCHEMA) -> None:
+        """`schema` is the one the projector writes to."""
+        self._pool = pool
+        self._schema = schema
+
+    async def improvements(
+        self, target: str | None = None, status: Status | None = None, at_seq: int | None = None
+    ) -> tuple[ImprovementRow, ...]:
+        """Return improvements by target and rank."""
+        table = improvement_board.TABLE
+        if at_seq is None:
+            return await self._rows(table, improvement_board.LIST_NOW, target, status)
+        return await self._rows(table, improvement_board.LIST, at_seq, target, status)
+
+    async def improvement(self, id: str, at_seq: int | None = None) -> ImprovementRow | None:  # noqa: A002 -- the field's word
+        """Return one improvement, None when there was none."""
+        rows = await self._rows(improvement_board.TABLE, improvement_board.ONE, id, at_seq)
+        return rows[0] if rows else None
+
+    async def timeline(self, id: str, at_seq: int | None = None) -> tuple[TimelineRow, ...]:  # noqa: A002 -- the field's word
+        """Return what happened to an improvement, oldest first."""
+        return await self._rows(timeline.TABLE, timeline.OF_IMPROVEMENT, id, at_seq)
+
+    async def tasks(
+        self,
+        state: TaskState | None = None,
+        agent: str | None = None,
+        aggregate: str | None = None,
+        id: str | None = None,  # noqa: A002 -- the field's word
+    ) -> tuple[TaskRow, ...]:
+        """Return claims, oldest first. `TaskRow.expired` says which running ones may be taken over."""
+        return await self._rows(task_board.TABLE, task_board.LIST, state, agent, aggregate, id)
+
+    async def usage(self, improvement: str | None = None) -> tuple[UsageRow, ...]:
+        """Return sums of engine calls by improvement, role, engine, model and outcome."""
+        return await self._rows(engine_usage.USAGE, engine_usage.SUMS, improvement)
+
+    async def runs(self, improvement: str | None = None, outcome: str | None = None) -> tuple[RunRow, ...]:
+        """Return engine calls, oldest first."""
+        return await self._rows(engine_usage.TABLE, engine_usage.RUNS, improvement, outcome)
+
+    async def targets(self, at_seq: int | None = None) -> tuple[TargetRow, ...]:
+        """Return targets by title."""
+        return await self._rows(targets.TABLE, targets.LIST, at_seq)
+
+    async def target(self, id: str, at_seq: int | None = None) -> TargetRow | None:  # noqa: A002 -- the field's word
+        """Return one target, None when there was none."""
+        rows = await self._rows(targets.TABLE, targets.ONE, id, at_seq)
+        return rows[0] if rows else None
+
+    async def deployments(
+        self, target: str | None = None, at_seq: int | None = None
+    ) -> tuple[DeploymentRow, ...]:
+        """Return deployments, oldest first."""
+        return await self._rows(deployments.TABLE, deployments.LIST, at_seq, target)
+
+    async def journal(self, after: int = 0, limit: int = 1000) -> tuple[JournalRow, ...]:
+        """Return lines of the journal in order."""
+        found = await self._pool.fetch(within(self._schema, JOURNAL), after, limit)
+        return tuple(JournalRow(**{name: line[name] for name in journal.COLUMNS}) for line in found)
+
+    async def poisoned(self) -> tuple[Poisoned, ...]:
+        """Return the events that could not be applied; their aggregates stand still."""
+        found = await self._pool.fetch(within(self._schema, POISONED))
+        return tuple(Poisoned(**dict(line)) for line in found)
+
+    async def checkpoint(self) -> Checkpoint:
+        """Return how far the views are; the zero checkpoint before a projector ever ran."""
+        async with self._pool.acquire() as connection:
+            return await self._checkpoint(connection)
+
+    async def wait_until(self, seq: int, timeout: float) -> Checkpoint:  # noqa: ASYNC109 -- the deadline is the question
+        """Return as soon as the views are at `seq`. Raises TimeoutError after `timeout` seconds."""
+        moved = asyncio.Event()
+
+        def tell(*_: object) -> None:
+            moved.set()
+
+        async with asyncio.timeout(timeout), self._pool.acquire() as connection:
+            await connection.add_listener(channel(self._schema), tell)
+            try:
+                while (at := await self._checkpoint(connection)).seq < seq:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(moved.wait(), RECHECK_SECONDS)
+                    moved.clear()
+                return at
+            finally:
+                await connection.remove_listener(channel(self._schema), tell)
+
+    async def _checkpoint(self, connection: Connection) -> Checkpoint:
+        try:
+            return (await database.checkpoint(connection, self._schema))[0]
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+            return Checkpoint()
+
+    async def _rows(self, table: Table[RowT], statement: str, *arguments: Any) -> tuple[RowT, ...]:
+        found = await self._pool.fetch(within(self._schema, statement), *arguments)
+        return tuple(table.read(line) for line in found)

@@ -1,0 +1,105 @@
+"""Building the views anew: beside the live ones to switch to, or in a scratch schema to compare.
+
+Rules
+1. A switch never goes backward: the new views are at least where the live ones are, on the same chain.
+2. The switch is one transaction; the views before it stay in `<schema>_before` until the next switch.
+3. A comparison looks at the live views as of one moment and rebuilds to that checkpoint from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import asyncpg
+
+from events.store import Broken, EventStore
+from projections import database
+from projections.catalogue import VIEWS
+from projections.comparison import Difference, differences
+from projections.database import SCHEMA, Checkpoint
+from projections.projector import Projector
+from projections.step import View
+from projections.table import within
+
+if TYPE_CHECKING:
+    from projections.database import Connection, Pool
+
+DROP = "drop schema if exists {schema} cascade"
+CHAIN_AT = "select chain from {schema}.journal where seq = $1"
+
+
+async def rebuild(
+    store: EventStore, pool: Pool, views: Sequence[View] = VIEWS, schema: str = SCHEMA
+) -> Checkpoint:
+    """Build the views anew from the log while the live ones go on, then switch; return the checkpoint.
+
+    Raises `Broken` when the log no longer is the one the live views were built from.
+    """
+    beside = f"{schema}_next"
+    async with pool.acquire() as connection:
+        if not await database.lead(connection, beside):
+            raise database.Overtaken(f"another rebuild of {schema} is under way")
+        await connection.execute(within(beside, DROP))
+        projector = Projector(store, pool, views, beside)
+        while True:
+            reached = await projector.catch_up()
+            if await _switched(connection, schema, beside, reached):
+                return reached
+
+
+async def _switched(connection: Connection, schema: str, beside: str, reached: Checkpoint) -> bool:
+    """Switch unless the live views are further, which a moment more of catching up mends."""
+    async with connection.transaction():
+        await database.hold_write_lock(connection, schema)
+        live = await _live(connection, schema)
+        if live is not None:
+            if live.seq > reached.seq:
+                return False
+            await _require_same_chain(connection, beside, live)
+            await connection.execute(within(f"{schema}_before", DROP))
+            await connection.execute(within(schema, f"alter schema {{schema}} rename to {schema}_before"))
+        await connection.execute(within(beside, f"alter schema {{schema}} rename to {schema}"))
+        await connection.execute("select pg_notify($1, $2)", database.channel(schema), str(reached.seq))
+    return True
+
+
+async def _live(connection: Connection, schema: str) -> Checkpoint | None:
+    if await connection.fetchval("select to_regclass($1)", f"{schema}.checkpoint") is None:
+        return None
+    return (await database.checkpoint(connection, schema))[0]
+
+
+async def _require_same_chain(connection: Connection, beside: str, live: Checkpoint) -> None:
+    chain = await connection.fetchval(within(beside, CHAIN_AT), live.seq)
+    if live.seq and chain != live.chain:
+        raise Broken(
+            f"up to event {live.seq} the log is not the one the live views were built from:"
+            " they are kept as they are. Check the log against the journal"
+        )
+
+
+async def rebuild_and_compare(
+    store: EventStore,
+    pool: Pool,
+    views: Sequence[View] = VIEWS,
+    schema: str = SCHEMA,
+    limit: int = 20,
+) -> list[Difference]:
+    """Build the views anew in a scratch schema and compare every row; return the first `limit` differences.
+
+    The pool needs three connections. Nothing of the live views is changed or held up.
+    """
+    scratch = f"{schema}_check_{uuid4().hex[:12]}"
+    try:
+        async with pool.acquire() as live, live.transaction(isolation="repeatable_read", readonly=True):
+            at = await _live(live, schema)
+            if at is None:
+                raise asyncpg.UndefinedTableError(f"no views were ever built in {schema}")
+            await Projector(store, pool, views, scratch).catch_up(at.seq)
+            async with pool.acquire() as rebuilt, rebuilt.transaction(readonly=True):
+                return await differences((live, schema), (rebuilt, scratch), views, limit)
+    finally:
+        async with pool.acquire() as connection:
+            await connection.execute(within(scratch, DROP))

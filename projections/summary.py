@@ -1,0 +1,94 @@
+"""What each fact says, in one line a person reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+from events import batch, deployment, improvement_facts, lease, run, target
+from events.fact import Fact
+
+i = improvement_facts
+
+SAYS: dict[type[Fact], Callable[[Any], str]] = {
+    i.Discovered: lambda f: f"found: {f.title} ({_count(f.expected, 'finding')}, rank {f.rank})",
+    i.Reprioritised: lambda f: f"now rank {f.rank}: {f.reason}",
+    i.RequirementsSpecified: lambda f: f"requirements written: {len(f.requirements)}",
+    i.ArchitectureDesigned: lambda f: f"designed: risk {f.risk}, touches {_touched(f)}",
+    i.ChangeImplemented: lambda f: (
+        f"implemented, attempt {f.attempt}: {_count(f.fixed, 'finding')} fixed"
+        f" in {_count(len(f.files), 'file')}, {f.remaining} remaining, commit {f.commit[:10]}"
+    ),
+    i.ChangeValidated: lambda f: (
+        f"proven: {_count(len(f.gates), 'gate')} and {_count(len(f.scenarios), 'scenario')} passed,"
+        f" {_count(f.fixed, 'finding')} fixed, {len(f.left_out)} left out"
+    ),
+    i.ChangeRefuted: lambda f: f"refused, attempt {f.attempt}: {f.reason}",
+    i.ChangeApproved: lambda f: f"approved: {f.reason}",
+    i.ChangeDeclined: lambda f: f"declined: {f.reason}",
+    i.ChangeDeployed: lambda f: f"{'partly ' if f.partly else ''}landed on {f.branch} as {f.commit[:10]}",
+    i.DeploymentFailed: lambda f: f"deployment failed: {f.reason}",
+    i.RollbackRequested: lambda f: f"to be taken back: {f.reason}",
+    i.ChangeRolledBack: lambda f: f"taken back by {f.method}; the branch stands at {f.commit[:10]}",
+    i.RollbackRefused: lambda f: f"could not be taken back: {f.reason}",
+    i.BenefitMeasured: lambda f: f"{f.measure}: {f.before} before, {f.after} after",
+    i.Blocked: lambda f: f"blocked: {f.reason}; needs {f.needs}",
+    i.Unblocked: lambda f: f"unblocked: {f.reason}",
+    i.Retried: lambda f: f"to be tried again: {f.reason}",
+    i.Abandoned: lambda f: f"abandoned: {f.reason}",
+    lease.WorkClaimed: lambda f: f"{f.work} claimed by {f.agent} until {f.lease_until:%H:%M:%S}",
+    lease.WorkRenewed: lambda f: f"claim {f.claim} renewed until {f.lease_until:%H:%M:%S}",
+    lease.WorkReleased: lambda f: f"claim {f.claim} released: {f.reason}",
+    batch.Formed: lambda f: f"in a batch of {len(f.members)} on {f.base[:10]}",
+    batch.Tested: lambda f: (
+        f"suite {'passed' if f.passed else 'failed'} with {_count(f.members, 'change')}"
+        f" on tree {f.tree[:10]}{_because(f.reason)}"
+    ),
+    batch.Split: lambda f: f"breaks the suite; tried again in {_count(f.parts, f.kind)}: {f.reason}",
+    batch.Settled: lambda f: (
+        f"batch settled: {len(f.kept)} kept, {len(f.smaller)} made smaller, {len(f.refused)} refused"
+    ),
+    batch.Closed: lambda f: f"batch closed: {len(f.landed)} proven in {_count(f.suite_runs, 'suite run')}",
+    deployment.Started: lambda f: f"{f.kind} begun: {f.branch} to {f.tip[:10]}",
+    deployment.StepCompleted: lambda f: f"{f.step} done{_because(f.detail)}",
+    deployment.HealthChecked: lambda f: (
+        f"health check {'passed' if f.passed else f'failed with exit code {f.exit_code}'}: {f.command}"
+    ),
+    deployment.Succeeded: lambda f: f"deployed: the branch stands at {f.tip[:10]}",
+    deployment.Failed: lambda f: f"deployment failed: {f.reason}",
+    deployment.RolledBack: lambda f: f"restored: the branch stands at {f.tip[:10] or 'nothing'}",
+    run.Requested: lambda f: f"{f.engine} asked by {f.role}: {f.task}",
+    run.Started: lambda _: "engine started",
+    run.Completed: lambda f: f"engine answered in {f.duration_ms} ms",
+    run.Failed: lambda f: f"engine failed after {f.duration_ms} ms: {f.reason}",
+    run.Cancelled: lambda f: f"engine call cancelled: {f.reason}",
+    run.Reused: lambda f: f"answer of run {f.run} reused",
+    target.Registered: lambda f: f"registered: {f.title}",
+    target.ScanRequested: lambda f: f"scan {f.scan} of {f.base[:10]} asked for",
+    target.Scanned: lambda f: (
+        f"scanned: {_count(sum(f.findings.values()), 'finding')},"
+        f" {_count(len(f.improvements), 'improvement')}"
+    ),
+    target.ScanFailed: lambda f: f"scan failed: {f.reason}",
+    target.BaselineRecorded: lambda f: (
+        f"baseline: {f.passed} passed, {f.failed} failed" if f.usable else f"no usable baseline: {f.reason}"
+    ),
+    target.Paused: lambda f: f"paused: {f.reason}",
+    target.Resumed: lambda _: "resumed",
+}
+
+
+def summary(fact: Fact) -> str:
+    """Return one line; line breaks in a reason become spaces."""
+    says = SAYS.get(type(fact))
+    return " ".join((says(fact) if says else fact.name.replace("_", " ")).split())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _touched(fact: improvement_facts.ArchitectureDesigned) -> str:
+    return _count(sum(component.touched for component in fact.components), "module")
