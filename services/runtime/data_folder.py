@@ -74,13 +74,32 @@ class DataFolder:
         anyone else's is closed (0700). Secrets and logs are closed in both.
         """
         traversable = 0o711 if is_root() else 0o700
-        self.home.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.home, self.servers):
-            folder.mkdir(mode=traversable, exist_ok=True)
+            make_folder(folder, traversable)
         for folder in (self.credentials, self.keys, self.logs):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, 0o700)
         for folder in (self.targets, self.worktrees, self.environments, self.reports):
-            folder.mkdir(mode=0o755, exist_ok=True)
+            make_folder(folder, 0o755)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a missing folder, and its parents, with exactly `mode`, whatever the umask."""
+    if path.is_dir():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(mode)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file for the owner alone, so that after a crash it holds the old text or the new."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def is_root() -> bool:
@@ -94,41 +113,42 @@ def reachable_by_others(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (real, *real.parents))
 
 
-def shared_place(home: Path) -> Path:
+def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
     """Return the folder of the embedded servers' data for `home`, made if missing.
 
     It is `home`/servers wherever the servers' uid can reach that. Root's home under a closed folder
-    (such as /root) gets `/var/lib/aps/<12 hex of sha256 of home's path>` instead, owned by root.
-    The choice is made once and kept in `home`/servers/place, so that data never seem to vanish when
-    a mode changes. Raises UnusableFolder when the kept place belongs to another home.
+    (such as /root) gets `shared_root`/<12 hex of sha256 of home's path> instead, owned by root. The
+    choice is made once and kept in `home`/servers/place, so that no data seem to vanish when a mode
+    changes. Raises UnusableFolder when the place is not root's alone or belongs to another home.
     """
     folder = DataFolder(home)
     folder.create()
     kept = folder.servers / _PLACE_FILE
     if kept.exists():
-        place = Path(kept.read_text("utf-8").strip())
-        return folder.servers if place == Path() else _claim(place, home)
-    place = folder.servers
-    if is_root() and not reachable_by_others(folder.servers):
-        name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
-        place = _claim(SHARED_ROOT / name, home)
-    kept.write_text("." if place == folder.servers else str(place), "utf-8")
-    return place
+        place = Path(kept.read_text("utf-8"))
+    elif is_root() and not reachable_by_others(folder.servers):
+        place = shared_root / hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
+    else:
+        place = Path()
+    if place != Path():
+        _claim(place, home)
+    write_durably(kept, str(place))
+    return folder.servers / place
 
 
-def _claim(place: Path, home: Path) -> Path:
+def _claim(place: Path, home: Path) -> None:
     """Make `place` the servers' folder of `home`, or say whose it is."""
-    SHARED_ROOT.mkdir(mode=0o755, exist_ok=True)
-    place.mkdir(mode=0o755, exist_ok=True)
+    make_folder(place.parent, 0o755)
+    make_folder(place, 0o755)
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise UnusableFolder(f"{place} must be a folder only uid {os.geteuid()} can write to; move it away")
     owner = place / _OWNER_FILE
-    resolved = str(home.resolve())
-    if owner.exists() and (other := owner.read_text("utf-8")) != resolved and Path(other).exists():
+    mine = str(home.resolve())
+    other = owner.read_text("utf-8") if owner.exists() else mine
+    if other != mine and Path(other).exists():
         raise UnusableFolder(
-            f"the servers' data of {home} lie in {place}, which belongs to {other}: "
-            f"{home} seems to be a copy. Remove {home / 'servers' / _PLACE_FILE} to begin with an empty log"
+            f"the servers' data of {home} lie in {place}, which belongs to {other}: {home} seems to be a "
+            f"copy. Remove {home / 'servers' / _PLACE_FILE} to begin with an empty log"
         )
-    owner.write_text(resolved, "utf-8")
-    return place
+    write_durably(owner, mine)

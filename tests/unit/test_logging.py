@@ -141,3 +141,12 @@ def test_a_file_found_too_long_by_two_writers_is_rotated_once(tmp_path: Path) ->
     second.close()
     assert path.read_text("utf-8").split() == ["new", "too"]
     assert not (tmp_path / "shared.jsonl.2").exists()
+
+
+def test_a_file_that_was_removed_is_begun_again(tmp_path: Path) -> None:
+    writer = RotatedBetweenProcesses(tmp_path / "some.jsonl")
+    writer.emit(logging.makeLogRecord({"msg": "gone"}))
+    (tmp_path / "some.jsonl").unlink()
+    writer.emit(logging.makeLogRecord({"msg": "kept"}))
+    writer.close()
+    assert (tmp_path / "some.jsonl").read_text("utf-8") == "kept\n"

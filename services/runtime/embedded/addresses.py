@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 from schemas.base import Frozen
+from services.runtime.data_folder import write_durably
 
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems hand out to outgoing connections, which come and go by themselves.
@@ -57,7 +58,5 @@ def load_addresses(file: Path) -> Addresses:
 
 
 def keep_addresses(file: Path, addresses: Addresses) -> None:
-    """Write the addresses so that a reader sees the old ones or the new ones."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(addresses.model_dump_json(indent=1) + "\n", "utf-8")
-    fresh.replace(file)
+    """Keep the addresses for the next start."""
+    write_durably(file, addresses.model_dump_json(indent=1) + "\n")

@@ -1,8 +1,9 @@
 """The generated passwords of the embedded servers: one file each, readable by their owner alone."""
 
-import os
 import secrets
 from pathlib import Path
+
+from services.runtime.data_folder import write_durably
 
 
 def password(folder: Path, name: str) -> str:
@@ -12,15 +13,6 @@ def password(folder: Path, name: str) -> str:
     from the environment unquoted, from reading it as a number.
     """
     file = folder / name
-    if file.exists():
-        return file.read_text("utf-8")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    value = "p" + secrets.token_urlsafe(32)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as written:
-        written.write(value)
-        written.flush()
-        os.fsync(written.fileno())
-    fresh.replace(file)
-    return value
+    if not file.exists():
+        write_durably(file, "p" + secrets.token_urlsafe(32))
+    return file.read_text("utf-8")

@@ -1,6 +1,7 @@
 """The embedded NATS server: how it is launched, and how it proves to be this data folder's own."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import signal
@@ -11,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from services.runtime.data_folder import make_folder, write_durably
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
 from services.runtime.embedded.process import Launch, give_to_service
 from services.runtime.embedded.programs import nats_server
@@ -66,11 +68,16 @@ class NatsServer:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         give_to_service(self.folder)
         reachable = self.place / "configuration"
-        reachable.mkdir(mode=0o755, exist_ok=True)
+        make_folder(reachable, 0o755)
         for file in self.configuration.glob("*.conf"):
             shutil.copyfile(file, reachable / file.name)
             (reachable / file.name).chmod(0o644)
+        write_durably(self._digest_file, self._digest())
         return Launch(argv=self._argv(reachable / "server.conf"), env=self._environment())
+
+    def is_outdated(self) -> bool:
+        """Whether it was last launched with another configuration, other users or other passwords."""
+        return not self._digest_file.exists() or self._digest_file.read_text("utf-8") != self._digest()
 
     async def wrong(self) -> str | None:
         """Ask who it is, whether it flushes every message, and whether our password opens it."""
@@ -87,6 +94,15 @@ class NatsServer:
     @property
     def _pid_file(self) -> Path:
         return self.folder / "nats-server.pid"
+
+    @property
+    def _digest_file(self) -> Path:
+        return self.place / "configuration" / "digest"
+
+    def _digest(self) -> str:
+        parts = [file.read_bytes() for file in sorted(self.configuration.glob("*.conf"))]
+        parts += [f"{user}:{password}".encode() for user, password in sorted(self.passwords.items())]
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def _argv(self, configuration: Path) -> tuple[str, ...]:
         return (

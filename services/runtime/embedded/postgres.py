@@ -81,6 +81,11 @@ class PostgresServer:
             return await self._proved(DATABASE)
         except asyncpg.InvalidCatalogNameError:
             return await self._database_made()
+        except asyncpg.InvalidPasswordError as error:
+            raise ServerProblem(
+                f"the password kept in the data folder does not open PostgreSQL's data in "
+                f"{self.folder}: {error}"
+            ) from error
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return f"{type(error).__name__}: {error}"
 

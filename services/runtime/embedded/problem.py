@@ -12,6 +12,8 @@ class ServerProblem(Exception):  # noqa: N818 -- says what is wrong with the ser
 
 def tail(log: Path, since: int) -> str:
     """Return the last lines written to `log` after byte `since`, indented for a message."""
+    if not log.exists():
+        return "  (its log was removed)"
     with log.open("rb") as lines:
         end = lines.seek(0, 2)
         lines.seek(max(since, end - _TAIL_BYTES))

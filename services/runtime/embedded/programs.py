@@ -9,7 +9,7 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from services.runtime.data_folder import is_root, reachable_by_others
+from services.runtime.data_folder import is_root, make_folder, reachable_by_others
 from services.runtime.embedded.problem import ServerProblem
 
 
@@ -60,7 +60,7 @@ def _within_reach(source: Path, names: tuple[str, ...], copy: Path) -> Path:
     """Link or copy `names` of `source` into the new folder `copy`, complete or not at all."""
     if copy.exists():
         return copy
-    copy.parent.mkdir(mode=0o755, exist_ok=True)
+    make_folder(copy.parent, 0o755)
     half_made = Path(tempfile.mkdtemp(dir=copy.parent))
     half_made.chmod(0o755)
     for name in names:

@@ -7,12 +7,13 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.runtime.data_folder import DataFolder, UnusableFolder, shared_place
+from services.runtime.data_folder import SHARED_ROOT, DataFolder, UnusableFolder, shared_place
 from services.runtime.embedded import addresses as kept
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
 from services.runtime.embedded.credentials import password
@@ -49,13 +50,22 @@ class EmbeddedServers:
     """
 
     def __init__(
-        self, home: Path, users: Sequence[str] = NATS_USERS, configuration: Path | None = None
+        self,
+        home: Path,
+        users: Sequence[str] = NATS_USERS,
+        configuration: Path | None = None,
+        shared_root: Path = SHARED_ROOT,
     ) -> None:
-        """Name the servers of `home`; `configuration` holds `server.conf` and `users.conf`."""
+        """Name the servers of `home`.
+
+        `configuration` holds `server.conf` and `users.conf` (default: the shipped ones),
+        `shared_root` the data that the servers' uid could not reach in `home`.
+        """
         self.notes: list[str] = []
         self._folder = DataFolder(home)
         self._users = tuple(users)
         self._configuration = configuration or configuration_folder()
+        self._shared_root = shared_root
         self._usage: int | None = None
         self._servers: tuple[Server, ...] = ()
 
@@ -73,9 +83,9 @@ class EmbeddedServers:
     async def join(self) -> None:
         """Return with both servers proved ready, started or adopted. Raises ServerProblem."""
         try:
-            self._place = shared_place(self._folder.home)
+            self._place = shared_place(self._folder.home, self._shared_root)
             async with exclusive(self._start_lock, _TURN_SECONDS):
-                self._usage = open_lock(self._place / "users.lock")
+                self._usage = open_lock(self._users_lock)
                 try:
                     await self._join_in_turn(self._usage)
                 except BaseException:
@@ -90,6 +100,23 @@ class EmbeddedServers:
             return
         async with exclusive(self._start_lock, _TURN_SECONDS):
             await self._leave_in_turn(self._usage)
+
+    async def erase(self) -> None:
+        """Stop the servers and remove their data and passwords for good, the log included.
+
+        Raises ServerProblem when another command uses them.
+        """
+        self._place = shared_place(self._folder.home, self._shared_root)
+        async with exclusive(self._start_lock, _TURN_SECONDS):
+            usage = open_lock(self._users_lock)
+            try:
+                if not try_lock(usage):
+                    raise ServerProblem(f"the servers of {self._folder.home} are in use by another command")
+                self._load()
+                await _all(*(stop(server) for server in self._servers))
+                await asyncio.to_thread(self._remove)
+            finally:
+                os.close(usage)
 
     async def watch(self, tell: Callable[[str], None]) -> None:
         """Start again, on the same ports and data, each server that dies; until cancelled.
@@ -128,18 +155,36 @@ class EmbeddedServers:
         return self._place / "start.lock"
 
     @property
+    def _users_lock(self) -> Path:
+        return self._place / "users.lock"
+
+    @property
     def _addresses_file(self) -> Path:
         return self._place / "addresses.json"
 
     async def _join_in_turn(self, usage: int) -> None:
+        alone = try_lock(usage)
         if not try_lock(usage, shared=True):
-            raise ServerProblem(f"{self._place / 'users.lock'} is held by another program")
+            raise ServerProblem(f"{self._users_lock} is held by another program")
+        self._load()
+        self._leave_taken_ports()
+        if is_alive(self._nats) and self._nats.is_outdated():
+            if alone:
+                await stop(self._nats)
+            else:
+                self.notes.append("NATS keeps its former configuration until every other command has ended")
+        await _all(*(start_or_adopt(server) for server in self._servers))
+
+    def _load(self) -> None:
+        """Read, or make, what names the servers and opens them."""
         credentials = self._folder.credentials
         self._nats_passwords = {user: password(credentials, f"nats-{user}") for user in self._users}
         self._database_password = password(credentials, "postgres")
         self._set_addresses(kept.load_addresses(self._addresses_file))
-        self._move_from_taken_ports()
-        await _all(*(start_or_adopt(server) for server in self._servers))
+
+    def _remove(self) -> None:
+        for folder in {self._place, self._folder.servers, self._folder.credentials}:
+            shutil.rmtree(folder)
 
     async def _leave_in_turn(self, usage: int) -> None:
         try:
@@ -152,17 +197,15 @@ class EmbeddedServers:
     def _set_addresses(self, addresses: Addresses) -> None:
         self._addresses = addresses
         logs = self._folder.logs
-        self._servers = (
-            NatsServer(self._place, logs, addresses, self._nats_passwords, self._configuration),
-            PostgresServer(self._place, logs, addresses, self._database_password),
-        )
+        self._nats = NatsServer(self._place, logs, addresses, self._nats_passwords, self._configuration)
+        self._postgres = PostgresServer(self._place, logs, addresses, self._database_password)
+        self._servers = (self._nats, self._postgres)
 
-    def _move_from_taken_ports(self) -> None:
+    def _leave_taken_ports(self) -> None:
         """Choose other ports for a server that is down and whose port a stranger took meanwhile."""
-        nats, postgres = self._servers
         down = [
-            *(("nats", "monitoring") if not is_alive(nats) else ()),
-            *(("postgres",) if not is_alive(postgres) else ()),
+            *(("nats", "monitoring") if not is_alive(self._nats) else ()),
+            *(("postgres",) if not is_alive(self._postgres) else ()),
         ]
         moved = self._addresses
         for field in down:
@@ -181,9 +224,11 @@ class EmbeddedServers:
         tell(f"{server.title} died; starting it again")
         try:
             async with exclusive(self._start_lock, _TURN_SECONDS):
+                if self._usage is None:
+                    return  # left meanwhile: this death was wanted
                 self._set_addresses(kept.load_addresses(self._addresses_file))
                 await start_or_adopt(next(s for s in self._servers if s.title == server.title))
-        except ServerProblem as problem:
+        except (ServerProblem, OSError) as problem:
             tell(str(problem))
         else:
             tell(f"{server.title} is back")
