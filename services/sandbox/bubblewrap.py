@@ -1,8 +1,9 @@
 """The sandbox by bubblewrap: the program builds the root, a chain of small programs drops the rest.
 
 Rules:
-1. As root bubblewrap mounts as root, so folders below closed ones can be shown, and keeps only what
-   `setpriv` needs to become the sandbox's uid. Otherwise it works in a user namespace.
+1. As root bubblewrap mounts as root (of a user namespace that maps everyone to themselves), so folders
+   below closed ones can be shown, and keeps only what `setpriv` needs to become the sandbox's uid.
+   Otherwise it makes a user namespace of its own.
 2. The command's environment reaches no program before the uid is dropped: it is set by `env -i` after.
 3. Arguments travel by a file descriptor: no one else on the machine reads them in a process list.
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from services.sandbox import identity, seccomp
+from services.sandbox import bare, identity, seccomp
 from services.sandbox.identity import GID, UID
 from services.sandbox.memory_file import sealed
 from services.sandbox.plan import SHM, TMP
@@ -49,13 +50,17 @@ class Bubblewrap:
         options += ("--info-fd", str(writing), "--seccomp", str(rules))
         arguments = sealed(b"".join(option.encode() + b"\0" for option in options))
         start = Start(
-            argv=(self._program, "--args", str(arguments), "--", *_inside(command, limits)),
+            argv=self._outer(str(arguments), *_inside(command, limits)),
             env={"PATH": os.defpath},
             inherited=(arguments, rules, writing, *(descriptor for descriptor, _ in files)),
             status=(reading, writing),
         )
         result = await supervise(start, limits)
         return _judged(result)
+
+    def _outer(self, arguments: str, *inside: str) -> tuple[str, ...]:
+        bwrap = (self._program, "--args", arguments, "--", *inside)
+        return bare.program("user_namespace", *bwrap) if identity.is_root() else bwrap
 
     def hand_over(self, path: Path) -> None:
         """Give the tree to the sandbox's uid when root."""
@@ -65,6 +70,8 @@ class Bubblewrap:
 def _judged(result: Result) -> Result:
     if result.exit_code == 1 and result.stderr.startswith(b"bwrap: "):
         raise NoSandbox(f"bubblewrap could not start: {result.stderr.decode(errors='replace').strip()}")
+    if (reason := bare.failure(result.exit_code, result.stderr)) is not None:
+        raise NoSandbox(f"bubblewrap could not start: {reason}")
     if result.exit_code in SIGNALLED:
         return replace(result, exit_code=128 - result.exit_code)
     return result

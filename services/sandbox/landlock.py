@@ -39,30 +39,36 @@ def version() -> int:
     return found if found >= LEAST_VERSION else 0
 
 
-def restrict(known: int, writable: tuple[str, ...], devices: tuple[str, ...]) -> None:
-    """Bind this process for ever: read and execute anywhere it can see, change only the paths named.
+def ruleset(known: int, writable: tuple[str, ...], devices: tuple[str, ...]) -> int:
+    """Return a descriptor of the rules: read and execute anything seen, change only the paths named.
 
-    `known` is the kernel's version; no_new_privs must be set. Raises OSError.
+    `known` is the kernel's version. The paths are opened here, so this comes before the uid is dropped:
+    a folder may be closed to that uid. Raises OSError.
     """
     handled = RIGHTS_BY_VERSION[min(known, 5)] - 1
     attributes = _Ruleset(handled, 0, SCOPED if known >= 6 else 0)
     size = 24 if known >= 6 else 16 if known >= 4 else 8
-    ruleset = _checked(libc.syscall(CREATE, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
-    _allow(ruleset, "/", READING & handled)
+    rules = _checked(libc.syscall(CREATE, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    _allow(rules, "/", READING & handled)
     for path in writable:
-        _allow(ruleset, path, handled)
+        _allow(rules, path, handled)
     for path in devices:
-        _allow(ruleset, path, (READING | DEVICES) & handled)
-    _checked(libc.syscall(RESTRICT, ruleset, 0))
-    os.close(ruleset)
+        _allow(rules, path, (READING | DEVICES) & handled)
+    return rules
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def restrict(rules: int) -> None:
+    """Bind this process and its children to `rules` for ever; no_new_privs must be set."""
+    _checked(libc.syscall(RESTRICT, rules, 0))
+    os.close(rules)
+
+
+def _allow(rules: int, path: str, rights: int) -> None:
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     if not os.path.isdir(path):  # noqa: PTH112 -- no pathlib in the launcher
         rights &= FILE_RIGHTS
     rule = _PathBeneath(rights, descriptor)
-    _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, ctypes.byref(rule), 0))
+    _checked(libc.syscall(ADD_RULE, rules, PATH_BENEATH, ctypes.byref(rule), 0))
     os.close(descriptor)
 
 

@@ -6,8 +6,8 @@ builds the root and reaps; the command is its child, and its end ends everything
 
 Rules:
 1. Each process dies with its parent, and nothing starts inside before the service knows process 1.
-2. Order in the command: own user namespace (its own process count), limits, uid, capabilities,
-   Landlock, system call filter, working folder, program. Nothing of the target runs before the last.
+2. Order in the command: own user namespace (its own process count), limits, working folder, uid,
+   capabilities, Landlock, system call filter, program. Nothing of the target runs before the last.
 3. From the moment the target's files are the root nothing can be imported any more: a module lying in
    them would run before the uid is dropped.
 4. Failing to set up ends with SETUP_FAILED and one line on stderr.
@@ -122,6 +122,8 @@ def _become(plan: Plan, asked: int, done: int) -> None:
     os.read(done, 1)
     for name, bound in plan.limits:
         resource.setrlimit(getattr(resource, name), (bound, bound))
+    os.chdir(plan.cwd)
+    rules = _landlock_rules(plan) if plan.landlock else None
     syscalls.drop_bounding_set()
     if plan.as_root:
         os.setgroups([])
@@ -129,13 +131,16 @@ def _become(plan: Plan, asked: int, done: int) -> None:
         os.setresuid(plan.uid, plan.uid, plan.uid)
     syscalls.clear_capabilities()
     syscalls.set_process(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    if plan.landlock:
-        writable = tuple(target for _, target, may_write in plan.binds if may_write)
-        landlock.restrict(plan.landlock, (*writable, TMP, SHM), DEVICES)
+    if rules is not None:
+        landlock.restrict(rules)
     syscalls.filter_calls(plan.filter_program)
-    os.chdir(plan.cwd)
     os.umask(0o022)
     _execute(plan)
+
+
+def _landlock_rules(plan: Plan) -> int:
+    writable = tuple(target for _, target, may_write in plan.binds if may_write)
+    return landlock.ruleset(plan.landlock, (*writable, TMP, SHM), DEVICES)
 
 
 def _own_user_namespace() -> bool:

@@ -10,7 +10,7 @@ import platform
 import sys
 from pathlib import Path
 
-from services.sandbox import identity, landlock, seccomp
+from services.sandbox import bare, identity, landlock, seccomp
 from services.sandbox.identity import GID, UID
 from services.sandbox.memory_file import sealed
 from services.sandbox.plan import Plan
@@ -18,10 +18,6 @@ from services.sandbox.port import Command, Limits, NoSandbox, Result
 from services.sandbox.rlimits import of_process, tmp_bytes
 from services.sandbox.supervise import Start, supervise
 from services.sandbox.view import HOME, Bind, environment, view
-
-SOURCES = str(Path(__file__).parents[2])
-LAUNCH = "import sys; sys.path.append(sys.argv[1]); from services.sandbox.launch import main; main()"
-SETUP_FAILED = 125
 
 
 class Namespaces:
@@ -39,14 +35,14 @@ class Namespaces:
         plan = sealed(self._plan(command, limits).packed())
         reading, writing = os.pipe()
         start = Start(
-            argv=(sys.executable, "-I", "-S", "-c", LAUNCH, SOURCES, str(plan), str(writing)),
+            argv=bare.program("launch", str(plan), str(writing)),
             env={},
             inherited=(plan, writing),
             status=(reading, writing),
         )
         result = await supervise(start, limits)
-        if result.exit_code == SETUP_FAILED and result.stderr.startswith(b"sandbox: "):
-            raise NoSandbox(f"namespaces could not start: {result.stderr.decode(errors='replace').strip()}")
+        if (reason := bare.failure(result.exit_code, result.stderr)) is not None:
+            raise NoSandbox(f"namespaces could not start: {reason}")
         return result
 
     def hand_over(self, path: Path) -> None:

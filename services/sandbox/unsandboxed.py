@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from services.sandbox.port import Command, Limits, NoSandbox, Result
+from services.sandbox.port import Command, Limits, NoSandbox, Result, Unrunnable
 from services.sandbox.rlimits import address_space
 from services.sandbox.supervise import Start, supervise
 
@@ -30,6 +30,8 @@ class Unsandboxed:
         program = shutil.which("prlimit")
         if program is None:
             raise NoSandbox("prlimit is not installed: install the package `util-linux`")
+        if not command.cwd.is_dir():
+            raise Unrunnable(f"the working folder {command.cwd} does not exist")
         mark = secrets.token_hex(16)
         bounds = (f"--as={address_space(limits)}", f"--fsize={limits.file_bytes}", "--core=0")
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

@@ -117,11 +117,12 @@ def _checked(path: Path, *, writable: bool) -> str:
 
 
 def _check_cwd(cwd: Path, folders: tuple[Bind, ...]) -> None:
-    seen = (*(bind.target for bind in folders), *SYSTEM, TMP)
     normal = os.path.normpath(cwd)
-    if normal != "/" and not _under(normal, seen):
+    if normal in {"/", TMP}:
+        return
+    if not _under(normal, (*(bind.target for bind in folders), *SYSTEM)):
         raise Unrunnable(f"the working folder {cwd} is not among the folders the command may see")
-    if normal != TMP and not cwd.is_dir():
+    if not cwd.is_dir():
         raise Unrunnable(f"the working folder {cwd} does not exist")
 
 
