@@ -30,11 +30,12 @@ DECLARING_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "PKG-IN
 _TESTING = re.compile(r"(^|[-_.])(test|tests|testing|unittest|unittests|pytest)($|[-_.])")
 _DEVELOPING = re.compile(r"(^|[-_.])(dev|develop|development)($|[-_.])")
 _AT_A_DESK = """
-black mypy ruff flake8 isort pylint pre-commit tox tox-uv nox twine build wheel sphinx sphinx-rtd-theme furo docutils
-doc8 mkdocs mkdocs-material pydocstyle pyright pyupgrade bandit bump2version bumpversion check-manifest codespell
-commitizen pip-tools towncrier codecov coveralls ipython ipdb jupyter notebook uv hatch poetry pdm autopep8
-interrogate validate-pyproject pytest-black pytest-flake8 pytest-mypy pytest-mypy-plugins pytest-ruff
-pytest-checkdocs pytest-enabler pytest-perf pytest-codspeed
+black mypy ruff flake8 isort pylint pre-commit tox tox-uv nox twine build wheel sphinx
+sphinx-rtd-theme furo docutils doc8 mkdocs mkdocs-material pydocstyle pyright pyupgrade bandit
+bump2version bumpversion check-manifest codespell commitizen pip-tools towncrier codecov coveralls
+ipython ipdb jupyter notebook uv hatch poetry pdm autopep8 interrogate validate-pyproject
+pytest-black pytest-flake8 pytest-mypy pytest-mypy-plugins pytest-ruff pytest-checkdocs
+pytest-enabler pytest-perf pytest-codspeed
 """
 _DESK_TOOLS = frozenset(_AT_A_DESK.split())
 _RECOGNISED = {

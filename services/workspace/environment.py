@@ -99,8 +99,7 @@ async def build_environment(
     Any number of processes may ask at once: one builds, the others wait. Raises `EnvironmentProblem`.
     """
     plan = await plan_for(repository, commit)
-    root = data.absolute() / "environments" / plan.sha[:24]
-    await asyncio.to_thread(root.parent.mkdir, parents=True, exist_ok=True)
+    root = await asyncio.to_thread(_place, data, plan)
     async with _locked(root.with_suffix(".lock")):
         kept = await asyncio.to_thread(_load, root)
         if kept:
@@ -158,7 +157,8 @@ class _Build:
     async def _create(self) -> None:
         process = await asyncio.create_subprocess_exec(
             base_python(), "-I", "-m", "venv", str(self.venv),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await process.communicate()
         if process.returncode:
@@ -246,6 +246,12 @@ class _Build:
         return await asyncio.to_thread(_keep_overlay, wheel, self.plan.layout, set(tracked), self.root)
 
 
+def _place(data: Path, plan: Plan) -> Path:
+    root = data.absolute() / "environments" / plan.sha[:24]
+    root.parent.mkdir(parents=True, exist_ok=True)
+    return root
+
+
 def _keep_overlay(wheel: Path, layout: Layout, tracked: set[str], root: Path) -> tuple[str, ...]:
     found = generated_files(wheel, layout, tracked)
     (root / "overlay").mkdir()
@@ -258,7 +264,7 @@ def _keep_overlay(wheel: Path, layout: Layout, tracked: set[str], root: Path) ->
 async def _locked(path: Path) -> AsyncIterator[None]:
     handle = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while not _try_lock(handle):
+        while not _try_lock(handle):  # noqa: ASYNC110 -- the holder may be another process: no event tells
             await asyncio.sleep(0.1)
         yield
     finally:

@@ -140,6 +140,10 @@ class Repository:
         await asyncio.to_thread(remove, path)
         await self.git("worktree", "prune")
 
+    async def has_worktree(self, path: Path) -> bool:
+        """Say whether `path` is a work tree this repository knows and whose folder is there."""
+        return await asyncio.to_thread(lambda: path.is_dir() and self._worktree_record(path) is not None)
+
     async def reset_worktree(self, path: Path, commit: str) -> None:
         """Bring an existing work tree to `commit` with no other file in it, ignored ones included."""
         git = self._worktree_git(path)
@@ -275,7 +279,7 @@ class Repository:
         if await there.ref(ref) == commit:
             return
         await there.refuse_move(ref, expected_old)
-        git = replace(there.git, owner=_owner(there.git.git_dir))
+        git = there.git.as_owner()
         known = [name for name in set((await there._refs("refs")).values()) if await self._has(name)]
         await copy_objects(self.git, git, [commit], sorted(known))
         try:
@@ -288,7 +292,7 @@ class Repository:
         """Delete `ref` in the repository at `target`, under the conditions of `push_ref`."""
         there = Repository(target)
         await there.refuse_move(ref, expected_old)
-        git = replace(there.git, owner=_owner(there.git.git_dir))
+        git = there.git.as_owner()
         await git("update-ref", "--no-deref", "-d", ref, expected_old)
 
     async def refuse_move(self, ref: str, expected: str | None) -> None:
@@ -321,20 +325,16 @@ class Repository:
         return dict(line.split(" ", 1) for line in listed.text.splitlines())
 
     def _worktree_git(self, path: Path) -> GitCommand:
+        record = self._worktree_record(path)
+        if record is None:
+            raise FileNotFoundError(f"{path} is not a work tree of {self.path}")
+        return replace(self.git, git_dir=record, work_tree=path.absolute())
+
+    def _worktree_record(self, path: Path) -> Path | None:
         """Find our own record of a work tree; its `.git` file is within reach of untrusted commands."""
         wanted = str(path.absolute() / ".git")
-        for record in sorted((self.git.git_dir / "worktrees").glob("*/gitdir")):
-            if record.read_text().strip() == wanted:
-                return replace(self.git, git_dir=record.parent, work_tree=path.absolute())
-        raise FileNotFoundError(f"{path} is not a work tree of {self.path}")
-
-
-def _owner(git_dir: Path) -> tuple[int, int] | None:
-    """Return who must own what is written into `git_dir`, None when that is this process anyway."""
-    found = git_dir.stat()
-    if os.geteuid() != 0 or found.st_uid == 0:
-        return None
-    return found.st_uid, found.st_gid
+        records = sorted((self.git.git_dir / "worktrees").glob("*/gitdir"))
+        return next((one.parent for one in records if one.read_text().strip() == wanted), None)
 
 
 def _commit_info(record: str) -> CommitInfo:

@@ -142,6 +142,13 @@ class GitCommand:
             extra_groups=[] if self.owner else None,
         )
 
+    def as_owner(self) -> "GitCommand":
+        """Return the same repository written as its owner, so that root leaves no file a person cannot touch."""
+        found = self.git_dir.stat()
+        if os.geteuid() != 0 or found.st_uid == 0:
+            return self
+        return replace(self, owner=(found.st_uid, found.st_gid))
+
     def _prefix(self) -> list[str]:
         settings = [part for setting in (*_SETTINGS, *self.settings) for part in ("-c", setting)]
         tree = [f"--work-tree={self.work_tree}"] if self.work_tree else []

@@ -20,11 +20,12 @@ from services.workspace.files import read_regular, tree_files
 BUILD_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "PKG-INFO")
 _USUAL_ROOTS = ("src", "lib", "python", ".")
 _OUTSIDE = """
-test tests testing unittests unit_tests functional_tests integration e2e fuzz fuzzing docs doc documentation
-example examples demo demos sample samples notebooks benchmark benchmarks bench perf asv_bench script scripts
-tool tools build dist ci ext misc contrib requirements third_party vendor site node_modules tasks setup conftest
-noxfile toxfile fabfile dodo pavement versioneer ez_setup bootstrap hatch_build build_ext _custom_build manage
-runtests run_tests release make conf __init__ __main__
+test tests testing unittests unit_tests functional_tests integration e2e fuzz fuzzing docs doc
+documentation example examples demo demos sample samples notebooks benchmark benchmarks bench perf
+asv_bench script scripts tool tools build dist ci ext misc contrib requirements third_party vendor
+site node_modules tasks setup conftest noxfile toxfile fabfile dodo pavement versioneer ez_setup
+bootstrap hatch_build build_ext _custom_build manage runtests run_tests release make conf __init__
+__main__
 """
 _NOT_IMPORTED = frozenset(_OUTSIDE.split())
 _PACKAGE_DIR = re.compile(r"""package_dir\s*=\s*\{\s*["']{2}\s*:\s*["']([^"']+)""")

@@ -16,19 +16,17 @@ CONFIGURATION_FILES = (
     "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",
 )  # fmt: skip
 
-# Option prefix -> whether a value may follow as the next word.
-_NEVER = {
-    "--cov": True, "--no-cov": False, "-n": True, "--numprocesses": True, "--dist": True, "--maxprocesses": True,
-    "--tx": True, "--forked": False, "-x": False, "--exitfirst": False, "--maxfail": True, "--pdb": False,
-    "--trace": False, "--tb": True, "--color": True, "--code-highlight": True, "--junit": True, "--html": True,
-    "--self-contained-html": False, "--lf": False, "--last-failed": False, "--ff": False, "--failed-first": False,
-    "--nf": False, "--new-first": False, "--sw": False, "--stepwise": False, "--cache-clear": False,
-    "--basetemp": True, "--reruns": True, "--only-rerun": True, "--randomly": True, "--random-order": True,
-    "--mypy": False, "--flake8": False, "--flakes": False, "--black": False, "--isort": False, "--pylint": False,
-    "--ruff": False, "--pep8": False, "--codespell": False, "--checkdocs": False, "--codspeed": False,
-    "--memray": False, "--report-log": True, "--log-file": True, "--setup-only": False, "--setup-plan": False,
-    "--collect-only": False, "--co": False, "--looponfail": False, "--count": True, "--showlocals-": False,
-}  # fmt: skip
+# A value may follow these as the next word.
+_NEVER_WITH_VALUE = """
+--cov -n --numprocesses --dist --maxprocesses --tx --maxfail --tb --color --code-highlight --junit --html
+--basetemp --reruns --only-rerun --randomly --random-order --report-log --log-file --count
+"""
+_NEVER_ALONE = """
+--no-cov --forked -x --exitfirst --pdb --trace --self-contained-html --lf --last-failed --ff --failed-first
+--nf --new-first --sw --stepwise --cache-clear --mypy --flake8 --flakes --black --isort --pylint --ruff --pep8
+--codespell --checkdocs --codspeed --memray --setup-only --setup-plan --collect-only --co --looponfail
+"""
+_NEVER = dict.fromkeys(_NEVER_WITH_VALUE.split(), True) | dict.fromkeys(_NEVER_ALONE.split(), False)
 _OF_PLUGIN = {
     "--benchmark": "pytest-benchmark", "--timeout": "pytest-timeout", "--asyncio": "pytest-asyncio",
     "--hypothesis": "hypothesis", "--ds": "pytest-django", "--reuse-db": "pytest-django",

@@ -1,7 +1,7 @@
 """Turns what a suite run left behind (report lines, coverage, how it ended) into a `SuiteReport`'s parts.
 
 Rules:
-1. A test's outcome is the worst of what was reported for it: failed, error, xpassed, xfailed, passed, skipped.
+1. A test's outcome is the worst reported for it: failed, error, xpassed, xfailed, passed, skipped.
 2. A run counts as finished only when pytest said so last and the process ended as pytest said.
 3. A collection error is a test of its own, named for what could not be collected, with outcome error.
 """
@@ -14,8 +14,13 @@ from schemas.suite import Outcome, SuiteEnd
 from services.sandbox.port import Ended
 
 _WORST_FIRST = (
-    Outcome.FAILED, Outcome.ERROR, Outcome.XPASSED, Outcome.XFAILED, Outcome.PASSED, Outcome.SKIPPED,
-)  # fmt: skip
+    Outcome.FAILED,
+    Outcome.ERROR,
+    Outcome.XPASSED,
+    Outcome.XFAILED,
+    Outcome.PASSED,
+    Outcome.SKIPPED,
+)
 _RANK = {outcome: place for place, outcome in enumerate(_WORST_FIRST)}
 _FINISHED = (0, 1)
 _NOTHING = 5
@@ -23,7 +28,7 @@ _NOTHING = 5
 
 @dataclass(frozen=True)
 class Told:
-    """What the report file says: outcomes and failure texts by id, what did not import, pytest's last word."""
+    """What the report file says: outcomes and texts by id, what did not import, pytest's last word."""
 
     started: bool
     tests: Mapping[str, Outcome]

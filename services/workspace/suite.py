@@ -18,19 +18,20 @@ from pathlib import Path
 
 from schemas.suite import SuiteEnd, SuiteReport
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
-from services.workspace import report_plugin
 from services.workspace.environment import Environment
 from services.workspace.files import read_regular
-from services.workspace.pytest_options import CONFIGURATION_FILES, configured, kept_addopts
+from services.workspace.pytest_options import CONFIGURATION_FILES, Configured, configured, kept_addopts
 from services.workspace.report import Told, covered_lines, ending, told
 
+# Copied, never imported: it belongs to the target's pytest, and ours may not be installed.
+_PLUGIN = Path(__file__).with_name("report_plugin.py")
 _OUTPUT_TAIL = 16 * 1024
 _REFUSED = 4
 _NEVER_COLLECTED = ("build", ".aps", "docs/conf.py", "doc/conf.py", "setup.py")
 _ARGUMENTS = (
-    "--continue-on-collection-errors", "--color=no", "--tb=short", "-p", "no:randomly", "-p", "no:random_order",
-    "-p", "no:sugar",
-)  # fmt: skip
+    *("--continue-on-collection-errors", "--color=no", "--tb=short"),
+    *("-p", "no:randomly", "-p", "no:random_order", "-p", "no:sugar"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,12 @@ async def run_suite(
     coverage: bool = False,
     only: Sequence[str] | None = None,
 ) -> SuiteReport:
-    """Run the suite of `tree`, which must have been handed over and have the overlay applied.
+    """Run the suite of `tree`, a work tree that gets the overlay and is handed over to the sandbox.
 
     `only` names test ids as reports give them, or files and folders. Coverage is of the import packages.
     """
+    await asyncio.to_thread(env.apply_overlay, tree)
+    await asyncio.to_thread(sandbox.hand_over, tree)
     config = await asyncio.to_thread(_configuration, tree)
     kept = kept_addopts(config.addopts, env.distributions)
     attempts = [
@@ -147,7 +150,7 @@ def _prepare(scratch: Path, env: Environment, only: Sequence[str] | None) -> _Pl
     place = _Place(scratch / "plugin", scratch / "rules", scratch / "out")
     for folder in (place.plugin, place.rules, place.out):
         folder.mkdir(mode=0o755)
-    shutil.copyfile(report_plugin.__file__, place.plugin / "aps_report.py")
+    shutil.copyfile(_PLUGIN, place.plugin / "aps_report.py")
     (place.rules / "pytest.ini").write_text("[pytest]\n")
     (place.rules / "only.json").write_text(json.dumps(_chosen(only)))
     (place.rules / "coverage.ini").write_text(_coverage_rules(env, place.out))
@@ -179,7 +182,7 @@ def _read(path: Path) -> bytes:
     return read_regular(path) or b""
 
 
-def _configuration(tree: Path):
+def _configuration(tree: Path) -> Configured:
     texts = {name: read_regular(tree / name) for name in CONFIGURATION_FILES}
     return configured(
         {name: text.decode("utf-8", "replace") for name, text in texts.items() if text is not None}

@@ -1,0 +1,124 @@
+"""Lays out the data folder: clones, work trees, environments and sources of every target.
+
+Rules:
+1. A work tree is at exactly the commit asked for when it is entered, with the overlay and nothing else in
+   it, whatever an earlier run or a crash left there.
+2. One holder at a time: a work tree in use is refused to a second asker of this or another process, and
+   freed by the end of the process that held it.
+3. Generated files are ignored by git in every work tree of the clone, so no change can carry one.
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.sandbox.port import Sandbox
+from services.workspace.environment import Environment
+from services.workspace.git import Repository
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_HEADING = "# files a build generates, shown in work trees and never committed\n"
+
+
+class WorktreeBusy(Exception):  # noqa: N818 -- says what it is
+    """Somebody else works in the work tree of that name."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders below one data folder. Names are file names: letters, digits, dot, dash, underscore."""
+
+    root: Path
+
+    def repository(self, target_id: str) -> Repository:
+        """Return our clone of a target, which `clone_from` makes or brings up to date."""
+        return Repository(self.root / "repositories" / f"{_checked(target_id)}.git")
+
+    def source(self, name: str) -> Path:
+        """Return where the repository made from a source distribution stands."""
+        return self.root / "sources" / _checked(name)
+
+    def path(self, recorded: str) -> Path:
+        """Return the place a recorded path names: as it is when absolute, else below the data folder."""
+        return self.root / recorded
+
+    @property
+    def downloads(self) -> Path:
+        """Return the folder downloaded source distributions are kept in."""
+        return self.root / "downloads"
+
+    @asynccontextmanager
+    async def worktree(
+        self,
+        repository: Repository,
+        name: str,
+        commit: str,
+        *,
+        sandbox: Sandbox | None = None,
+        environment: Environment | None = None,
+        keep: bool = False,
+    ) -> AsyncIterator[Path]:
+        """Give a clean work tree of `repository` at `commit`, handed over to `sandbox` when it is named.
+
+        Made when missing, brought back to the commit when present; removed on leaving unless `keep`.
+        Raises `WorktreeBusy`.
+        """
+        folder = self.root / "worktrees" / f"{repository.path.stem}-{_checked(name)}"
+        await asyncio.to_thread(folder.parent.mkdir, parents=True, exist_ok=True)
+        handle = await asyncio.to_thread(_hold, folder)
+        try:
+            await self._ready(repository, folder, commit, environment)
+            if sandbox is not None:
+                await asyncio.to_thread(sandbox.hand_over, folder)
+            yield folder
+        finally:
+            try:
+                if not keep:
+                    await repository.remove_worktree(folder)
+            finally:
+                os.close(handle)
+
+    async def _ready(
+        self, repository: Repository, folder: Path, commit: str, environment: Environment | None
+    ) -> None:
+        if await repository.has_worktree(folder):
+            await repository.reset_worktree(folder, commit)
+        else:
+            await repository.add_worktree(folder, commit)
+        if environment is not None:
+            await asyncio.to_thread(_exclude, repository.git.git_dir, environment.overlay)
+            await asyncio.to_thread(environment.apply_overlay, folder)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name for a folder: use letters, digits, dot, dash, underscore")
+    return name
+
+
+def _hold(folder: Path) -> int:
+    handle = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise WorktreeBusy(f"{folder.name} is in use: wait for its run to end or use another name") from None
+    return handle
+
+
+def _exclude(git_dir: Path, paths: tuple[str, ...]) -> None:
+    listing = git_dir / "info" / "exclude"
+    present = set(listing.read_text().splitlines()) if listing.exists() else set()
+    wanted = {re.sub(r"([\\*?\[\]!# ])", r"\\\1", f"/{path}") for path in paths}
+    if wanted <= present:
+        return
+    draft = listing.with_name(f"exclude.{os.getpid()}")
+    draft.write_text(
+        _HEADING + "".join(f"{line}\n" for line in sorted((present | wanted) - {_HEADING.strip()}))
+    )
+    draft.replace(listing)

@@ -1,0 +1,61 @@
+"""Runs a target's suite on a commit, in the environment of its base and inside the sandbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from schemas.suite import SuiteReport
+from services.sandbox.port import Limits, Sandbox
+from services.workspace.checkout import Workspace
+from services.workspace.environment import Environment, Progress, build_environment
+from services.workspace.files import write_inside
+from services.workspace.git import Repository
+from services.workspace.suite import run_suite
+
+PATIENCE = 6  # times the baseline's duration: what takes longer hangs
+LEAST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Prover:
+    """What is needed to run suites; one run at a time in each worktree."""
+
+    workspace: Workspace
+    sandbox: Sandbox
+    limits: Limits
+
+    async def environment(
+        self, repository: Repository, base: str, progress: Progress = lambda _: None
+    ) -> Environment:
+        """Return the environment of `base`, built when it is missing. Raises `EnvironmentProblem`."""
+        return await build_environment(self.sandbox, repository, base, self.workspace.root, progress=progress)
+
+    async def run(
+        self,
+        repository: Repository,
+        name: str,
+        base: str,
+        commit: str,
+        *,
+        coverage: bool = False,
+        baseline_ms: int = 0,
+        original: Sequence[str] = (),
+    ) -> SuiteReport:
+        """Run the suite on `commit` in the worktree `name`; `original` paths stand there as at `base`.
+
+        `baseline_ms` shortens the time limit to a multiple of what the suite took before any change.
+        """
+        environment = await self.environment(repository, base)
+        limits = self.limits
+        if baseline_ms:
+            patience = max(LEAST_SECONDS, PATIENCE * baseline_ms / 1000)
+            limits = replace(limits, wall_seconds=min(limits.wall_seconds, patience))
+        async with self.workspace.worktree(repository, name, commit) as tree:
+            for path in original:
+                await _restore(repository, base, path, tree)
+            self.sandbox.hand_over(tree)
+            return await run_suite(self.sandbox, environment, tree, limits, coverage=coverage)
+
+
+async def _restore(repository: Repository, base: str, path: str, tree: Path) -> None:
+    write_inside(tree, path, await repository.read_file(base, path))
