@@ -8,25 +8,12 @@ Rules
    `process`, as one mapping or as a list of them.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.aps_vocabulary import CLAIM_WORDS, OUTCOME_WORDS, PROCESS_WORDS, RISK_WORDS, WORK_WORDS
 from schemas.improvement import Status
-
-
-class Phase(StrEnum):
-    """The handoffs, each with a document of its own."""
-
-    REQUIREMENTS = "requirements"
-    ARCHITECTURE = "architecture"
-    IMPLEMENTATION = "implementation"
-    TEST_RESULTS = "test_results"
-    BUG_REPORT = "bug_report"
-    DEPLOYMENT = "deployment"
-
 
 T = TypeVar("T")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pydantic import GetCoreSchemaHandler
 from pydantic.annotated_handlers import GetJsonSchemaHandler
@@ -52,6 +53,17 @@ STATUS_ALIASES: dict[str, Status] = {
     "waiting_for_deployer": S.APPROVED,
     "ready_for_deployer": S.APPROVED,
 }
+
+
+class Phase(StrEnum):
+    """The handoffs, each with a document of its own."""
+
+    REQUIREMENTS = "requirements"
+    ARCHITECTURE = "architecture"
+    IMPLEMENTATION = "implementation"
+    TEST_RESULTS = "test_results"
+    BUG_REPORT = "bug_report"
+    DEPLOYMENT = "deployment"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What each role does in an improvement, and how much of it is done: derived from the facts alone."""
 
 from events.improvement import Improvement
-from schemas.aps import Activity, Handoff, Phase, Process, Role, Task
+from schemas.aps import Activity, Handoff, Process, Role, Task
+from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
 
 ROLES: dict[str, str] = {

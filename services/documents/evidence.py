@@ -20,13 +20,14 @@ from schemas.aps import (
     Discovery,
     Gate,
     LeftOutPart,
-    Phase,
     Scenario,
     Step,
     Verdict,
 )
+from schemas.aps_vocabulary import Phase
 from schemas.artefacts import ArtefactRef
 from schemas.improvement import LeftOut, ScenarioResult
+from services.documents.features import step_type
 
 
 def discovery(fact: Discovered, rank: int) -> Discovery:
@@ -99,12 +100,12 @@ def executed(results: tuple[ScenarioResult, ...]) -> tuple[Scenario, ...]:
     """Return executed scenarios with outcome and evidence of each step."""
     return tuple(
         Scenario(
-            name=result.name,
+            name=result.name or "unnamed",
             status=_outcome(result.passed),
             steps=tuple(
                 Step.model_validate(
                     {
-                        "type": step.keyword,
+                        "type": step_type(step.keyword),
                         "description": step.text,
                         "outcome": _outcome(step.passed),
                         "evidence": step.evidence,

@@ -25,7 +25,8 @@ from events.improvement_facts import (
 from events.lease import Claim as Lease
 from events.lease import WorkClaimed, WorkReleased, WorkRenewed
 from events.store import Recorded
-from schemas.aps import BugReport, Claim, Document, Message, Phase, Verdict
+from schemas.aps import BugReport, Claim, Document, Message, Verdict
+from schemas.aps_vocabulary import Phase
 from services.documents import evidence
 from services.documents.activities import process_of
 from services.documents.features import scenarios

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from events.improvement import Improvement
 from events.lease import Claim as Lease
-from schemas.aps import Claim, Document, Message, Phase, RequirementText, Scenario
+from schemas.aps import Claim, Document, Message, RequirementText, Scenario
+from schemas.aps_vocabulary import Phase
 from services.documents import evidence
 from services.documents.activities import handoff, process_of
 from services.documents.features import scenarios
@@ -156,10 +157,12 @@ def _content(phase: Phase, state: Improvement) -> str:
             touched = ", ".join(part.module for part in design.components if part.touched)
             return f"Risk {design.risk.value}: {'; '.join(design.reasons)}. Touched: {touched}."
         case Phase.IMPLEMENTATION if change:
-            return f"Commit {change.commit} fixes {change.fixed}, {change.remaining} remain. Tests: {change.tests}"
+            counts = f"fixes {change.fixed}, {change.remaining} remain"
+            return f"Commit {change.commit} {counts}. Tests: {change.tests}"
         case Phase.TEST_RESULTS if proof:
             gates = ", ".join(gate.gate for gate in proof.gates)
-            return f"Commit {proof.commit}, tree {proof.tree}: passed {gates}. {len(proof.left_out)} parts left out."
+            proven = f"Commit {proof.commit}, tree {proof.tree}"
+            return f"{proven}: passed {gates}. {len(proof.left_out)} parts left out."
         case Phase.BUG_REPORT:
             return state.refusals[-1].reason
         case _:

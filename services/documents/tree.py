@@ -135,7 +135,7 @@ def _bound(text: str) -> None:
     """Refuse aliases and documents too deep or too large, before a tree is built."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             raise _refusal(line, f"the alias *{event.anchor} is not read: write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
