@@ -40,13 +40,14 @@ class Applied(Frozen):
     remaining: tuple[Remaining, ...]
 
 
-async def apply(tree: Path, recipe: Recipe) -> Applied:
+async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | None = None) -> Applied:
     """Apply `recipe` to the files under `tree`, in place; applying it twice changes nothing more.
 
-    Raises `ruff.RuffFailed` for a rule or target version that ruff does not know.
+    `seen` are ruff's reports on exactly this tree, where the caller has them already. Raises `ruff.RuffFailed` for a rule or target version that ruff does not know.
     """
     then = _then(recipe.rule)
-    seen = await look(tree, recipe, _candidates(tree, recipe), (recipe.rule, *then))
+    if seen is None:
+        seen = await look(tree, recipe, _candidates(tree, recipe), (recipe.rule, *then))
     before = [d for d in seen if d.code == recipe.rule]
     files = tuple(sorted({d.filename for d in before}))
     originals = {path: (tree / path).read_bytes() for path in files}

@@ -11,13 +11,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SUPPRESSION = re.compile(
     r"#\s*(noqa|type:\s*ignore|ruff:|flake8:|pylint:\s*disable|pyright:|mypy:|pragma:\s*no)", re.IGNORECASE
 )
+_BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what a definition can stand in
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -60,24 +61,19 @@ class Source:
         end = self.line_starts[row] if row < len(self.line_starts) else len(self.text)
         return self.text[self.line_starts[row - 1] : end].strip()
 
-    @cached_property
-    def tree(self) -> ast.Module | None:
-        """The parsed module, or None when it does not parse with the running Python."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return ast.parse(self.text)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                return None
+    def parse(self) -> ast.Module | None:
+        """Parse the module; None when it does not parse with the running Python."""
+        return _parse(self.text)
 
-    @cached_property
-    def _scopes(self) -> list[tuple[int, int, str]]:
-        return sorted(_named_blocks(self.tree, "")) if self.tree else []
+    @property
+    def parses(self) -> bool:
+        """Whether the running Python can parse the module."""
+        return _outline(self.text) is not None
 
     def scope(self, row: int) -> str:
         """Give the dotted name of the innermost function or class around `row`."""
         found = ""
-        for start, end, name in self._scopes:
+        for start, end, name in _outline(self.text) or ():
             if start > row:
                 break
             if row <= end:
@@ -95,19 +91,34 @@ class Source:
         return len(_SUPPRESSION.findall(self.text))
 
 
+def _parse(text: str) -> ast.Module | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+@lru_cache(maxsize=256)  # the same base files are looked at once for every rule
+def _outline(text: str) -> tuple[tuple[int, int, str], ...] | None:
+    tree = _parse(text)
+    return None if tree is None else tuple(sorted(_named_blocks(tree, "")))
+
+
 def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _SCOPES):
             name = f"{outer}.{child.name}" if outer else child.name
             yield child.lineno, child.end_lineno or child.lineno, name
             yield from _named_blocks(child, name)
-        else:
+        elif isinstance(child, _BLOCKS):
             yield from _named_blocks(child, outer)
 
 
 def damage(before: Source, after: Source) -> str | None:
     """Say why `after` must not replace `before`, or None when it may."""
-    if before.tree is not None and after.tree is None:
+    if before.parses and not after.parses:
         return "the fixed file would no longer parse"
     if before.bom != after.bom:
         return "the fix would change the byte order mark"

@@ -12,7 +12,6 @@ byte around it. Both visit statements in source order, so a statement is named b
 """
 
 import ast
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,6 +19,7 @@ from itertools import count
 import libcst as cst
 
 from services.engines.deterministic.codemods.codemod import Position, Rewritten
+from services.engines.deterministic.codemods.parsing import Parsed, Unreadable
 
 NAMES = ("err", "exc", "error", "caught")
 _BOUNDARIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -34,14 +34,11 @@ class RaiseFrom:
     def rewrite(self, text: str, wanted: frozenset[Position]) -> Rewritten:
         """Add the cause to each wanted raise."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(text)
-            module = cst.parse_module(text)
-        except (SyntaxError, ValueError, RecursionError, cst.ParserSyntaxError) as err:
-            return Rewritten(text, dict.fromkeys(wanted, f"the file does not parse: {err}".splitlines()[0]))
-        plan = _plan(tree, text, wanted)
-        return Rewritten(module.visit(_Rewriting(plan)).code if plan.causes else text, plan.refused)
+            parsed = Parsed(text)
+        except Unreadable as err:
+            return Rewritten(text, dict.fromkeys(wanted, str(err)))
+        plan = _plan(parsed, wanted)
+        return Rewritten(parsed.module.visit(_Rewriting(plan)).code if plan.causes else text, plan.refused)
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,13 @@ class _Raise:
     scope: ast.AST
 
 
-def _plan(tree: ast.Module, text: str, wanted: frozenset[Position]) -> _Plan:
+def _plan(parsed: Parsed, wanted: frozenset[Position]) -> _Plan:
     plan = _Plan()
-    raises, ordinals = _survey(tree)
-    lines = text.encode().splitlines(keepends=False) if not text.isascii() else []
+    raises, ordinals = _survey(parsed.tree)
     names: dict[ast.ExceptHandler, str] = {}
     missing = set(wanted)
     for found in raises:
-        place = _position(found.node, lines)
+        place = parsed.position(found.node)
         if place not in wanted:
             continue
         missing.discard(place)
@@ -104,13 +100,6 @@ def _survey(tree: ast.Module) -> tuple[list[_Raise], dict[ast.ExceptHandler, int
 
     visit(tree, (), tree)
     return raises, ordinals
-
-
-def _position(node: ast.Raise, lines: list[bytes]) -> Position:
-    column = node.col_offset
-    if lines:
-        column = len(lines[node.lineno - 1][:column].decode(errors="replace"))
-    return Position(node.lineno, column + 1)
 
 
 def _why_not(found: _Raise) -> str | None:
