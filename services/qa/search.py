@@ -293,18 +293,24 @@ def _within(units: _Units, part: Part) -> _Units:
 
 def _parts(units: _Units, out: _Units) -> tuple[Part, ...]:
     """Name `out` of a member's `units`: a file where all of it is out, else its sites."""
+    if not out:
+        return ()
     gone = set(out)
     spared = {unit.path for unit in units if unit not in gone}
     parts = (Part(unit.path, unit.site if unit.path in spared else None) for unit in out)
     return tuple(dict.fromkeys(parts))
 
 
-def _candidate(members: Mapping[str, _Units], taken: Iterable[_Unit]) -> Candidate:
+def _candidate(members: Mapping[str, _Units], taken: _Units) -> Candidate:
     """The candidate that takes exactly `taken`."""
-    chosen = set(taken)
+    chosen: dict[str, set[_Unit]] = {}
+    for unit in taken:
+        chosen.setdefault(unit.member, set()).add(unit)
     shares = []
     for member, units in members.items():
-        out = tuple(unit for unit in units if unit not in chosen)
-        if len(out) < len(units):
+        mine = chosen.get(member, set())
+        whole = len(mine) == len(units)
+        if mine:
+            out = () if whole else tuple(unit for unit in units if unit not in mine)
             shares.append(Share(member, _parts(units, out)))
     return Candidate(tuple(shares))

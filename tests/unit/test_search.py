@@ -139,6 +139,20 @@ def test_without_any_run_left_nothing_is_kept() -> None:
     assert (done.runs, done.refused) == (0, {"a": UNTESTED})
 
 
+def test_a_member_with_many_guilty_sites_does_not_cost_the_others_their_place() -> None:
+    stack = [member("a", *(f"x.py:{n}" for n in range(8))), member("b", "y.py:1"), member("c", "z.py:1")]
+    done = search(stack, ("a", site("x.py", "0")), ("a", site("x.py", "7")))
+    assert done.kept == ("b", "c")
+    assert UNSEARCHED in done.refused["a"]
+
+
+def test_when_no_run_is_left_after_a_refusal_an_earlier_green_part_is_kept() -> None:
+    stack = [member("a", "x.py:1"), member("b", "y.py:1"), member("c", "z.py:1")]
+    suite = Suite(stack, [frozenset({("c", site("z.py", "1"))})])
+    done = suite.settle([Refusal("b", "no")], already_spent=4)
+    assert (done.kept, done.refused) == (("a",), {"b": "no", "c": BROKE})
+
+
 def test_a_tree_tested_before_costs_no_run() -> None:
     stack = [member("a", "x.py:1"), member("b", "y.py:1")]
     first = next_step(stack, {})
@@ -189,7 +203,9 @@ def test_what_is_kept_was_tested_green_and_no_run_is_spent_beyond_the_bound(data
     guilty = data.draw(st.lists(st.frozensets(one, min_size=1, max_size=2), max_size=8))
     spent = data.draw(st.integers(0, 5))
     refusals = data.draw(
-        st.lists(st.lists(st.builds(Refusal, st.sampled_from([m.id for m in stack]), st.just("no"))), max_size=2)
+        st.lists(
+            st.lists(st.builds(Refusal, st.sampled_from([m.id for m in stack]), st.just("no"))), max_size=2
+        )
     )
     suite = Suite(stack, guilty)
     done = suite.settle(*refusals, already_spent=spent)
@@ -222,7 +238,7 @@ def test_in_a_handful_of_single_site_members_every_guilty_one_is_found(data: st.
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_two_guilty_sites_in_a_long_stack_are_the_only_things_lost(data: st.DataObject) -> None:
-    stack = [m for m in data.draw(stacks(26, 5))] + [member(f"n{i}", "x.py:1") for i in range(14)]
+    stack = list(data.draw(stacks(26, 5))) + [member(f"n{i}", "x.py:1") for i in range(14)]
     guilty = data.draw(st.sets(st.sampled_from(units(stack)), min_size=2, max_size=2))
     done = search(stack, *guilty)
     assert taken(stack, done.candidate) == set(units(stack)) - guilty
