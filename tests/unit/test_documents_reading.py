@@ -204,6 +204,13 @@ def test_a_problem_in_a_moved_part_keeps_the_place_where_it_was_written() -> Non
     ]
 
 
+def test_a_problem_in_a_list_brought_together_keeps_its_own_place() -> None:
+    text = (
+        "message: {from: a, to: b}\nprocess:\n  name: p\n  messages:\n    - {from: c, to: d}\n    - {to: e}\n"
+    )
+    assert [(line, field) for line, field, _ in problems(text)] == [(6, "process.messages[1].from")]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
