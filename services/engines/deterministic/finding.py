@@ -42,7 +42,7 @@ async def find(tree: Path, packages: Sequence[str], rules: RuleSet) -> Scan:
 
     A package that is absent or lies outside the tree becomes a note; the rest goes on.
     """
-    paths, notes = _inside(tree, packages)
+    paths, notes = inside(tree, packages)
     if not paths:
         return Scan(findings=(), unmasked=(), files=(), settings=_settings(tree), notes=notes)
     seen, bare = await asyncio.gather(
@@ -118,7 +118,8 @@ def source_files(tree: Path, paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _inside(tree: Path, packages: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def inside(tree: Path, packages: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the packages that exist within the tree, links resolved, and notes on the others."""
     root = tree.resolve()
     paths, notes = [], []
     for package in packages:

@@ -16,7 +16,7 @@ from schemas.base import Frozen
 from schemas.findings import Site
 from services.engines.deterministic import by_codemod, by_site, codemods, following, ruff
 from services.engines.deterministic.by_site import Fixed
-from services.engines.deterministic.finding import described, read_source, ruff_can_fix, source_files
+from services.engines.deterministic.finding import described, inside, read_source, ruff_can_fix, source_files
 from services.engines.deterministic.recipe import Recipe, permitted
 from services.engines.deterministic.rules import catalogue
 from services.engines.deterministic.source import Source, damage
@@ -43,7 +43,8 @@ class Applied(Frozen):
 async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | None = None) -> Applied:
     """Apply `recipe` to the files under `tree`, in place; applying it twice changes nothing more.
 
-    `seen` are ruff's reports on exactly this tree, where the caller has them already. Raises `ruff.RuffFailed` for a rule or target version that ruff does not know.
+    `seen` are ruff's reports on exactly this tree, where the caller has them already. Raises
+    `ruff.RuffFailed` for a rule or target version that ruff does not know.
     """
     then = _then(recipe.rule)
     if seen is None:
@@ -112,10 +113,11 @@ async def _fix(tree: Path, recipe: Recipe, before: Sequence[ruff.Diagnostic]) ->
 
 def _candidates(tree: Path, recipe: Recipe) -> tuple[str, ...]:
     """The files or folders worth looking at: as few as the recipe allows."""
+    packages, _ = inside(tree, recipe.packages)
     if recipe.only is None and recipe.only_paths is None:
-        return tuple(p for p in recipe.packages if (tree / p).exists())
+        return packages
     wanted = set(recipe.only_paths) if recipe.only_paths is not None else {s.path for s in recipe.only or ()}
-    return tuple(path for path in source_files(tree, recipe.packages) if path in wanted)
+    return tuple(path for path in source_files(tree, packages) if path in wanted)
 
 
 def _put_back_damaged(

@@ -22,7 +22,7 @@ async def rehearse(tree: Path, packages: Sequence[str], scan: Scan, rules: RuleS
     if not fixable:
         return results
     with tempfile.TemporaryDirectory(prefix="aps-rehearsal-") as folder:
-        copies = [Path(folder, str(n)).resolve() for n in range(COPIES)]
+        copies = [Path(folder, str(n)) for n in range(COPIES)]
         for scratch in copies:
             _copy(tree, scratch, scan.files)
         report = await ruff.check(copies[0], scan.files, rules.select, rules.target_version)
