@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from events.envelope import NO_HASH, Cause
-from events.improvement_facts import Blocked, Reprioritised, Unblocked
+from events.improvement_facts import ChangeDeclined, Reprioritised, Unblocked
 from events.jetstream import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Batch, Conflict, EventStore, Position
@@ -45,7 +45,7 @@ async def store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[E
         return
     log_server: LogServer = request.getfixturevalue("server")
     await log_server.wipe()
-    async with log_server.connection("admin") as connection:
+    async with log_server.connection("cli") as connection:
         yield JetStreamEventStore(connection, clock)
 
 
@@ -218,12 +218,12 @@ async def test_time_never_runs_backwards_within_an_aggregate(store: EventStore, 
 
 
 async def test_facts_of_many_kinds_keep_their_content(store: EventStore) -> None:
-    facts = (Blocked(reason="größer als „erlaubt“ 🚧", needs="a person"), Unblocked(reason="\x00\u2028 done"))
+    facts = (ChangeDeclined(reason="größer als „erlaubt“ 🚧"), Unblocked(reason="\x00\u2028 done"))
     await store.append_many([Batch("improvement", "a", Position(), facts)], because())
     events, _ = await store.read("improvement", "a")
     assert [event.envelope.data for event in events] == [fact.model_dump(mode="json") for fact in facts]
     assert [event.envelope.type for event in events] == [
-        "aps.improvement.blocked.v1",
+        "aps.improvement.change_declined.v1",
         "aps.improvement.unblocked.v1",
     ]
 
