@@ -143,7 +143,7 @@ class GitCommand:
         )
 
     def as_owner(self) -> "GitCommand":
-        """Return the same repository written as its owner, so that root leaves no file a person cannot touch."""
+        """Return the same repository written as its owner, so that a person keeps their files."""
         found = self.git_dir.stat()
         if os.geteuid() != 0 or found.st_uid == 0:
             return self

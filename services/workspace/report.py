@@ -48,8 +48,8 @@ def told(content: bytes) -> Told:
         if kind == "start":
             started = True
         elif kind == "end":
-            status = int(str(line.get("status", -1)))
-        elif kind in ("test", "broken"):
+            status = found if isinstance(found := line.get("status"), int) else -1
+        elif kind in ("test", "broken") and line.get("outcome", Outcome.ERROR) in _RANK:
             outcome = Outcome(str(line.get("outcome", Outcome.ERROR)))
             tests[name] = min(tests.get(name, outcome), outcome, key=_RANK.__getitem__)
             failures |= {name: text} if text else {}

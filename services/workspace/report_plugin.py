@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seen[name] = seen.get(name, 0) + 1
         unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
         if item.nodeid in _names:  # two tests of one id: their reports could not be told apart
-            item._nodeid = unique  # type: ignore[attr-defined] -- pytest offers no other way
+            item._nodeid = unique  # type: ignore[attr-defined]  # pytest offers no other way
         _names[item.nodeid] = unique
     if _only:
         with open(_only, encoding="utf-8") as opened:  # noqa: PTH123 -- tests may patch pathlib

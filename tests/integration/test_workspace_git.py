@@ -1,0 +1,374 @@
+"""Git as the workspace uses it, on real repositories, some of them hostile."""
+
+import asyncio
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.workspace.checkout import Workspace, WorktreeBusy
+from services.workspace.git import BranchCheckedOut, Conflict, Identity, RefMoved, Repository
+from services.workspace.git_command import GitError
+from services.workspace.target import TargetProblem, inspect_target
+
+ME = Identity("Some One", "one@example.invalid")
+WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+REF = "refs/heads/aps/improved"
+
+
+def git(folder, *args):
+    env = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z"}
+    done = subprocess.run(["git", *args], cwd=folder, env=env, check=True, capture_output=True)
+    return os.fsdecode(done.stdout).strip()
+
+
+def make(folder, files):
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "n")
+    git(folder, "config", "user.email", "n@example.invalid")
+    commit(folder, files)
+    return folder
+
+
+def commit(folder, files, message="one"):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", message)
+
+
+@pytest.fixture
+def target(tmp_path):
+    return make(tmp_path / "spaced and ünïcode", {"a.py": b"one\ntwo\nthree\nfour\nfive\n", "ü.txt": b"x"})
+
+
+@pytest.fixture
+async def clone(tmp_path, target):
+    repository = Repository(tmp_path / "data" / "clone.git")
+    await repository.clone_from(target)
+    return repository
+
+
+async def committed(clone, tmp_path, parent, files, message="change"):
+    worktree = tmp_path / "editing"
+    await clone.add_worktree(worktree, parent)
+    for name, content in files.items():
+        (worktree / name).write_bytes(content)
+    tree = await clone.write_tree(worktree, sorted(files))
+    return await clone.commit_tree(tree, [parent], message, ME, WHEN)
+
+
+async def test_a_target_is_inspected_from_any_folder_inside(target):
+    (target / "deep").mkdir()
+    (target / "a.py").write_text("changed")
+    seen = await inspect_target(target / "deep")
+    assert (seen.root, seen.branch, seen.dirty) == (target, "main", True)
+    assert seen.head == git(target, "rev-parse", "HEAD")
+    assert len(seen.notes) == 2
+    assert "lies inside" in seen.notes[0]
+    assert "1 file has uncommitted changes" in seen.notes[1]
+
+
+async def test_a_detached_head_and_submodules_are_said(target, tmp_path):
+    inner = make(tmp_path / "inner", {"x": b"1"})
+    git(target, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "mod")
+    git(target, "commit", "-qm", "with a submodule")
+    git(target, "checkout", "-q", "--detach")
+    seen = await inspect_target(target)
+    assert seen.branch is None
+    assert not seen.dirty
+    assert "detached" in seen.notes[0]
+    assert "mod" in seen.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "says"),
+    [
+        (lambda folder: folder, "does not exist"),
+        (lambda folder: folder.mkdir(), "not a git repository"),
+        (lambda folder: (folder.mkdir(), git(folder, "init", "-q")), "no commits"),
+        (lambda folder: (folder.mkdir(), git(folder, "init", "-q", "--bare")), "bare repository"),
+        (lambda folder: (folder / ".git").mkdir(parents=True), "not a repository"),
+    ],
+)
+async def test_what_cannot_be_improved_says_why(tmp_path, prepare, says):
+    prepare(tmp_path / "t")
+    with pytest.raises(TargetProblem, match=says):
+        await inspect_target(tmp_path / "t")
+
+
+async def test_a_clone_has_history_and_tags_and_needs_the_source_no_more(tmp_path, target):
+    git(target, "tag", "-a", "v1.2", "-m", "release")
+    commit(target, {"b.py": b"2"})
+    clone = Repository(tmp_path / "c.git")
+    head = await clone.clone_from(target)
+    assert head == git(target, "rev-parse", "HEAD")
+    target.rename(tmp_path / "gone")
+    assert [info.message.strip() for info in await clone.log(head)] == ["one", "one"]
+    assert await clone.nearest_tag(head) == "v1.2"
+    assert await clone.read_file(head, "ü.txt") == b"x"
+    assert git(clone.path, "fsck", "--full") == ""
+
+
+async def test_a_shallow_target_can_be_cloned(tmp_path, target):
+    commit(target, {"b.py": b"2"})
+    git(tmp_path, "clone", "-q", "--depth=1", target.as_uri(), str(tmp_path / "shallow"))
+    clone = Repository(tmp_path / "c.git")
+    assert len(await clone.log(await clone.clone_from(tmp_path / "shallow"))) == 1
+
+
+async def test_the_same_arguments_give_the_same_commit(clone, tmp_path, target):
+    base = await clone.head()
+    first = await committed(clone, tmp_path, base, {"a.py": b"changed\n"}, "Say so\n\nTrailer: yes")
+    again = Repository(tmp_path / "again.git")
+    await again.clone_from(target)
+    assert first == await committed(again, tmp_path, base, {"a.py": b"changed\n"}, "Say so\n\nTrailer: yes")
+    (info, _) = await clone.log(first)
+    assert (info.author, info.when, info.parents) == (ME, WHEN, (base,))
+    assert await clone.changed_paths(base, first) == ("a.py",)
+
+
+async def test_a_patch_applies_exactly_even_to_files_that_are_not_utf8(clone, tmp_path, target):
+    base = await clone.resolve("base")
+    tip = await committed(clone, tmp_path, base, {"latin.py": b"# caf\xe9\r\n", "a.py": b"one\r\ntwo\n"})
+    (tmp_path / "p").write_bytes(await clone.patch(base, tip))
+    git(target, "apply", "--index", str(tmp_path / "p"))
+    assert git(target, "write-tree") == await clone.tree(tip)
+    assert "caf\ufffd" in await clone.diff(base, tip)
+
+
+async def test_writing_a_tree_takes_tracked_changes_or_exactly_the_named_paths(clone, tmp_path):
+    base = await clone.resolve("base")
+    worktree = tmp_path / "w"
+    await clone.add_worktree(worktree, base)
+    (worktree / "a.py").write_text("new")
+    (worktree / "stray.py").write_text("stray")
+    (worktree / "ü.txt").unlink()
+    assert await clone.changed_paths(base, await clone.write_tree(worktree)) == ("a.py", "ü.txt")
+    named = await clone.write_tree(worktree, ["stray.py", "ü.txt"])
+    assert await clone.changed_paths(base, named) == ("stray.py", "ü.txt")
+
+
+async def test_bytes_are_checked_out_as_committed_whatever_the_attributes_ask(tmp_path, target):
+    raw = {
+        ".gitattributes": b"* text=auto eol=crlf ident\nx.py filter=evil working-tree-encoding=UTF-16\n",
+        "lf.py": b"a\nb\n",
+        "id.py": b"$Id$\n",
+    }
+    for name, content in raw.items():
+        (target / name).write_bytes(content)
+    git(target, "add", "-A")
+    git(target, "commit", "-qm", "attributes")
+    clone = Repository(tmp_path / "c.git")
+    commit_id = await clone.clone_from(target)
+    await clone.add_worktree(tmp_path / "w", commit_id)
+    assert {name: (tmp_path / "w" / name).read_bytes() for name in raw} == raw
+    assert await clone.write_tree(tmp_path / "w") == await clone.tree(commit_id)
+
+
+async def test_a_change_in_the_middle_is_reverted_and_an_overlap_is_named(clone, tmp_path):
+    base = await clone.resolve("base")
+    text = b"one\ntwo\nthree\nfour\nfive\n"
+    first = await committed(clone, tmp_path, base, {"a.py": text.replace(b"one", b"ONE")})
+    second = await committed(
+        clone, tmp_path, first, {"a.py": text.replace(b"one", b"1").replace(b"five", b"5")}
+    )
+    third = await committed(clone, tmp_path, second, {"new.py": b"n"})
+    assert await clone.revert_tree(third, first) == Conflict(("a.py",))
+    without = await clone.revert_tree(third, second)
+    assert isinstance(without, str)
+    assert await clone.changed_paths(first, without) == ("new.py",)
+
+
+async def test_a_push_moves_one_branch_and_nothing_else(clone, tmp_path, target):
+    base = await clone.resolve("base")
+    tip = await committed(clone, tmp_path, base, {"a.py": b"better\n"})
+    (target / "a.py").write_text("work in progress")
+    before = (git(target, "status", "--porcelain"), (target / ".git/HEAD").read_text())
+    index = (target / ".git/index").read_bytes()
+    await clone.push_ref(target, tip, REF, None)
+    await clone.push_ref(target, tip, REF, None)
+    assert git(target, "rev-parse", REF) == tip
+    assert (git(target, "status", "--porcelain"), (target / ".git/HEAD").read_text()) == before
+    assert (target / ".git/index").read_bytes() == index
+    assert (target / "a.py").read_text() == "work in progress"
+    await clone.delete_ref(target, REF, tip)
+    assert await Repository(target).ref(REF) is None
+
+
+async def test_a_push_needs_the_ref_where_it_was_believed_to_be(clone, tmp_path, target):
+    base = await clone.resolve("base")
+    tip = await committed(clone, tmp_path, base, {"a.py": b"better\n"})
+    git(target, "branch", "aps/improved")
+    with pytest.raises(RefMoved, match="expected at no commit"):
+        await clone.push_ref(target, tip, REF, None)
+    await clone.push_ref(target, tip, REF, base)
+    with pytest.raises(RefMoved):
+        await clone.delete_ref(target, REF, base)
+
+
+async def test_a_checked_out_branch_is_never_moved(clone, tmp_path, target):
+    base = await clone.resolve("base")
+    tip = await committed(clone, tmp_path, base, {"a.py": b"better\n"})
+    git(target, "worktree", "add", "-q", "-b", "aps/improved", str(tmp_path / "elsewhere"))
+    with pytest.raises(BranchCheckedOut, match=r"aps/improved is checked out in .*elsewhere"):
+        await clone.push_ref(target, tip, REF, base)
+    assert git(target, "rev-parse", REF) == base
+
+
+def booby_trap(target, canary):
+    program = f"touch '{canary}'; cat"
+    for name in (
+        "post-checkout", "pre-receive", "update", "post-receive", "post-update", "reference-transaction",
+        "pre-commit", "post-commit", "post-index-change", "fsmonitor-watchman", "pre-push", "post-rewrite",
+    ):  # fmt: skip
+        hook = target / ".git" / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{program} >/dev/null\n")
+        hook.chmod(0o755)
+    settings = {
+        "core.fsmonitor": program,
+        "core.sshCommand": program,
+        "core.pager": program,
+        "core.editor": program,
+        "core.alternateRefsCommand": program,
+        "diff.external": program,
+        "diff.evil.textconv": program,
+        "diff.evil.command": program,
+        "merge.evil.driver": program,
+        "filter.evil.clean": program,
+        "filter.evil.smudge": program,
+        "filter.evil.required": "true",
+        "filter.e=v.il.clean": program,
+        "filter.e=v.il.process": program,
+        "uploadpack.packObjectsHook": program,
+        "gpg.program": program,
+        "commit.gpgSign": "true",
+        "log.showSignature": "true",
+        "credential.helper": f"!{program}",
+        f"url.ext::sh -c {program} .insteadOf": "/",
+    }
+    for key, value in settings.items():
+        git(target, "config", key, value)
+    (target / ".git" / "info").mkdir(exist_ok=True)
+    (target / ".git" / "info" / "attributes").write_text(
+        "* filter=evil diff=evil merge=evil\na.py filter=e=v.il\n"
+    )
+
+
+async def test_nothing_a_target_configures_is_run(tmp_path, target):
+    commit(target, {".gitattributes": b"*.py filter=evil diff=evil merge=evil\n"})
+    canary = tmp_path / "canary"
+    booby_trap(target, canary)
+    (target / "a.py").write_text("changed here")
+    os.utime(target / "ü.txt", (1, 1))
+    seen = await inspect_target(target)
+    clone = Repository(tmp_path / "c.git")
+    base = await clone.clone_from(target)
+    tip = await committed(clone, tmp_path, base, {"a.py": b"better\n"})
+    await clone.diff(base, tip)
+    await clone.revert_tree(tip, tip)
+    await clone.push_ref(target, tip, REF, None)
+    await clone.push_ref(target, base, REF, tip)
+    await clone.delete_ref(target, REF, base)
+    there = Repository(target)
+    await there.diff(f"{base}^", base)
+    await there.log(base)
+    assert seen.dirty
+    assert not canary.exists()
+
+
+def test_the_traps_of_that_test_do_spring(tmp_path, target):
+    canary = tmp_path / "canary"
+    booby_trap(target, canary)
+    os.utime(target / "ü.txt", (1, 1))
+    subprocess.run(["git", "status"], cwd=target, capture_output=True, check=False)
+    assert canary.exists()
+
+
+async def test_a_work_tree_whose_git_file_was_altered_is_not_followed(clone, tmp_path, target):
+    base = await clone.resolve("base")
+    worktree = tmp_path / "w"
+    await clone.add_worktree(worktree, base)
+    trap = make(tmp_path / "trap", {"a.py": b"1"})
+    canary = tmp_path / "canary"
+    booby_trap(trap, canary)
+    (worktree / ".git").write_text(f"gitdir: {trap}/.git\n")
+    (worktree / "a.py").write_text("changed")
+    tree = await clone.write_tree(worktree)
+    assert await clone.changed_paths(base, tree) == ("a.py",)
+    await clone.reset_worktree(worktree, base)
+    assert not canary.exists()
+
+
+async def test_a_failing_command_says_what_git_said(clone):
+    with pytest.raises(GitError) as caught:
+        await clone.resolve("no-such-rev")
+    assert caught.value.exit_code == 128
+    assert "no-such-rev" in str(caught.value)
+
+
+async def test_a_name_that_looks_like_an_option_is_only_a_name(clone):
+    with pytest.raises(GitError):
+        await clone.resolve("--git-dir")
+
+
+async def test_a_work_tree_is_clean_each_time_and_after_a_crash(clone, tmp_path):
+    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
+    async with workspace.worktree(clone, "qa", base, keep=True) as tree:
+        (tree / "a.py").write_text("dirt")
+        (tree / "new").mkdir()
+        (tree / "new" / "file").write_text("dirt")
+        (tree / "ü.txt").unlink()
+    async with workspace.worktree(clone, "qa", base, keep=True) as again:
+        assert again == tree
+        assert sorted(path.name for path in again.iterdir()) == [".git", "a.py", "ü.txt"]
+        assert (again / "a.py").read_bytes().startswith(b"one\n")
+    (tree / ".git").unlink()
+    for record in (clone.path / "worktrees").iterdir():
+        (record / "gitdir").write_text("nonsense")
+    async with workspace.worktree(clone, "qa", base) as again:
+        assert sorted(path.name for path in again.iterdir()) == [".git", "a.py", "ü.txt"]
+    assert not again.exists()
+
+
+async def test_a_work_tree_in_use_is_refused_to_a_second_asker(clone, tmp_path):
+    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
+    async with workspace.worktree(clone, "qa", base):
+        with pytest.raises(WorktreeBusy, match="in use"):
+            async with workspace.worktree(clone, "qa", base):
+                pass
+        async with workspace.worktree(clone, "other", base):
+            pass
+    async with workspace.worktree(clone, "qa", base):
+        pass
+
+
+async def test_many_work_trees_are_made_at_once(clone, tmp_path):
+    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
+
+    async def one(number):
+        async with workspace.worktree(clone, f"w{number}", base) as tree:
+            return (tree / "a.py").exists()
+
+    assert await asyncio.gather(*(one(number) for number in range(8))) == [True] * 8
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can meet a repository of another user")
+async def test_a_repository_of_another_user_is_read_and_written_as_theirs(clone, tmp_path, target):
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    base = await clone.resolve("base")
+    for place, folders, files in os.walk(target):
+        for name in (".", *folders, *files):
+            os.lchown(Path(place) / name, 1234, 1234)
+    assert (await inspect_target(target)).head == base
+    tip = await committed(clone, tmp_path, base, {"a.py": b"better\n"})
+    await clone.push_ref(target, tip, REF, None)
+    owners = {path.lstat().st_uid for path in target.rglob("*")}
+    assert owners == {1234}
