@@ -3,9 +3,13 @@
 The log is the only state worth keeping; everything else here can be made again from it.
 """
 
+import fcntl
 import hashlib
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,19 +91,18 @@ def make_folder(path: Path, mode: int) -> None:
     if path.is_dir():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=mode, exist_ok=True)
     path.chmod(mode)
 
 
 def write_durably(path: Path, text: str) -> None:
     """Write a file for the owner alone, so that after a crash it holds the old text or the new."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    Path(fresh).replace(path)
 
 
 def is_root() -> bool:
@@ -124,16 +127,31 @@ def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
     folder = DataFolder(home)
     folder.create()
     kept = folder.servers / _PLACE_FILE
-    if kept.exists():
-        place = Path(kept.read_text("utf-8"))
-    elif is_root() and not reachable_by_others(folder.servers):
-        place = shared_root / hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
-    else:
-        place = Path()
-    if place != Path():
-        _claim(place, home)
-    write_durably(kept, str(place))
-    return folder.servers / place
+    with _alone(folder.servers):
+        if not kept.exists():
+            write_durably(kept, str(_chosen_place(folder, shared_root)))
+        place = folder.servers / kept.read_text("utf-8")
+        if place != folder.servers:
+            _claim(place, home)
+    return place
+
+
+def _chosen_place(folder: DataFolder, shared_root: Path) -> Path:
+    """Return a path relative to `folder.servers`: itself, or an absolute one."""
+    if not is_root() or reachable_by_others(folder.servers):
+        return Path()
+    return shared_root.absolute() / hashlib.sha256(str(folder.home.resolve()).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one command at a time decide."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _claim(place: Path, home: Path) -> None:
@@ -145,8 +163,10 @@ def _claim(place: Path, home: Path) -> None:
         raise UnusableFolder(f"{place} must be a folder only uid {os.geteuid()} can write to; move it away")
     owner = place / _OWNER_FILE
     mine = str(home.resolve())
-    other = owner.read_text("utf-8") if owner.exists() else mine
-    if other != mine and Path(other).exists():
+    other = owner.read_text("utf-8") if owner.exists() else ""
+    if other == mine:
+        return
+    if other and Path(other).exists():
         raise UnusableFolder(
             f"the servers' data of {home} lie in {place}, which belongs to {other}: {home} seems to be a "
             f"copy. Remove {home / 'servers' / _PLACE_FILE} to begin with an empty log"

