@@ -1,0 +1,45 @@
+"""Every gate by name, with its version and what it protects: the source of the documentation's table."""
+
+from dataclasses import dataclass
+
+from services.qa.gates import coverage, public_api, secrets, size, suite, weakening
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate as people know it. A change of what it demands raises `version`."""
+
+    name: str
+    version: str
+    protects: str
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(
+        suite.SUITE_NO_WORSE,
+        suite.VERSION,
+        "every test that passed still passes; none vanished or is newly skipped",
+    ),
+    Gate(size.FINDINGS_GONE, size.VERSION, "the findings are really gone, not suppressed"),
+    Gate(
+        weakening.EVALUATOR_NOT_WEAKENED,
+        weakening.VERSION,
+        "tests, their settings and build server files judge as strictly as before",
+    ),
+    Gate(
+        suite.ORIGINAL_TESTS_PASS, suite.VERSION, "where test files were edited, the original ones pass too"
+    ),
+    Gate(
+        public_api.PUBLIC_API_UNCHANGED,
+        public_api.VERSION,
+        "what others import stays, and can be called as before",
+    ),
+    Gate(
+        coverage.NO_NEWLY_UNCOVERED,
+        coverage.VERSION,
+        "no line goes unexecuted where its forerunners were executed",
+    ),
+    Gate(secrets.SECRETS_ABSENT, secrets.VERSION, "no secret is added"),
+    Gate(size.SIZE_WITHIN, size.VERSION, "a person can review the change"),
+    Gate(suite.SCENARIOS_PASS, suite.VERSION, "every scenario of the requirements was executed and passed"),
+)
