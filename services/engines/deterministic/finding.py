@@ -115,7 +115,12 @@ def source_files(tree: Path, paths: Sequence[str]) -> tuple[str, ...]:
         for folder, _, names in os.walk(root / path):
             full = (Path(folder, name) for name in names if name.endswith(ruff.SOURCE_SUFFIXES))
             found.update(f.relative_to(root).as_posix() for f in full if not f.is_symlink())
-    return tuple(sorted(found))
+    return tuple(sorted(path for path in found if _is_utf8(path)))
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a name is text; `os` gives other bytes as lone surrogates, which no event can hold."""
+    return not any("\udc80" <= character <= "\udcff" for character in path)
 
 
 def inside(tree: Path, packages: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

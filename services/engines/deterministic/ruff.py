@@ -8,8 +8,9 @@ Rules:
 """
 
 import asyncio
-import glob
+import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -127,7 +128,7 @@ async def _run(
         *("--output-format", "json"),
         *("--target-version", target_version),
         *("--select", ",".join(select)),
-        *_exclusions(root, paths),
+        *_without_links(root, paths),
         *options,
         "--",
         *paths,
@@ -152,21 +153,33 @@ async def _run(
     return _read(root, out, err.decode(errors="replace"))
 
 
-def _exclusions(root: Path, paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        for folder, folders, files in os.walk(root / path):
-            for name in (*folders, *files):
-                full = Path(folder, name)
-                if full.is_symlink():
-                    yield from ("--extend-exclude", glob.escape(str(full)))
+def _without_links(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Options that keep ruff from files which are links; it enters no linked folder by itself."""
+    links = [str(link) for path in paths for link in _links(root / path)]
+    escaped = [re.sub(r"[*?\[{}\\]", lambda special: f"[{special.group()}]", link) for link in links]
+    patterns = [re.sub(r"[\udc80-\udcff]+", "*", link) for link in escaped]  # bytes that are not UTF-8
+    return ("--config", f"extend-exclude = {json.dumps(patterns, ensure_ascii=False)}") if patterns else ()
+
+
+def _links(path: Path) -> Iterator[Path]:
+    for folder, _, files in os.walk(path):
+        for name in files:
+            full = Path(folder, name)
+            if full.is_symlink():
+                yield full
 
 
 def _read(root: Path, out: bytes, err: str) -> Report:
     diagnostics: list[Diagnostic] = []
     notes: set[str] = set()
+    real: dict[str, bool] = {}
     for said in _DIAGNOSTICS.validate_json(out or b"[]"):
         path = Path(said.filename).relative_to(root).as_posix()
-        if said.code is None or said.code == "invalid-syntax":
+        if path not in real:
+            real[path] = (root / path).is_file() and not (root / path).is_symlink()
+        if not real[path]:
+            notes.add(f"{path}: the name is not UTF-8, left out")
+        elif said.code is None or said.code == "invalid-syntax":
             notes.add(f"{path}: line {said.location.row}: {said.message}")
         else:
             diagnostics.append(said.model_copy(update={"filename": path}))
