@@ -1,0 +1,77 @@
+# What a person types. `make` alone lists it.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+export APS_HOME ?= $(CURDIR)/.aps
+export REPO
+VENV := .venv/bin
+
+# The first Python that is new enough; where none is, install.py says so of the one that is there.
+ifndef PYTHON
+PYTHON := $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && exit; \
+	done; echo python3)
+endif
+
+.PHONY: help
+help: ## list the targets
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@echo "make run REPO=path improves a project of your own (quote a path with spaces)."
+
+.PHONY: setup
+setup: ## install what running needs into .venv (nothing is done twice)
+	@"$(PYTHON)" requirements/install.py runtime
+
+.PHONY: setup-test
+setup-test:
+	@"$(PYTHON)" requirements/install.py test
+
+.PHONY: run
+run: setup ## improve a real project once and show the result; REPO=path for your own
+	@"$(VENV)/aps" improve "$${REPO:-sdist:toolz==1.2.0}"
+
+.PHONY: test
+test: setup-test sandbox ## run all tests, with real servers
+	@"$(VENV)/python" -m pytest -q
+
+# Both sandboxes are tested. Only root can install the missing one, and only where apt is.
+.PHONY: sandbox
+sandbox:
+	@if command -v bwrap >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "test: installing bubblewrap, one of the two sandboxes"; \
+		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends bubblewrap; } >.venv/apt.log 2>&1 \
+			|| echo "test: bubblewrap could not be installed (.venv/apt.log); its tests will say so"; \
+	else echo "test: bubblewrap is missing and only root can install it; its tests will say so"; fi
+
+.PHONY: check
+check: setup-test ## format, lint, types, import rules, generated files, fast tests
+	@echo "check: format"; "$(VENV)/ruff" format --check .
+	@echo "check: lint"; "$(VENV)/ruff" check .
+	@echo "check: types"; "$(VENV)/mypy"
+	@echo "check: import rules"; "$(VENV)/lint-imports" --no-cache
+	@echo "check: generated files"; "$(VENV)/python" -m services.documents.generate --check
+	@"$(VENV)/python" -m events.rights | cmp - nats/users.conf \
+		|| { echo "write it anew: $(VENV)/python -m events.rights >nats/users.conf" >&2; exit 1; }
+	@echo "check: fast tests"; "$(VENV)/python" -m pytest -x -q -m "not slow" tests/unit tests/architecture
+
+.PHONY: cover
+cover: setup-test sandbox ## run all tests and measure which of our lines they reach
+	@rm -f .coverage .coverage.*
+	@"$(VENV)/coverage" run -m pytest -q
+	@"$(VENV)/coverage" combine -q && "$(VENV)/coverage" report
+
+.PHONY: bench
+bench: setup-test ## measure speed; one JSON object a line
+	@for each in tests/benchmarks/*.py; do "$(VENV)/python" "$$each" || exit 1; done
+
+.PHONY: lock
+lock: setup ## choose package versions anew and write requirements/*.txt
+	@"$(VENV)/python" -m pip install -q --disable-pip-version-check uv
+	@"$(VENV)/uv" pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
+	@"$(VENV)/uv" pip compile pyproject.toml --group test -c requirements/runtime.txt $(LOCK) -o requirements/test.txt
+
+# One lock for every Python from 3.11 and every platform; no address of an index in it.
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
