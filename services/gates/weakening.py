@@ -15,15 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
 from schemas.improvement import GateResult
-from services.qa.gates.evaluator_files import (
+from services.gates.evaluator_files import (
     has_evaluator_sections,
     is_ci,
     is_evaluator,
     is_evaluator_settings,
     is_test_code,
 )
-from services.qa.gates.evidence import counted, verdict
-from services.qa.gates.strictness import Function, functions, strictness, suppressions
+from services.gates.evidence import counted, verdict
+from services.gates.strictness import Function, functions, strictness, suppressions
 
 EVALUATOR_NOT_WEAKENED = "evaluator_not_weakened"
 VERSION = "1"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from schemas.improvement import GateResult, ScenarioResult
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
-from services.qa.gates.evidence import counted, listed, verdict
+from services.gates.evidence import counted, listed, verdict
 
 SUITE_NO_WORSE = "suite_no_worse"
 ORIGINAL_TESTS_PASS = "original_tests_pass"  # noqa: S105 -- a gate's name, not a password

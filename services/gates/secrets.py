@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from unidiff import PatchSet
 
 from schemas.improvement import GateResult
-from services.qa.gates.evidence import counted, verdict
+from services.gates.evidence import counted, verdict
 
 SECRETS_ABSENT = "secrets_absent"
 VERSION = "1"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.improvement import GateResult
-from services.qa.gates.evidence import counted, verdict
+from services.gates.evidence import counted, verdict
 
 SIZE_WITHIN = "size_within"
 FINDINGS_GONE = "findings_gone"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.qa.gates import coverage, public_api, secrets, size, suite, weakening
+from services.gates import coverage, public_api, secrets, size, suite, weakening
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from unidiff.patch import Line
 
 from schemas.improvement import GateResult
 from schemas.suite import SuiteReport
-from services.qa.gates.evidence import counted, verdict
+from services.gates.evidence import counted, verdict
 
 NO_NEWLY_UNCOVERED = "no_newly_uncovered"
 VERSION = "1"

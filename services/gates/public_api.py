@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from schemas.improvement import GateResult
-from services.qa.gates.evaluator_files import is_test_code
-from services.qa.gates.evidence import counted, listed, verdict
-from services.qa.gates.public_names import VALUE, public_names
+from services.gates.evaluator_files import is_test_code
+from services.gates.evidence import counted, listed, verdict
+from services.gates.public_names import VALUE, public_names
 
 PUBLIC_API_UNCHANGED = "public_api_unchanged"
 VERSION = "1"
