@@ -100,7 +100,7 @@ class JetStreamEventStore:
                 return await self._stored(prepared, last)
         raise AssertionError("pauses never end")
 
-    async def read(self, aggregate: str, id: str) -> Past:  # noqa: A002 -- the field's word
+    async def read(self, aggregate: str, id: str) -> Past:
         """Return the events of one aggregate and its position; see the port."""
         key = (aggregate, id)
         known = self._past.get(key)
@@ -118,7 +118,7 @@ class JetStreamEventStore:
         self._past.put(key, past)
         return past
 
-    async def position(self, aggregate: str, id: str) -> Position:  # noqa: A002 -- the field's word
+    async def position(self, aggregate: str, id: str) -> Position:
         """Return where one aggregate stands; see the port."""
         head = await self._reader.last(aggregate_subjects(aggregate, id))
         if head is None:

@@ -36,11 +36,11 @@ class InMemoryEventStore:
             self._grown.notify_all()
         return positions
 
-    async def read(self, aggregate: str, id: str) -> Past:  # noqa: A002 -- the field's word
+    async def read(self, aggregate: str, id: str) -> Past:
         """Return the events of one aggregate and its position; see the port."""
         return self._aggregates.get((aggregate, id), ((), Position()))
 
-    async def position(self, aggregate: str, id: str) -> Position:  # noqa: A002 -- the field's word
+    async def position(self, aggregate: str, id: str) -> Position:
         """Return where one aggregate stands; see the port."""
         return (await self.read(aggregate, id))[1]
 

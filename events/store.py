@@ -52,7 +52,7 @@ def _where(position: Position) -> str:
 class Conflict(Exception):  # noqa: N818 -- what happened
     """Another writer was faster. Read again and decide again."""
 
-    def __init__(self, aggregate: str, id: str, expected: Position, found: Position | None) -> None:  # noqa: A002
+    def __init__(self, aggregate: str, id: str, expected: Position, found: Position | None) -> None:
         """`found` is None where the store could not tell."""
         seen = "an unknown position" if found is None else _where(found)
         super().__init__(f"{aggregate}/{id}: expected {_where(expected)}, found {seen}")
@@ -82,11 +82,11 @@ class EventStore(Protocol):
         """
         ...
 
-    async def read(self, aggregate: str, id: str) -> tuple[tuple[Recorded, ...], Position]:  # noqa: A002
+    async def read(self, aggregate: str, id: str) -> tuple[tuple[Recorded, ...], Position]:
         """Return all events of one aggregate, oldest first, and its position; empty when there is none."""
         ...
 
-    async def position(self, aggregate: str, id: str) -> Position:  # noqa: A002
+    async def position(self, aggregate: str, id: str) -> Position:
         """Return where one aggregate stands; the zero position when there is none."""
         ...
 

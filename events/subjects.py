@@ -41,7 +41,7 @@ def subject(address: Address) -> str:
     return f"{PREFIX}.{token(address.aggregate)}.{token(address.id)}.{token(address.fact)}"
 
 
-def aggregate_subjects(aggregate: str, id: str) -> str:  # noqa: A002 -- the field's word
+def aggregate_subjects(aggregate: str, id: str) -> str:
     """Return the wildcard over all facts of one aggregate."""
     return f"{PREFIX}.{token(aggregate)}.{token(id)}.*"
 
