@@ -5,7 +5,8 @@ Rules:
    below closed ones can be shown, and keeps only what `setpriv` needs to become the sandbox's uid.
    Otherwise it makes a user namespace of its own.
 2. The command's environment reaches no program before the uid is dropped: it is set by `env -i` after.
-3. Arguments travel by a file descriptor: no one else on the machine reads them in a process list.
+3. Options travel by a file descriptor, so any number of folders can be shown. The environment does not:
+   the machine's process list shows it, so no secret belongs there.
 """
 
 import os
@@ -60,7 +61,7 @@ class Bubblewrap:
 
     def _outer(self, arguments: str, *inside: str) -> tuple[str, ...]:
         bwrap = (self._program, "--args", arguments, "--", *inside)
-        return bare.program("user_namespace", *bwrap) if identity.is_root() else bwrap
+        return bare.program("user_namespace", str(os.getpid()), *bwrap) if identity.is_root() else bwrap
 
     def hand_over(self, path: Path) -> None:
         """Give the tree to the sandbox's uid when root."""

@@ -25,6 +25,7 @@ from services.sandbox.port import Ended, Limits, Result
 CHUNK = 65_536
 FLOOD_PAUSE = 0.002  # seconds between chunks once output is being left out: about 30 MB/s
 MEMORY_EVERY = 0.1  # seconds; RLIMIT_AS bounds what one process can take in between
+STARTING = 10.0  # seconds the outer process has to name the first one
 LAST_OUTPUT = 1.0  # seconds to empty the pipes after everything inside is gone
 CHILD = re.compile(rb'"child-pid": *(\d+)')
 
@@ -110,16 +111,20 @@ class _Run:
             await _cancel(gone, hog)
         if gone in done:
             return Ended.EXITED
-        return Ended.OUT_OF_MEMORY if hog in done else Ended.TIMED_OUT
+        if hog in done:
+            hog.result()  # raises what kept it from looking
+            return Ended.OUT_OF_MEMORY
+        return Ended.TIMED_OUT
 
     async def finish(self) -> None:
-        first = await self._first
-        if first is not None:
+        await asyncio.wait((self._first,), timeout=STARTING)
+        if self._first.done() and (first := self._first.result()) is not None:
             _kill(first)
             await _readable(first)
             os.close(first)
-        _kill(self._outer)
+        _kill(self._outer)  # also what never got as far as a first process; that one dies with its parent
         await _readable(self._outer)
+        await asyncio.wait((self._first,))
         self._process.wait()
         os.close(self._outer)
         if self._status is not None:

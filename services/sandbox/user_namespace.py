@@ -5,6 +5,7 @@ is its own is the count of processes per user: a fork bomb takes nothing from th
 """
 
 import os
+import signal
 import sys
 
 from services.sandbox import syscalls
@@ -13,10 +14,13 @@ SETUP_FAILED = 125
 
 
 def main() -> None:
-    """Execute argv[2:] in a user namespace of its own."""
+    """Execute argv[3:] in a user namespace of its own; argv[2] is the parent's pid, to die with it."""
     try:
         _enter()
-        os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 -- no shell is the point
+        syscalls.set_process(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != int(sys.argv[2]):
+            os._exit(SETUP_FAILED)
+        os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 -- no shell is the point
     except OSError as error:
         os.write(2, f"sandbox: {error}\n".encode(errors="replace"))
         os._exit(SETUP_FAILED)
