@@ -51,7 +51,7 @@ class Compared:
 
 
 CORE = (
-    Compared("checkpoint", ("only",), "only, seq, hash, chain"),
+    Compared("checkpoint", ("one",), "one, seq, hash, chain"),
     Compared("journal", ("seq",)),
     Compared("poisoned", ("seq",)),
 )

@@ -31,13 +31,12 @@ SCHEMA = "aps"
 CREATE = """
 create schema if not exists {schema};
 create table if not exists {schema}.checkpoint (
-  only boolean primary key default true check (only), seq bigint not null, hash text not null,
+  one boolean primary key default true check (one), seq bigint not null, hash text not null,
   chain text not null, versions jsonb not null, updated_at timestamptz not null default now()
 );
 """
 BEGIN = """
 insert into {schema}.checkpoint (seq, hash, chain, versions) values (0, $1, $1, $2)
-on conflict do nothing
 """
 CHECKPOINT = "select seq, hash, chain, versions from {schema}.checkpoint"
 ADVANCE = """
@@ -87,18 +86,27 @@ def lock_key(schema: str, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def create(connection: Connection, schema: str, views: Sequence[View]) -> None:
-    """Make the schema and what is missing in it. Raises `OtherVersions`."""
+async def create(connection: Connection, schema: str, views: Sequence[View]) -> Checkpoint:
+    """Make the schema, all of it at once, unless it stands; return its checkpoint.
+
+    Raises `OtherVersions`.
+    """
     wanted = versions_of(views)
     async with connection.transaction():
         await hold_write_lock(connection, schema)
-        await connection.execute(within(schema, CREATE + journal.CREATE))
-        await connection.execute(within(schema, BEGIN), NO_HASH, orjson.dumps(wanted).decode())
-        _, standing = await checkpoint(connection, schema)
-        if standing != wanted:
-            raise OtherVersions(schema, standing, wanted)
-        for view in views:
-            await connection.execute(within(schema, view.table.create))
+        if not await exists(connection, schema):
+            tables = "".join(view.table.create for view in views)
+            await connection.execute(within(schema, CREATE + journal.CREATE + tables))
+            await connection.execute(within(schema, BEGIN), NO_HASH, orjson.dumps(wanted).decode())
+        at, standing = await checkpoint(connection, schema)
+    if standing != wanted:
+        raise OtherVersions(schema, standing, wanted)
+    return at
+
+
+async def exists(connection: Connection, schema: str) -> bool:
+    """Whether views were ever built in the schema."""
+    return await connection.fetchval("select to_regclass($1)", f"{schema}.checkpoint") is not None
 
 
 async def checkpoint(connection: Connection, schema: str) -> tuple[Checkpoint, dict[str, int]]:

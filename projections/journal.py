@@ -61,7 +61,7 @@ class JournalRow:
     envelope: str
 
 
-def chained(chain: str, hash: str) -> str:  # noqa: A002 -- the envelope's word
+def chained(chain: str, hash: str) -> str:
     """Return the chain after an event with `hash`."""
     return hashlib.sha256((chain + hash).encode()).hexdigest()
 

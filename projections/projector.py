@@ -74,14 +74,13 @@ class Projector:
         """Apply what is on the log, at most to `until`; return the checkpoint reached."""
         async with self._pool.acquire() as connection:
             at = await self._begin(connection)
-            head = await self._head(at)
-            return await self._apply_all(connection, at, self._store.read_all(at.seq, until or head))
+            until = await self._store.head() if until is None else until
+            return await self._apply_all(connection, at, self._store.read_all(at.seq, until))
 
     async def _begin(self, connection: Connection) -> Checkpoint:
         self._standings.clear()
-        await database.create(connection, self.schema, self.views)
-        at, _ = await database.checkpoint(connection, self.schema)
-        await self._head(at)
+        at = await database.create(connection, self.schema, self.views)
+        await require_length(self._store, at)
         if at.seq:
             await self._require_same_log(at)
         return at
@@ -95,22 +94,13 @@ class Projector:
                     " this is another log, or an altered one. Restore the log from the journal, or reset"
                 )
 
-    async def _head(self, at: Checkpoint) -> int:
-        head = await self._store.head()
-        if head < at.seq:
-            raise LogBehindCheckpoint(
-                f"the log ends at {head}, the views at {at.seq}: {at.seq - head} events are gone from the"
-                " log, the journal still has them. Restore the log from the journal, or reset"
-            )
-        return head
-
     async def _apply_all(
         self, connection: Connection, at: Checkpoint, events: AsyncIterator[Recorded]
     ) -> Checkpoint:
         async with aclosing(gather(events, self._batch, IDLE_SECONDS)) as batches:
             async for batch in batches:
                 if not batch:
-                    await self._head(at)
+                    await require_length(self._store, at)
                     continue
                 for expected, recorded in enumerate(batch, start=at.seq + 1):
                     if recorded.seq != expected:
@@ -161,6 +151,16 @@ class Projector:
             self._standings.move_to_end(key)
         while len(self._standings) > self._remembered:
             self._standings.popitem(last=False)
+
+
+async def require_length(store: EventStore, at: Checkpoint) -> None:
+    """Raise `LogBehindCheckpoint` when the log ends before the checkpoint."""
+    head = await store.head()
+    if head < at.seq:
+        raise LogBehindCheckpoint(
+            f"the log ends at {head}, the views at {at.seq}: {at.seq - head} events are gone from the log,"
+            " the journal still has them. Restore the log from the journal, or reset"
+        )
 
 
 async def _flush(connection: Connection, schema: str, pending: Pending) -> None:

@@ -57,12 +57,12 @@ class Views:
             return await self._rows(table, improvement_board.LIST_NOW, target, status)
         return await self._rows(table, improvement_board.LIST, at_seq, target, status)
 
-    async def improvement(self, id: str, at_seq: int | None = None) -> ImprovementRow | None:  # noqa: A002 -- the field's word
+    async def improvement(self, id: str, at_seq: int | None = None) -> ImprovementRow | None:
         """Return one improvement, None when there was none."""
         rows = await self._rows(improvement_board.TABLE, improvement_board.ONE, id, at_seq)
         return rows[0] if rows else None
 
-    async def timeline(self, id: str, at_seq: int | None = None) -> tuple[TimelineRow, ...]:  # noqa: A002 -- the field's word
+    async def timeline(self, id: str, at_seq: int | None = None) -> tuple[TimelineRow, ...]:
         """Return what happened to an improvement, oldest first."""
         return await self._rows(timeline.TABLE, timeline.OF_IMPROVEMENT, id, at_seq)
 
@@ -71,7 +71,7 @@ class Views:
         state: TaskState | None = None,
         agent: str | None = None,
         aggregate: str | None = None,
-        id: str | None = None,  # noqa: A002 -- the field's word
+        id: str | None = None,
     ) -> tuple[TaskRow, ...]:
         """Return claims, oldest first. `TaskRow.expired` says which running ones may be taken over."""
         return await self._rows(task_board.TABLE, task_board.LIST, state, agent, aggregate, id)
@@ -88,7 +88,7 @@ class Views:
         """Return targets by title."""
         return await self._rows(targets.TABLE, targets.LIST, at_seq)
 
-    async def target(self, id: str, at_seq: int | None = None) -> TargetRow | None:  # noqa: A002 -- the field's word
+    async def target(self, id: str, at_seq: int | None = None) -> TargetRow | None:
         """Return one target, None when there was none."""
         rows = await self._rows(targets.TABLE, targets.ONE, id, at_seq)
         return rows[0] if rows else None

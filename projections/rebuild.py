@@ -19,7 +19,7 @@ from projections import database
 from projections.catalogue import VIEWS
 from projections.comparison import Difference, differences
 from projections.database import SCHEMA, Checkpoint
-from projections.projector import Projector
+from projections.projector import Projector, require_length
 from projections.step import View
 from projections.table import within
 
@@ -45,28 +45,32 @@ async def rebuild(
         projector = Projector(store, pool, views, beside)
         while True:
             reached = await projector.catch_up()
-            if await _switched(connection, schema, beside, reached):
+            live = await _switched(connection, schema, beside, reached)
+            if live is None:
                 return reached
+            await require_length(store, live)
 
 
-async def _switched(connection: Connection, schema: str, beside: str, reached: Checkpoint) -> bool:
-    """Switch unless the live views are further, which a moment more of catching up mends."""
+async def _switched(
+    connection: Connection, schema: str, beside: str, reached: Checkpoint
+) -> Checkpoint | None:
+    """Switch; where the live views are further, do nothing and return their checkpoint."""
     async with connection.transaction():
         await database.hold_write_lock(connection, schema)
         live = await _live(connection, schema)
         if live is not None:
             if live.seq > reached.seq:
-                return False
+                return live
             await _require_same_chain(connection, beside, live)
             await connection.execute(within(f"{schema}_before", DROP))
             await connection.execute(within(schema, f"alter schema {{schema}} rename to {schema}_before"))
         await connection.execute(within(beside, f"alter schema {{schema}} rename to {schema}"))
         await connection.execute("select pg_notify($1, $2)", database.channel(schema), str(reached.seq))
-    return True
+    return None
 
 
 async def _live(connection: Connection, schema: str) -> Checkpoint | None:
-    if await connection.fetchval("select to_regclass($1)", f"{schema}.checkpoint") is None:
+    if not await database.exists(connection, schema):
         return None
     return (await database.checkpoint(connection, schema))[0]
 
