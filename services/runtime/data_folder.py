@@ -5,6 +5,7 @@ The log is the only state worth keeping; everything else here can be made again 
 
 import fcntl
 import hashlib
+import itertools
 import os
 import stat
 import tempfile
@@ -120,8 +121,8 @@ def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
     """Return the folder of the embedded servers' data for `home`, made if missing.
 
     It is `home`/servers wherever the servers' uid can reach that. Root's home under a closed folder
-    (such as /root) gets `shared_root`/<12 hex of sha256 of home's path> instead, owned by root. The
-    choice is made once and kept in `home`/servers/place, so that no data seem to vanish when a mode
+    (such as /root) gets `shared_root`/<12 hex of sha256 of home's path> instead (with -2, -3 … when that
+    is there already), owned by root. The choice is made once and kept in `home`/servers/place, so that no data seem to vanish when a mode
     changes. Raises UnusableFolder when the place is not root's alone or belongs to another home.
     """
     folder = DataFolder(home)
@@ -140,7 +141,10 @@ def _chosen_place(folder: DataFolder, shared_root: Path) -> Path:
     """Return a path relative to `folder.servers`: itself, or an absolute one."""
     if not is_root() or reachable_by_others(folder.servers):
         return Path()
-    return shared_root.absolute() / hashlib.sha256(str(folder.home.resolve()).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(str(folder.home.resolve()).encode()).hexdigest()[:12]
+    names = itertools.chain([digest], (f"{digest}-{number}" for number in itertools.count(2)))
+    # What stands there belonged to a home that moved or was removed together with its passwords.
+    return next(place for place in map(shared_root.absolute().joinpath, names) if not place.exists())
 
 
 @contextmanager

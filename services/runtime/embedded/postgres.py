@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ DATABASE = "aps"
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 _ANSWER_SECONDS = 5.0
 _HALF_MADE = "postgres-new-"
+# One call for the thousand files of a new cluster; on a busy disk that saves seconds.
+_SYNC = ("--sync-method=syncfs",) if sys.platform == "linux" else ()
 _SETTINGS = (
     f"listen_addresses={LOOPBACK}",
     "unix_socket_directories=",
@@ -152,6 +155,7 @@ class PostgresServer:
                 "--auth=scram-sha-256",
                 f"--pwfile={secret}",
                 "--no-instructions",
+                *_SYNC,
             ),
             _ENVIRONMENT,
             workshop,
