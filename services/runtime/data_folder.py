@@ -121,9 +121,10 @@ def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
     """Return the folder of the embedded servers' data for `home`, made if missing.
 
     It is `home`/servers wherever the servers' uid can reach that. Root's home under a closed folder
-    (such as /root) gets `shared_root`/<12 hex of sha256 of home's path> instead (with -2, -3 … when that
-    is there already), owned by root. The choice is made once and kept in `home`/servers/place, so that no data seem to vanish when a mode
-    changes. Raises UnusableFolder when the place is not root's alone or belongs to another home.
+    (such as /root) gets `shared_root`/<12 hex of sha256 of home's path> instead (with -2, -3 and so
+    on when that is there already), owned by root. The choice is made once and kept in
+    `home`/servers/place, so that no data seem to vanish when a mode changes. Raises UnusableFolder
+    when the place is not root's alone or belongs to another home.
     """
     folder = DataFolder(home)
     folder.create()
