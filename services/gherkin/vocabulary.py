@@ -1,0 +1,43 @@
+"""What PM says with the steps: the scenarios that every improvement by a rule has to pass."""
+
+from collections.abc import Sequence
+
+from services.gherkin.feature import Scenario, Stated, feature
+from services.gherkin.steps import (
+    ChangeApplied,
+    FindingsAtMost,
+    InterfaceUnchanged,
+    NothingSuppressed,
+    OnlyWhereFired,
+    Step,
+    TargetAt,
+    TestsNotWeakened,
+    TestsStillPass,
+)
+
+
+def rule_improvement_feature(
+    rule: str, title: str, why: str, base: str, expected_remaining: int, package_paths: Sequence[str]
+) -> str:
+    """Write the feature of an improvement that fixes a rule's findings on top of the commit `base`.
+
+    `expected_remaining` counts the findings that may stay in all of `package_paths` together.
+    """
+    fixed = (FindingsAtMost(rule, expected_remaining, tuple(package_paths) or (".",)), NothingSuppressed())
+    harmless = (TestsStillPass(), InterfaceUnchanged(), TestsNotWeakened(), OnlyWhereFired())
+    scenarios = (
+        Scenario("The findings are fixed", _scenario(base, fixed)),
+        Scenario("Nothing else is harmed", _scenario(base, harmless)),
+    )
+    return feature(title, why, scenarios)
+
+
+def _scenario(base: str, promised: tuple[Step, ...]) -> tuple[Stated, ...]:
+    """The steps of a scenario: the change on `base`, then what it promises."""
+    first, *rest = promised
+    return (
+        Stated("Given", TargetAt(base)),
+        Stated("When", ChangeApplied()),
+        Stated("Then", first),
+        *(Stated("And", step) for step in rest),
+    )
