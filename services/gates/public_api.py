@@ -12,8 +12,8 @@ PUBLIC_API_UNCHANGED = "public_api_unchanged"
 VERSION = "1"
 
 
-def public_api_unchanged(before: Mapping[str, str], after: Mapping[str, str]) -> GateResult:
-    """Compare the changed modules by path; one that is missing in `before` is new, in `after` gone.
+def public_api_unchanged(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> GateResult:
+    """Compare the changed modules by path; one that is None or missing in `before` is new, in `after` gone.
 
     Tests and modules with a leading underscore in their path are nobody's interface. What came new is
     reported, not refused.
