@@ -1,0 +1,1 @@
+"""Targets on disk: clones, work trees, environments and suite runs."""

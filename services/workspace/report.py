@@ -2,12 +2,13 @@
 
 Rules:
 1. A test's outcome is the worst reported for it: failed, error, xpassed, xfailed, passed, skipped.
-2. A run counts as finished only when pytest said so last and the process ended as pytest said.
+2. A run counts as finished only when every collected test was reported, pytest said so last, and the
+   process ended as pytest said.
 3. A collection error is a test of its own, named for what could not be collected, with outcome error.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.suite import Outcome, SuiteEnd
@@ -22,15 +23,20 @@ _WORST_FIRST = (
     Outcome.SKIPPED,
 )
 _RANK = {outcome: place for place, outcome in enumerate(_WORST_FIRST)}
+_BY_NAME = {str(outcome): outcome for outcome in Outcome}
 _FINISHED = (0, 1)
 _NOTHING = 5
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the report file says: outcomes and texts by id, what did not import, pytest's last word."""
+    """What the report file says: outcomes and texts by id, what did not import, pytest's last word.
+
+    `collected` is how many tests were about to run, None when the run never came that far.
+    """
 
     started: bool
+    collected: int | None
     tests: Mapping[str, Outcome]
     failures: Mapping[str, str]
     broken: frozenset[str]
@@ -38,24 +44,24 @@ class Told:
 
 
 def told(content: bytes) -> Told:
-    """Read the report lines; a line cut short by a death is passed over."""
+    """Read the report lines; a line cut short by a death, or of no known kind, is passed over."""
+    lines = tuple(_lines(content))
+    kinds = {str(line.get("kind")) for line in lines}
     tests: dict[str, Outcome] = {}
     failures: dict[str, str] = {}
-    broken: set[str] = set()
-    started, status = False, None
-    for line in _lines(content):
-        kind, name, text = line.get("kind"), str(line.get("id", "")), str(line.get("text", ""))
-        if kind == "start":
-            started = True
-        elif kind == "end":
-            status = found if isinstance(found := line.get("status"), int) else -1
-        elif kind in ("test", "broken") and line.get("outcome", Outcome.ERROR) in _RANK:
-            outcome = Outcome(str(line.get("outcome", Outcome.ERROR)))
+    for line in (line for line in lines if line.get("kind") in ("test", "broken")):
+        name, text = str(line.get("id", "")), str(line.get("text", ""))
+        outcome = _BY_NAME.get(str(line.get("outcome", Outcome.ERROR)))
+        if outcome is not None:
             tests[name] = min(tests.get(name, outcome), outcome, key=_RANK.__getitem__)
             failures |= {name: text} if text else {}
-            broken |= {name} if kind == "broken" else set()
     return Told(
-        started, dict(sorted(tests.items())), dict(sorted(failures.items())), frozenset(broken), status
+        started="start" in kinds,
+        collected=_last(lines, "collected", "count"),
+        tests=dict(sorted(tests.items())),
+        failures=dict(sorted(failures.items())),
+        broken=frozenset(str(line.get("id", "")) for line in lines if line.get("kind") == "broken"),
+        status=_last(lines, "end", "status"),
     )
 
 
@@ -67,14 +73,22 @@ def ending(ended: Ended, exit_code: int, said: Told) -> SuiteEnd:
         return SuiteEnd.OUT_OF_MEMORY
     ran = set(said.tests) - said.broken
     if said.status is None:
-        return SuiteEnd.CRASHED if said.started or exit_code < 0 else SuiteEnd.COLLECTION_FAILED
-    if said.status != exit_code:
+        return _unsaid(exit_code, said)
+    if said.status != exit_code or len(ran) < (said.collected or 0):
         return SuiteEnd.CRASHED
     if said.broken and not ran:
         return SuiteEnd.COLLECTION_FAILED
     if not ran and exit_code in (*_FINISHED, _NOTHING):
         return SuiteEnd.NOTHING_COLLECTED
     return SuiteEnd.FINISHED if exit_code in _FINISHED else SuiteEnd.CRASHED
+
+
+def _unsaid(exit_code: int, said: Told) -> SuiteEnd:
+    if said.collected is not None or exit_code < 0:
+        return SuiteEnd.CRASHED
+    if exit_code == 0 and not said.tests:
+        return SuiteEnd.NOTHING_COLLECTED
+    return SuiteEnd.CRASHED if said.started else SuiteEnd.COLLECTION_FAILED
 
 
 def covered_lines(content: bytes) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
@@ -86,6 +100,11 @@ def covered_lines(content: bytes) -> tuple[dict[str, tuple[int, ...]], dict[str,
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}, {}
     return dict(sorted(executed.items())), dict(sorted(missing.items()))
+
+
+def _last(lines: Sequence[Mapping[str, object]], kind: str, key: str) -> int | None:
+    values = [line.get(key) for line in lines if line.get("kind") == kind]
+    return next((value for value in reversed(values) if isinstance(value, int)), None)
 
 
 def _lines(content: bytes) -> Iterable[dict[str, object]]:

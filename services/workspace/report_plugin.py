@@ -46,7 +46,16 @@ _names: dict[str, str] = {}
 
 
 def _stable(nodeid: str, root: str) -> str:
-    return _ADDRESS.sub("0x", nodeid.replace(root + os.sep, "").replace(root, "."))
+    escaped = root.encode("unicode_escape").decode("ascii")  # as pytest writes parameters into ids
+    for place in (root, escaped):
+        nodeid = nodeid.replace(place + os.sep, "").replace(place, ".")
+    return _ADDRESS.sub("0x", nodeid)
+
+
+def _asked_for(name: str, wanted: set[str]) -> bool:
+    file = name.partition("::")[0]
+    above = {file.rsplit("/", depth)[0] for depth in range(file.count("/") + 1)}
+    return name in wanted or not above.isdisjoint(wanted)
 
 
 def _text(report: pytest.TestReport | pytest.CollectReport) -> str:
@@ -75,10 +84,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if _only:
         with open(_only, encoding="utf-8") as opened:  # noqa: PTH123 -- tests may patch pathlib
             wanted = set(json.load(opened))
-        dropped = [item for item in items if _names[item.nodeid] not in wanted]
-        items[:] = [item for item in items if _names[item.nodeid] in wanted]
+        dropped = [item for item in items if not _asked_for(_names[item.nodeid], wanted)]
+        items[:] = [item for item in items if _asked_for(_names[item.nodeid], wanted)]
         config.hook.pytest_deselected(items=dropped)
-    _report.line(kind="collected", count=len(items))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say how many tests are going to run, so that an early end shows."""
+    _report.line(kind="collected", count=len(session.items))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

@@ -141,7 +141,7 @@ def _command(
             "NO_COLOR": "1",
             "COLUMNS": "120",
             "APS_REPORT": str(place.out / "report.jsonl"),
-            "APS_ONLY": str(place.rules / "only.json") if _chosen(only) else "",
+            "APS_ONLY": str(place.rules / "only.json") if only else "",
         },
     )
 
@@ -152,7 +152,7 @@ def _prepare(scratch: Path, env: Environment, only: Sequence[str] | None) -> _Pl
         folder.mkdir(mode=0o755)
     shutil.copyfile(_PLUGIN, place.plugin / "aps_report.py")
     (place.rules / "pytest.ini").write_text("[pytest]\n")
-    (place.rules / "only.json").write_text(json.dumps(_chosen(only)))
+    (place.rules / "only.json").write_text(json.dumps(sorted(only or ())))
     (place.rules / "coverage.ini").write_text(_coverage_rules(env, place.out))
     return place
 
@@ -187,10 +187,6 @@ def _configuration(tree: Path) -> Configured:
     return configured(
         {name: text.decode("utf-8", "replace") for name, text in texts.items() if text is not None}
     )
-
-
-def _chosen(only: Sequence[str] | None) -> list[str]:
-    return sorted(one for one in only or () if "::" in one)
 
 
 def _paths(tree: Path, only: Sequence[str] | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ def lines(*records):
 
 
 START = {"kind": "start"}
+COLLECTED = {"kind": "collected", "count": 1}
 PASSED = {"kind": "test", "id": "t::a", "outcome": "passed"}
 BROKEN = {"kind": "broken", "id": "t.py", "text": "no"}
 
@@ -28,6 +29,12 @@ def end(status):
         (Ended.EXITED, 0, [START, PASSED, end(0)], SuiteEnd.FINISHED),
         (Ended.EXITED, 1, [START, PASSED, BROKEN, end(1)], SuiteEnd.FINISHED),
         (Ended.EXITED, 0, [START, PASSED], SuiteEnd.CRASHED),
+        (Ended.EXITED, 0, [START, COLLECTED, PASSED, end(0)], SuiteEnd.FINISHED),
+        (Ended.EXITED, 0, [START, COLLECTED, end(0)], SuiteEnd.CRASHED),
+        (Ended.EXITED, 0, [START, COLLECTED], SuiteEnd.CRASHED),
+        (Ended.EXITED, 0, [START], SuiteEnd.NOTHING_COLLECTED),
+        (Ended.EXITED, 0, [], SuiteEnd.NOTHING_COLLECTED),
+        (Ended.EXITED, 1, [START], SuiteEnd.CRASHED),
         (Ended.EXITED, 0, [START, end(0)], SuiteEnd.NOTHING_COLLECTED),
         (Ended.EXITED, 5, [START, end(5)], SuiteEnd.NOTHING_COLLECTED),
         (Ended.EXITED, 2, [START, BROKEN, end(2)], SuiteEnd.COLLECTION_FAILED),
