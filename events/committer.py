@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from events.store import Denied
 
 OPEN_BATCHES = 16  # the server allows 50 a stream, for all writers together
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 2.0  # then it is read back, which is always right
 ASK_SECONDS = 0.25  # an answer takes milliseconds; after this the server is asked whether it refused
 
 
