@@ -50,7 +50,7 @@ check: setup-test ## format, lint, types, import rules, generated files, fast te
 	@echo "check: format"; "$(VENV)/ruff" format --check .
 	@echo "check: lint"; "$(VENV)/ruff" check .
 	@echo "check: types"; "$(VENV)/mypy"
-	@echo "check: import rules"; "$(VENV)/lint-imports" --no-cache
+	@echo "check: import rules"; "$(VENV)/lint-imports" --no-cache --no-logo
 	@echo "check: generated files"; "$(VENV)/python" -m services.documents.generate --check
 	@"$(VENV)/python" -m events.rights | cmp - nats/users.conf \
 		|| { echo "write it anew: $(VENV)/python -m events.rights >nats/users.conf" >&2; exit 1; }

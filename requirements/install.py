@@ -87,7 +87,8 @@ def _install(lock: Path, started: float) -> bool:
             kept.append(line)
             fetched += line.startswith("Collecting ")
             last = line.startswith("Installing ")
-            if last or time.monotonic() - told > SECONDS_BETWEEN_LINES:
+            late = time.monotonic() - told > SECONDS_BETWEEN_LINES and not line.startswith("Successfully ")
+            if last or late:
                 told = time.monotonic()
                 _say(f"{fetched} packages fetched" + (", unpacking" if last else ""), started)
     (VENV / "install.log").write_text("\n".join(kept) + "\n", "utf-8")
@@ -103,9 +104,19 @@ def _link() -> None:
     ask = [str(PYTHON), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = Path(subprocess.check_output(ask).decode().strip())
     _write(packages / "aps-source.pth", f"{ROOT}\n")
+    version = _version()
+    about = packages / f"aps_self_sustaining-{version}.dist-info"
+    about.mkdir(exist_ok=True)
+    _write(about / "METADATA", f"Metadata-Version: 2.1\nName: aps-self-sustaining\nVersion: {version}\n")
     command = VENV / "bin" / "aps"
     _write(command, APS)
     command.chmod(0o755)
+
+
+def _version() -> str:
+    # By its line: tomllib comes with the very Python this file still has to ask for.
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    return next(line.split('"')[1] for line in lines if line.startswith("version = "))
 
 
 def _write(path: Path, text: str) -> None:
