@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.qa.gates.weakening import evaluator_not_weakened
+from services.gates.weakening import evaluator_not_weakened
 
 TEST = """
 import pytest
@@ -95,6 +95,7 @@ def test_ordinary_source_may_lose_assertions() -> None:
 def test_a_test_file_may_come_but_not_go() -> None:
     assert evaluator_not_weakened({}, {"test_n.py": TEST}).passed
     assert not evaluator_not_weakened({"test_n.py": TEST}, {"test_n.py": None}).passed
+    assert not evaluator_not_weakened({"tests/data.py": "A = 1"}, {"tests/data.py": None}).passed
 
 
 @pytest.mark.parametrize(
