@@ -64,6 +64,13 @@ def _prepare(batch: Batch, cause: Cause, now: datetime) -> Prepared:
     return Prepared(batch, tuple(envelopes), subjects, bodies)
 
 
+def not_before(batch: Batch, events: Sequence[Recorded], now: datetime) -> datetime:
+    """Return the time to append at: `now`, or that of the event before, where `events` has it."""
+    if not 0 < batch.expected.version <= len(events):
+        return now
+    return max(now, events[batch.expected.version - 1].envelope.at)
+
+
 def resolve(prepared: Prepared, events: Sequence[Recorded], found: Position) -> Position | None:
     """Tell what became of `prepared` by what its aggregate holds now.
 

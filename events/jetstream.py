@@ -17,7 +17,7 @@ from datetime import datetime
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.appending import Prepared, link, prepare, resolve
+from events.appending import Prepared, link, not_before, prepare, resolve
 from events.committer import Committer, Message, Uncertain
 from events.envelope import Cause, Unreadable, decode
 from events.store import Batch, Broken, Position, Recorded, Unavailable
@@ -82,7 +82,9 @@ class JetStreamEventStore:
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; see the port."""
         now = self._clock()
-        prepared = prepare(batches, cause, [self._not_before(batch, now) for batch in batches])
+        known = [self._past.get((batch.aggregate, batch.id))[0] for batch in batches]
+        times = [not_before(batch, past, now) for batch, past in zip(batches, known, strict=True)]
+        prepared = prepare(batches, cause, times)
         messages = [message for part in prepared for message in _messages(part)]
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
@@ -173,12 +175,6 @@ class JetStreamEventStore:
         """Return the last sequence stored at or before `time`."""
         after = await self._reader.first_since(time)
         return await self.head() if after is None else after.seq - 1
-
-    def _not_before(self, batch: Batch, now: datetime) -> datetime:
-        events, _ = self._past.get((batch.aggregate, batch.id))
-        if not 0 < batch.expected.version <= len(events):
-            return now
-        return max(now, events[batch.expected.version - 1].envelope.at)
 
     async def _stored(self, prepared: Sequence[Prepared], last: int) -> tuple[Position, ...]:
         seq = last - sum(len(part.envelopes) for part in prepared)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from events.appending import Prepared, prepare, resolve
+from events.appending import Prepared, not_before, prepare, resolve
 from events.envelope import Cause
 from events.store import Batch, Position, Recorded
 
@@ -26,7 +26,9 @@ class InMemoryEventStore:
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; see the port."""
         now = self._clock()
-        prepared = prepare(batches, cause, [self._not_before(batch, now) for batch in batches])
+        prepared = prepare(
+            batches, cause, [not_before(batch, self._past(batch)[0], now) for batch in batches]
+        )
         found = [resolve(part, *self._past(part.batch)) for part in prepared]
         complete = tuple(position for position in found if position is not None)
         if len(complete) == len(found):
@@ -69,12 +71,6 @@ class InMemoryEventStore:
 
     def _past(self, batch: Batch) -> Past:
         return self._aggregates.get((batch.aggregate, batch.id), ((), Position()))
-
-    def _not_before(self, batch: Batch, now: datetime) -> datetime:
-        events, _ = self._past(batch)
-        if not 0 < batch.expected.version <= len(events):
-            return now
-        return max(now, events[batch.expected.version - 1].envelope.at)
 
     def _store(self, part: Prepared, now: datetime) -> Position:
         start = len(self._log) + 1

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.micro import add_service
 
 from events.catalogue import AGGREGATES, MAY_RECORD
 from events.envelope import Cause
@@ -260,6 +261,16 @@ async def test_a_role_drops_dead_letters_under_its_own_name(server: LogServer) -
         answer = await ask(connection, "aps.dead.pm.target.t1", {"why": "a test"})
         assert answer["stream"] == "DEAD_LETTERS"
     assert await refusals(server, "pm", ["aps.dead.qa.target.t1"]) == ["aps.dead.qa.target.t1"]
+
+
+async def test_a_service_answers_those_who_may_ask(server: LogServer) -> None:
+    errors: list[str] = []
+    async with server.connection("qa", errors) as connection, server.connection("cli", errors) as asking:
+        service = await add_service(connection, name="qa", version="1.0.0")
+        for verb in ("PING", "INFO", "STATS"):
+            assert (await ask(asking, f"$SRV.{verb}.qa"))["name"] == "qa"
+        await service.stop()
+    assert errors == []
 
 
 async def test_a_user_needs_its_password(server: LogServer) -> None:
