@@ -4,11 +4,11 @@ import pytest
 
 from schemas.improvement import ScenarioResult, StepResult
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
-from services.qa.gates.catalogue import GATES
-from services.qa.gates.coverage import no_newly_uncovered
-from services.qa.gates.secrets import AddedLine, added_lines, secrets_absent
-from services.qa.gates.size import SizeLimit, findings_gone, size_within
-from services.qa.gates.suite import original_tests_pass, scenarios_pass, suite_no_worse
+from services.gates.catalogue import GATES
+from services.gates.coverage import no_newly_uncovered
+from services.gates.secrets import AddedLine, added_lines, secrets_absent
+from services.gates.size import SizeLimit, findings_gone, size_within
+from services.gates.suite import original_tests_pass, scenarios_pass, suite_no_worse
 
 
 def report(end: SuiteEnd = SuiteEnd.FINISHED, exit_code: int | None = None, **tests: str) -> SuiteReport:

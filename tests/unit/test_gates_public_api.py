@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.qa.gates.public_api import public_api_unchanged
+from services.gates.public_api import public_api_unchanged
 
 SOURCE = """
 import os
