@@ -40,7 +40,8 @@ def unpack(archive: Path, folder: Path) -> None:
             raise Unsafe(f"{archive.name} unpacks to more than {_MOST_BYTES} bytes or {_MOST_MEMBERS} files")
         if member.link is not None:
             links.append(member)
-        elif inner := _inside(member.name):
+        # A repository inside the archive would be taken for a submodule.
+        elif (inner := _inside(member.name)) and ".git" not in inner.split("/"):
             write_inside(folder, inner, member.content, executable=member.executable)
     for link in links:
         _make_link(folder, link)

@@ -20,6 +20,7 @@ from pathlib import Path
 from services.sandbox.port import Sandbox
 from services.workspace.environment import Environment
 from services.workspace.git import Repository
+from services.workspace.git_command import GitError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HEADING = "# files a build generates, shown in work trees and never committed\n"
@@ -86,13 +87,20 @@ class Workspace:
     async def _ready(
         self, repository: Repository, folder: Path, commit: str, environment: Environment | None
     ) -> None:
-        if await repository.has_worktree(folder):
-            await repository.reset_worktree(folder, commit)
-        else:
+        if not await self._brought_back(repository, folder, commit):
             await repository.add_worktree(folder, commit)
         if environment is not None:
             await asyncio.to_thread(_exclude, repository.git.git_dir, environment.overlay)
             await asyncio.to_thread(environment.apply_overlay, folder)
+
+    async def _brought_back(self, repository: Repository, folder: Path, commit: str) -> bool:
+        if not await repository.has_worktree(folder):
+            return False
+        try:
+            await repository.reset_worktree(folder, commit)
+        except GitError:
+            return False  # what a crash or a hostile suite left is beyond cleaning: it is made anew
+        return True
 
 
 def _checked(name: str) -> str:

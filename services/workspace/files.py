@@ -17,7 +17,19 @@ def remove(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
+        _open_up(path)
         shutil.rmtree(path)
+
+
+def _open_up(root: Path) -> None:
+    """Give a folder back the permissions that its removal needs, should a command have taken them."""
+    if os.geteuid() == 0:
+        return
+    for folder, names, _ in os.walk(root):
+        for name in names:
+            inner = Path(folder) / name
+            if not inner.is_symlink():
+                inner.chmod(0o700)
 
 
 def read_regular(path: Path, *, limit: int = 64 * MIB) -> bytes | None:

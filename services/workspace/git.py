@@ -10,53 +10,21 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.workspace.files import remove
 from services.workspace.git_command import GitCommand, GitError, copy_objects
+from services.workspace.git_output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
 from services.workspace.target import TargetProblem, git_dir_of
+
+__all__ = ["BranchCheckedOut", "CommitInfo", "Conflict", "Entry", "Identity", "RefMoved", "Repository"]
 
 # The highest precedence git knows: it overrides whatever a target's own .gitattributes ask for.
 _RAW_BYTES = "* -text !eol !ident !filter !working-tree-encoding !merge !diff\n"
 _ABSENT = "0" * 40
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who a commit is by."""
-
-    name: str
-    email: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of a tree: `mode` as git writes it (100644, 100755, 120000 link, 160000 submodule)."""
-
-    mode: str
-    sha: str
-
-
-@dataclass(frozen=True)
-class CommitInfo:
-    """What one commit says about itself."""
-
-    commit: str
-    tree: str
-    parents: tuple[str, ...]
-    author: Identity
-    when: datetime
-    message: str
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A merge that git will not make by itself, and the paths that stand in its way."""
-
-    paths: tuple[str, ...]
 
 
 class BranchCheckedOut(TargetProblem):
@@ -254,6 +222,12 @@ class Repository:
         except GitError as refused:
             raise FileNotFoundError(f"{path} is not a file of {rev} in {self.path}") from refused
 
+    async def read_blobs(self, shas: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the contents of many blobs by id, in one call of git."""
+        wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
+        answer = (await self.git("cat-file", "--batch", stdin=wanted.encode())).stdout
+        return parsed_blobs(answer)
+
     async def log(self, revs: str, *, limit: int | None = None) -> tuple[CommitInfo, ...]:
         """Return the commits of a revision or range, newest first, parents after their children."""
         bound = [f"--max-count={limit}"] if limit is not None else []
@@ -261,7 +235,7 @@ class Repository:
             "rev-list", "--topo-order", "--no-commit-header", *bound,
             "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%B%x00%x01", "--end-of-options", revs,
         )  # fmt: skip
-        return tuple(_commit_info(record) for record in listed.text.split("\0\x01") if record.strip())
+        return tuple(commit_info(record) for record in listed.text.split("\0\x01") if record.strip())
 
     async def nearest_tag(self, rev: str) -> str | None:
         """Return the name of the closest tag in the history of `rev`, None when it has none."""
@@ -335,15 +309,3 @@ class Repository:
         wanted = str(path.absolute() / ".git")
         records = sorted((self.git.git_dir / "worktrees").glob("*/gitdir"))
         return next((one.parent for one in records if one.read_text().strip() == wanted), None)
-
-
-def _commit_info(record: str) -> CommitInfo:
-    commit, tree, parents, name, email, seconds, message = record.strip("\n").split("\0")
-    return CommitInfo(
-        commit,
-        tree,
-        tuple(parents.split()),
-        Identity(name, email),
-        datetime.fromtimestamp(int(seconds), UTC),
-        message,
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from services.workspace.dependencies import Declared, declared, recognised
-from services.workspace.layout import Layout, layout_of, parse_toml
+from services.workspace.layout import Layout, layout_of, parse_toml, project_name
 
 RECIPE = 1  # raise it when the same inputs should give another environment
 _BUILD_SCRIPTS = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "meson.build", "CMakeLists.txt")
@@ -54,7 +54,8 @@ def plan_environment(
     """
     layout = layout_of(blobs, texts)
     stated = declared(texts)
-    extra = recognised(test_sources, (*stated.runtime, *stated.testing))
+    own = project_name(texts)
+    extra = recognised(test_sources, (*stated.runtime, *stated.testing, *([own] if own else [])))
     version = _version(texts.get("PKG-INFO", ""), tag)
     inputs = sorted((path, sha) for path, sha in blobs.items() if _builds(path, layout))
     parts = [

@@ -90,8 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Say how many tests are going to run, so that an early end shows."""
-    _report.line(kind="collected", count=len(session.items))
+    """Say how many tests are going to run, so that an early end shows; one listed twice is one test."""
+    _report.line(kind="collected", count=len({item.nodeid for item in session.items}))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

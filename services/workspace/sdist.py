@@ -7,9 +7,7 @@ this pip's internals are unknown, a whole pip in the sandbox does it.
 import asyncio
 import hashlib
 import json
-import os
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,11 +77,10 @@ async def unpack_as_repository(sdist: FetchedSdist, dest: Path) -> Repository:
     if (dest / ".git").is_dir() and await repository.ref("HEAD"):
         return repository
     await asyncio.to_thread(remove, dest)
-    building = dest.with_name(f".{dest.name}.{os.getpid()}")
-    await asyncio.to_thread(remove, building)
-    try:
+    await asyncio.to_thread(dest.parent.mkdir, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{dest.name}-", dir=dest.parent) as scratch:
+        building = Path(scratch) / "made"
         await asyncio.to_thread(unpack, sdist.path, building)
-        await asyncio.to_thread(remove, building / ".git")
         made = Repository(building)
         await made.initialise(bare=False)
         tree = await made.import_folder(building)
@@ -91,8 +88,6 @@ async def unpack_as_repository(sdist: FetchedSdist, dest: Path) -> Repository:
         commit = await made.commit_tree(tree, (), subject, _AUTHOR, _WHEN)
         await made.set_ref("refs/heads/base", commit)
         await asyncio.to_thread(_move, building, dest)
-    finally:
-        await asyncio.to_thread(remove, building)
     return Repository(dest)
 
 
@@ -160,7 +155,7 @@ async def _download_in_sandbox(name: str, version: str, folder: Path, sandbox: S
         argv,
         cwd=arriving,
         writable=(arriving,),
-        readable=(*system_python_folders(), Path(sys.prefix), config, *settings.readable),
+        readable=(*system_python_folders(), python.parent.parent, config, *settings.readable),
         env={**settings.env, "PIP_CONFIG_FILE": str(config)},
         network=True,
     )

@@ -209,7 +209,7 @@ async def test_settings_that_pytest_refuses_do_not_stop_the_suite(bench, configu
 
 async def test_configured_test_paths_are_followed(bench):
     files = {
-        "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['checks']\naddopts = '--doctest-modules'\n",
+        "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['checks']\naddopts = '-l'\n",
         "checks/test_a.py": PASSING,
         "other/test_b.py": PASSING,
     }
