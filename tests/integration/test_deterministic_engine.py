@@ -112,12 +112,16 @@ async def test_unreadable_files_are_notes_and_the_rest_goes_on(tree: Path) -> No
     ]
 
 
-async def test_a_file_name_that_is_not_utf8_is_a_note(tree: Path) -> None:
-    before = await look(tree)
+def give_strange_names(tree: Path) -> None:
     folder = os.fsencode(tree / "pkg")
     for name in (b"n\xe9.py", b"l\xe9.py"):
-        os.symlink("../other.py", folder + b"/" + name + b".link.py")
+        Path(os.fsdecode(folder + b"/" + name + b".link.py")).symlink_to("../other.py")
         os.link(tree / "other.py", folder + b"/" + name)
+
+
+async def test_a_file_name_that_is_not_utf8_is_a_note(tree: Path) -> None:
+    before = await look(tree)
+    give_strange_names(tree)
     scan = await look(tree)
     assert scan.findings == before.findings
     assert scan.files == before.files
@@ -148,8 +152,9 @@ async def test_links_that_lead_outside_are_not_followed(tree: Path, tmp_path: Pa
 
 async def test_the_targets_own_configuration_and_ignore_files_change_nothing(tree: Path) -> None:
     before = await look(tree)
-    (tree / "pyproject.toml").write_text('[tool.ruff]\nexclude = ["pkg"]\nlint.ignore = ["ALL"]\n')
-    (tree / ".gitignore").write_text("pkg\n")
+    (tree / "ruff.toml").write_text('[lint.per-file-ignores]\n"*.py" = ["ALL"]\n')
+    assert (await look(tree)).findings == before.findings
+    (tree / ".gitignore").write_text("*.py\n")
     (tree / ".git").mkdir()
     assert (await look(tree)).findings == before.findings
 
@@ -214,6 +219,12 @@ async def test_nested_findings_on_one_line_are_fixed_together(tree: Path) -> Non
     text = (tree / "pkg" / "a.py").read_text()
     assert 'return {"a": {}, "b": {"c": 1}}' in text
     assert "return dict()" in text
+
+
+async def test_a_site_within_a_chosen_one_stays_though_its_line_is_rewritten(tree: Path) -> None:
+    (tree / "pkg" / "c.py").write_text("x = dict(a=1,\n    b=dict(c=1))\n")
+    await apply(tree, recipe("C408", only=(site("x = dict(a=1,", "", "pkg/c.py"),)))
+    assert (tree / "pkg" / "c.py").read_text() == 'x = {"a": 1,\n    "b": dict(c=1)}\n'
 
 
 async def test_what_shares_its_edit_with_a_left_out_site_is_left_out(tree: Path) -> None:
@@ -300,6 +311,8 @@ async def test_a_tree_without_the_package_has_nothing_to_fix(tmp_path: Path) -> 
 
 
 async def test_a_rehearsal_promises_what_the_fix_keeps_and_touches_nothing(tree: Path) -> None:
+    arms = "if x == 1:\n        return 1\n    elif x == 2:\n        return 1\n    else:\n        return 2\n"
+    (tree / "pkg" / "c.py").write_text(f"def f(x):\n    {arms}")
     base, scan = contents(tree), await look(tree)
     rehearsed = await rehearse(tree, ("pkg",), scan, RuleSet())
     assert contents(tree) == base

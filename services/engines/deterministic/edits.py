@@ -8,6 +8,7 @@ Rules:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from services.engines.deterministic.ruff import Diagnostic
 from services.engines.deterministic.source import Source
@@ -25,22 +26,33 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pass:
-    """The text after one pass, the pieces applied and the edits made, in order of place."""
+    """The text before and after one pass, the pieces applied and the edits made, in order of place."""
 
+    before: str
     text: str
     applied: tuple[Piece, ...]
     spans: tuple[Span, ...]
 
     def moved(self, offset: int) -> int:
-        """Where the character at `offset` of the old text is now; within an edit, the edit's start."""
+        """Where the character at `offset` of the old text is now; within an edit, by likeness."""
         shift = 0
         for start, end, content in self.spans:
             if offset < start or (offset == start == end):
                 break
             if offset < end:
-                return start + shift
+                return start + shift + _likeness(self.before[start:end], content, offset - start)
             shift += len(content) - (end - start)
         return offset + shift
+
+
+def _likeness(old: str, new: str, offset: int) -> int:
+    """Find in `new` what stood at `offset` of `old`; the end of what comes before it when it is gone."""
+    nearest = 0
+    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+        if block.a > offset:
+            break
+        nearest = block.b + min(offset - block.a, block.size)
+    return nearest
 
 
 def pieces(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[Piece, ...]:
@@ -78,4 +90,4 @@ def apply_pieces(text: str, chosen: Sequence[Piece]) -> Pass:
         out += [text[at:start], content]
         at = end
     out.append(text[at:])
-    return Pass(text="".join(out), applied=tuple(applied), spans=tuple(spans))
+    return Pass(before=text, text="".join(out), applied=tuple(applied), spans=tuple(spans))
