@@ -2,7 +2,7 @@
 
 Rules
 1. QA forms a batch, holds its claim while it searches, and closes it once.
-2. Every suite run is a fact: `tested` names the tree, so that no tree is tested twice.
+2. Only the holder of the claim adds to it. Every suite run is a fact: `tested` names the tree, so that no tree is tested twice.
 3. `split` says which improvement was found guilty and in what parts it is tried again.
 """
 
@@ -20,6 +20,7 @@ from events.lease import (
     WorkRenewed,
     decide_lease,
     evolve_claim,
+    require_claim,
 )
 from schemas.artefacts import ArtefactRef
 from schemas.improvement import LeftOut
@@ -39,6 +40,7 @@ class Tested(Fact):
     """The suite ran on `tree`. `original_tests` marks a run of the target's unedited tests on it."""
 
     name: ClassVar[str] = "tested"
+    claim: int
     tree: str
     original_tests: bool
     passed: bool
@@ -52,6 +54,7 @@ class Split(Fact):
     """`improvement` was found to break the suite and is tried again in `parts` of a kind (file or site)."""
 
     name: ClassVar[str] = "split"
+    claim: int
     improvement: str
     kind: str
     parts: int
@@ -62,6 +65,7 @@ class Settled(Fact):
     """The search is over: `kept` stand whole, `smaller` without the parts named, `refused` not at all."""
 
     name: ClassVar[str] = "settled"
+    claim: int
     tree: str
     kept: tuple[str, ...]
     smaller: dict[str, tuple[LeftOut, ...]]
@@ -72,6 +76,7 @@ class Closed(Fact):
     """Every member has its verdict. `tip` is the last commit of the stack, `tree` what was proven."""
 
     name: ClassVar[str] = "closed"
+    claim: int
     tip: str
     tree: str
     landed: tuple[str, ...]
@@ -125,6 +130,7 @@ def decide(state: Batch, fact: BatchFact, now: datetime) -> None:
         raise Rejected("the batch is closed")
     if isinstance(fact, Settled) and state.settled is not None:
         raise Rejected("the batch is settled already")
+    require_claim(state.claim, fact.claim, now)
 
 
 BATCH = AggregateType(

@@ -64,6 +64,7 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
         "run": RUN.facts,
     },
     "deployer": {
+        "target": LEASE,
         "improvement": (i.ChangeDeployed, i.DeploymentFailed, i.ChangeRolledBack, i.RollbackRefused),
         "deployment": DEPLOYMENT.facts,
     },

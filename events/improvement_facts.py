@@ -173,12 +173,13 @@ class RollbackRefused(Fact):
 
 
 class BenefitMeasured(Fact):
-    """What the landed change was worth, measured on the deployed tree."""
+    """What the landed change was worth, measured on the deployed tree; `report` counts all rules there."""
 
     name: ClassVar[str] = "benefit_measured"
     measure: str
     before: int
     after: int
+    report: ArtefactRef
 
 
 class Blocked(Fact):

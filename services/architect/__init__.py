@@ -1,0 +1,1 @@
+"""The Architect role: its policy (pure), its agent (the effect), and the program that runs it."""

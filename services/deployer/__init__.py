@@ -1,0 +1,1 @@
+"""The deployer: moves the release branch, checks health, takes changes back."""

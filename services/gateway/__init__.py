@@ -1,0 +1,1 @@
+"""The gateway: what people and other systems reach over HTTP."""

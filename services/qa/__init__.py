@@ -1,0 +1,1 @@
+"""The QA role: its policy (pure), its agent (the effect), and the program that runs it."""

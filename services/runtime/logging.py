@@ -31,11 +31,18 @@ _SHORTEST_SECRET = 6
 
 
 def configure(
-    service: str, home: Path, level: str = "info", *, console: bool = False, secrets: Iterable[str] = ()
+    service: str,
+    home: Path,
+    level: str = "info",
+    *,
+    console: bool = False,
+    stderr: bool = True,
+    secrets: Iterable[str] = (),
 ) -> None:
     """Send every log line of this process to stderr and to `home`/logs/`service`.jsonl.
 
-    `console` writes stderr for a person to read, when it is a terminal; the file stays JSON. Each of
+    `console` writes stderr for a person to read, when it is a terminal; the file stays JSON. Without
+    `stderr` only the file is written: a command's own words stand there. Each of
     `secrets` is masked wherever it appears. May be called again; the former files are closed.
     """
     folder = DataFolder(home).logs
@@ -51,16 +58,16 @@ def configure(
     to_json: list[Processor] = [structlog.processors.format_exc_info, _json_line]
     for_people: list[Processor] = [structlog.dev.ConsoleRenderer()]
     mask = _masking(secrets)
-    stderr = logging.StreamHandler(sys.stderr)
+    screen = logging.StreamHandler(sys.stderr)
     readable = console and sys.stderr.isatty()
-    stderr.setFormatter(_formatter(shared, for_people if readable else to_json, mask))
+    screen.setFormatter(_formatter(shared, for_people if readable else to_json, mask))
     file = RotatedBetweenProcesses(folder / f"{service}.jsonl")
     file.setFormatter(_formatter(shared, to_json, mask))
     root = logging.getLogger()
     for former in list(root.handlers):
         root.removeHandler(former)
         former.close()
-    root.handlers = [stderr, file]
+    root.handlers = [screen, file] if stderr else [file]
     root.setLevel(level.upper())
     structlog.configure(
         processors=[

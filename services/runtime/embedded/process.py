@@ -110,7 +110,7 @@ async def stop(server: Server) -> None:
 
 
 def run_as_service(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> str | None:
-    """Run a command to its end under the servers' uid; return what it said if it failed."""
+    """Run a command to its end under the servers' uid; return the last it said if it failed."""
     ended = subprocess.run(
         argv,
         env=env,
@@ -122,7 +122,8 @@ def run_as_service(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> 
         group=_service_id(),
         extra_groups=[] if is_root() else None,
     )
-    return None if ended.returncode == 0 else (ended.stdout + ended.stderr).decode("utf-8", "replace").strip()
+    said = (ended.stdout + ended.stderr).decode("utf-8", "replace").strip()
+    return None if ended.returncode == 0 else "\n".join(f"  {line}" for line in said.splitlines()[-8:])
 
 
 def give_to_service(path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Architect: draws what a change touches from the real imports, and classes its risk."""
+
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from events.catalogue import read_fact
+from events.envelope import Cause
+from events.improvement import IMPROVEMENT
+from events.improvement_facts import ArchitectureDesigned, Discovered, RequirementsSpecified
+from events.store import Recorded
+from events.target import TARGET, BaselineRecorded, Target
+from schemas.aps_vocabulary import Phase
+from schemas.findings import Site
+from schemas.improvement import Component, Status
+from schemas.risk import RiskClass
+from schemas.suite import SuiteReport
+from services.architect.decision import decision_record
+from services.architect.graph import ImportGraph, c4_view, components, import_graph
+from services.architect.policy import whenever
+from services.architect.risk import Surface, classify
+from services.architect.surface import surface
+from services.runtime.claims import Later
+from services.runtime.workbench import Workbench
+
+MERMAID = "text/vnd.mermaid"
+MARKDOWN = "text/markdown"
+SITES = TypeAdapter(tuple[Site, ...])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the Architect knows of one base commit: the imports, and what the suite runs."""
+
+    graph: ImportGraph
+    suite: SuiteReport
+    baseline: BaselineRecorded
+
+
+@dataclass
+class Architect:
+    """Reacts to requirements and baselines. Keeps what it read of the last few commits."""
+
+    bench: Workbench
+    role: str = "architect"
+    _seen: dict[str, Seen] = field(default_factory=dict)
+
+    async def react(self, event: Recorded) -> None:
+        """Design every improvement that the event makes ready."""
+        id, fact = event.envelope.address.id, read_fact(event.envelope)
+        target_id = id
+        if isinstance(fact, RequirementsSpecified):
+            discovered = (await self.bench.book.state(IMPROVEMENT, id)).discovered
+            assert discovered is not None  # noqa: S101 -- requirements follow a discovery
+            target_id = discovered.target
+        target = await self.bench.book.state(TARGET, target_id)
+        for improvement in whenever(id, fact, target):
+            await self._design(improvement, target_id, target, self.bench.cause(event))
+
+    async def _design(self, id: str, target_id: str, target: Target, cause: Cause) -> None:
+        state = await self.bench.book.state(IMPROVEMENT, id)
+        discovered = state.discovered
+        if state.status is not Status.REQUIREMENTS_COMPLETE or discovered is None:
+            return
+        baseline = target.baseline_at(discovered.base)
+        if baseline is None:
+            return
+        try:
+            async with self.bench.claim(IMPROVEMENT, id, "architecture", cause) as held:
+                fact = await self._designed(id, target_id, target, discovered, baseline, held.token)
+                await self.bench.hand_over(id, fact, Phase.ARCHITECTURE, cause)
+        except Later:
+            if (await self.bench.book.state(IMPROVEMENT, id)).status is Status.REQUIREMENTS_COMPLETE:
+                raise
+
+    async def _designed(
+        self,
+        id: str,
+        target_id: str,
+        target: Target,
+        discovered: Discovered,
+        baseline: BaselineRecorded,
+        token: int,
+    ) -> ArchitectureDesigned:
+        book = self.bench.book
+        packages = self._packages(target, discovered)
+        seen = await self._look(target_id, packages, baseline)
+        parts = components(seen.graph, discovered.files, packages)
+        sites = SITES.validate_json(await book.fetch(discovered.sites))
+        touched = await self._surface(target_id, discovered, sites, seen, parts)
+        risk, reasons = classify(touched)
+        title = f"{id}: {discovered.title}"
+        system = target.registered.title if target.registered else target_id
+        decision = None
+        if risk is not RiskClass.LOW:
+            text = decision_record(id, discovered, risk, reasons, parts)
+            decision = await book.keep(text, f"{id}.adr.md", MARKDOWN)
+        return ArchitectureDesigned(
+            claim=token,
+            risk=risk,
+            reasons=reasons,
+            components=parts,
+            view=await book.keep(c4_view(title, system, parts), f"{id}.c4.mmd", MERMAID),
+            decision=decision,
+        )
+
+    @staticmethod
+    def _packages(target: Target, discovered: Discovered) -> tuple[str, ...]:
+        done = target.scans[discovered.scan].done
+        return done.packages if done else ()
+
+    async def _look(self, target_id: str, packages: tuple[str, ...], baseline: BaselineRecorded) -> Seen:
+        key = f"{target_id}@{baseline.base}"
+        if key not in self._seen:
+            async with self.bench.worktree(target_id, "architect", baseline.base) as tree:
+                graph = await import_graph(tree, packages)
+            suite = SuiteReport.model_validate_json(await self.bench.book.fetch(baseline.report))
+            self._seen = {**dict(list(self._seen.items())[-3:]), key: Seen(graph, suite, baseline)}
+        return self._seen[key]
+
+    async def _surface(
+        self,
+        target_id: str,
+        discovered: Discovered,
+        sites: tuple[Site, ...],
+        seen: Seen,
+        parts: tuple[Component, ...],
+    ) -> Surface:
+        repository = self.bench.workspace.repository(target_id)
+        sources = {
+            path: (await repository.read_file(discovered.base, path)).decode("utf-8", "replace")
+            for path in sorted({site.path for site in sites})
+        }
+        return surface(discovered.files, sites, sources, seen.suite, seen.baseline, parts)

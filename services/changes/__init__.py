@@ -1,0 +1,1 @@
+"""Changes as commits: their messages, and stacks of them that can be made again from recipes."""

@@ -1,0 +1,1 @@
+"""One improvement cycle as a person sees it: asked for, followed, told."""

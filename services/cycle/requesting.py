@@ -1,0 +1,133 @@
+"""Asks for a cycle: finds out what the target is, registers it, and requests a scan of its HEAD.
+
+Rules
+1. An unfinished scan of the same commit is followed, not doubled: this is how an interrupted cycle goes on.
+2. The target is read at HEAD; what is not committed takes no part, and a note says so.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from events.envelope import Cause
+from events.fact import Rejected
+from events.subjects import slug
+from events.target import TARGET, Registered, Scan, ScanRequested, Target
+from services.cycle.settling import is_settled
+from services.engines.deterministic.rules import DEFAULT_SELECT
+from services.runtime.log import Change, Log
+from services.sandbox.port import Sandbox
+from services.workspace.checkout import Workspace
+from services.workspace.sdist import fetch_sdist, unpack_as_repository
+from services.workspace.target import TargetInspection, TargetProblem, inspect_target
+
+SDIST = re.compile(
+    r"sdist:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+_-]+)(?:#sha256=(?P<sha>[0-9a-f]{64}))?"
+)
+ENGINE = "deterministic"
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks for."""
+
+    target: str
+    limit: int = 0
+    dry_run: bool = False
+    look_only: bool = False
+    rules: tuple[str, ...] = DEFAULT_SELECT
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target found: its id, the repository's root, the path the log records, and where it came from."""
+
+    id: str
+    root: Path
+    recorded: str
+    title: str
+    origin: str
+    inspection: TargetInspection
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A cycle that was asked for; `followed` when it was under way already."""
+
+    place: Place
+    scan: str
+    followed: bool
+
+
+async def locate(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
+    """Find the target a person named: a path, or `sdist:NAME==VERSION`, which is fetched.
+
+    Raises `TargetProblem`, or what fetching raises (`UnknownSdist`, `IndexUnreachable`, `WrongHash`).
+    """
+    if target.startswith("sdist:"):
+        return await _fetched(target, workspace, sandbox)
+    inspection = await inspect_target(Path(target))
+    root = inspection.root
+    digest = hashlib.sha256(str(root).encode()).hexdigest()[:8]
+    return Place(f"{slug(root.name)}-{digest}", root, str(root), root.name, str(root), inspection)
+
+
+async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
+    named = SDIST.fullmatch(target)
+    if named is None:
+        raise TargetProblem(f"{target} names no source distribution: write sdist:NAME==VERSION")
+    name, version = named["name"], named["version"]
+    sdist = await fetch_sdist(name, version, named["sha"], workspace.downloads, sandbox)
+    title = f"{name}-{version}"
+    folder = workspace.source(title)
+    await unpack_as_repository(sdist, folder)
+    inspection = await inspect_target(folder)
+    digest = hashlib.sha256(f"{title} {sdist.sha256}".encode()).hexdigest()[:8]
+    recorded = str(folder.relative_to(workspace.root))
+    return Place(f"{slug(title)}-{digest}", folder, recorded, title, f"sdist:{name}=={version}", inspection)
+
+
+async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
+    """Request a scan of the target's HEAD, or join the unfinished one. Raises `Rejected` when paused."""
+    cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
+    for attempt in range(TRIES):
+        state = await book.state(TARGET, place.id)
+        running = await _running(book, state, place.inspection.head)
+        if running is not None:
+            return Asked(place, running.id, followed=True)
+        asked = _request(state, place, wish)
+        first = Registered(path=place.recorded, title=place.title, origin=place.origin)
+        facts = (asked,) if state.registered else (first, asked)
+        try:
+            await book.record_all([Change(TARGET, place.id, facts)], cause)
+        except Rejected:
+            if attempt == TRIES - 1 or state.paused:
+                raise
+            continue
+        return Asked(place, asked.scan, followed=False)
+    raise AssertionError("unreachable")
+
+
+async def _running(book: Log, state: Target, head: str) -> Scan | None:
+    scan = state.latest
+    if scan is None or scan.requested.base != head or await is_settled(book, state, scan):
+        return None
+    return scan
+
+
+def _request(state: Target, place: Place, wish: Wish) -> ScanRequested:
+    number = len(state.scans) + 1
+    return ScanRequested(
+        scan=f"{place.id}-s{number}",
+        base=place.inspection.head,
+        branch=place.inspection.branch or "",
+        rules=wish.rules,
+        engine=ENGINE,
+        limit=wish.limit,
+        dry_run=wish.dry_run,
+        look_only=wish.look_only,
+        notes=place.inspection.notes,
+    )

@@ -1,0 +1,42 @@
+"""What DevOps decides: what lands without a person, and what waits for one.
+
+Rules
+1. `autonomy` is the highest risk class that lands without a person.
+2. A dry run lands nothing; what it proved waits for a run that may land it.
+"""
+
+from dataclasses import dataclass
+
+from events.improvement import Improvement
+from events.improvement_facts import Blocked, ChangeApproved
+from schemas.improvement import Status
+from schemas.risk import RiskClass
+
+DRY_RUN = "a dry run lands nothing"
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the decision depends on besides the improvement."""
+
+    autonomy: RiskClass
+    dry_run: bool
+
+
+def assess(id: str, state: Improvement, at: Circumstances) -> ChangeApproved | Blocked | None:
+    """Return the decision on a proven change; None when it is not proven, or waits for a person already."""
+    if state.status is not Status.TESTING_COMPLETE or state.verdict is None or state.design is None:
+        return None
+    risk = state.design.risk
+    if at.dry_run:
+        decision: ChangeApproved | Blocked = Blocked(reason=DRY_RUN, needs="a run without --dry-run")
+    elif risk.level <= at.autonomy.level:
+        reason = f"risk {risk.value} is within the autonomy {at.autonomy.value}; every gate passed"
+        return ChangeApproved(commit=state.verdict.commit, reason=reason)
+    else:
+        why = " ".join(state.design.reasons)
+        decision = Blocked(
+            reason=f"risk {risk.value} is above the autonomy {at.autonomy.value}. {why}",
+            needs=f"a person: aps improvements approve {id}",
+        )
+    return None if state.blocked == decision else decision

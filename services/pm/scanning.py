@@ -1,0 +1,120 @@
+"""Searches a target's source and turns what is found into ranked proposals."""
+
+import importlib.metadata
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from events.improvement import IMPROVEMENT, Improvement
+from events.improvement_facts import Discovered
+from events.target import TARGET, ScanRequested, Target
+from services.engines.deterministic.finding import Scan, find
+from services.engines.deterministic.grouping import Proposal, propose
+from services.engines.deterministic.rehearsal import rehearse
+from services.engines.deterministic.rules import RuleSet
+from services.pm.policy import improvement_id, inputs_digest, remembered
+from services.runtime.log import Log
+from services.workspace.git import Repository
+from services.workspace.layout import import_packages
+
+JSON = "application/json"
+SOURCE = "deterministic"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a scan of one commit gave: counts by rule, proposals in rank order, and remarks."""
+
+    packages: tuple[str, ...]
+    scan: Scan
+    proposals: tuple[Proposal, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Findings by rule, over the import packages."""
+        return dict(sorted(Counter(finding.rule for finding in self.scan.findings).items()))
+
+    def report(self) -> bytes:
+        """Return the whole of it as JSON."""
+        return orjson.dumps(
+            {
+                "packages": self.packages,
+                "findings": [finding.model_dump() for finding in self.scan.findings],
+                "proposals": [proposal.model_dump(mode="json") for proposal in self.proposals],
+                "notes": self.scan.notes,
+            }
+        )
+
+
+async def look(tree: Path, rules: tuple[str, ...]) -> Found:
+    """Search the import packages of `tree`, executing nothing of it."""
+    packages = import_packages(tree)
+    selection = RuleSet(select=rules)
+    scan = await find(tree, packages, selection)
+    rehearsed = await rehearse(tree, packages, scan, selection)
+    return Found(packages, scan, propose(scan, rehearsed, packages, selection))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a scan becomes work: new discoveries, improvements that stood before, rules remembered."""
+
+    new: tuple[tuple[str, Discovered], ...]
+    known: tuple[str, ...]
+    remembered: dict[str, str]
+
+    @property
+    def improvements(self) -> tuple[str, ...]:
+        """All ids, in rank order."""
+        return (*self.known, *(id for id, _ in self.new))
+
+
+async def select(
+    book: Log, repository: Repository, target: str, request: ScanRequested, found: Found
+) -> Selection:
+    """Choose what to take up: up to the limit of the request, without what a refusal rules out."""
+    state = await book.state(TARGET, target)
+    earlier = await _earlier(book, state)
+    blobs = {path: entry.sha for path, entry in (await repository.entries(request.base)).items()}
+    tool = importlib.metadata.version("ruff")
+    new: list[tuple[str, Discovered]] = []
+    known: list[str] = []
+    skipped: dict[str, str] = {}
+    for proposal in found.proposals:
+        id = improvement_id(target, request.base, proposal.rule)
+        inputs = inputs_digest(proposal.rule, tool, ((path, blobs[path]) for path in proposal.files))
+        if id in earlier:
+            known.append(id)
+        elif why := remembered(inputs, earlier.items()):
+            skipped[proposal.rule] = why
+        elif not request.limit or len(new) < request.limit:
+            new.append((id, await _discovered(book, target, request, proposal, inputs, len(new) + 1)))
+    return Selection(tuple(new), tuple(known), skipped)
+
+
+async def _earlier(book: Log, target: Target) -> dict[str, Improvement]:
+    ids = [id for scan in target.scans.values() if scan.done for id in scan.done.improvements]
+    return {id: await book.state(IMPROVEMENT, id) for id in dict.fromkeys(ids)}
+
+
+async def _discovered(
+    book: Log, target: str, request: ScanRequested, proposal: Proposal, inputs: str, rank: int
+) -> Discovered:
+    sites = orjson.dumps([site.model_dump() for site in proposal.sites])
+    return Discovered(
+        target=target,
+        scan=request.scan,
+        base=request.base,
+        rank=rank,
+        source=SOURCE,
+        rule=proposal.rule,
+        title=proposal.title,
+        why=proposal.why,
+        category=proposal.category.value,
+        expected=proposal.expected,
+        files=proposal.files,
+        sites=await book.keep(sites, f"{proposal.rule}-sites.json", JSON),
+        inputs=inputs,
+    )

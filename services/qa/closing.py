@@ -1,0 +1,120 @@
+"""Closes a batch: builds what is kept once more, executes every scenario on it, and records the verdicts."""
+
+from events.batch import BATCH, Closed
+from events.envelope import Cause
+from events.improvement import IMPROVEMENT, Improvement
+from events.improvement_facts import ChangeRefuted, ChangeValidated
+from schemas.aps_vocabulary import Phase
+from schemas.improvement import Status
+from services.changes.repeating import layer_of
+from services.changes.stacking import Stack, Stacked
+from services.qa.evidence import Examination, Sheet, Tip
+from services.qa.material import JSON, Material
+from services.qa.reporting import bug_report
+from services.runtime.log import Change
+
+MARKDOWN = "text/markdown"
+
+
+async def close(material: Material, token: int, cause: Cause) -> None:
+    """Give every implemented member of a settled batch its verdict, in one append with the closing."""
+    states = await _implemented(material)
+    async with material.worktree("close") as tree:
+        stack = Stack(material.repository, tree)
+        layers = [await layer_of(material.bench.book, id, state) for id, state in states.items()]
+        stacked = await stack.build(material.formed.base, layers)
+    if stacked and not await material.is_green(stacked, token, cause):
+        await _give_up(material, states, stacked, token, cause)
+        return
+    changes, landed = await _verdicts(material, states, stacked, token, cause)
+    tip = stacked[-1] if stacked else None
+    closed = Closed(
+        claim=token,
+        tip=tip.commit if tip else material.formed.base,
+        tree=tip.tree if tip else await material.repository.tree(material.formed.base),
+        landed=landed,
+        suite_runs=len((await material.batch()).runs),
+    )
+    await material.bench.book.record_all([*changes, Change(BATCH, material.id, (closed,))], cause)
+
+
+async def _implemented(material: Material) -> dict[str, Improvement]:
+    states = {}
+    for id in material.formed.members:
+        state = await material.bench.book.state(IMPROVEMENT, id)
+        if state.status is Status.IMPLEMENTATION_COMPLETE:
+            states[id] = state
+    return states
+
+
+async def _verdicts(
+    material: Material,
+    states: dict[str, Improvement],
+    stacked: tuple[Stacked, ...],
+    token: int,
+    cause: Cause,
+) -> tuple[list[Change], tuple[str, ...]]:
+    if not stacked:
+        return [], ()
+    examination = Examination(material)
+    tip = await examination.measure(stacked, token, cause)
+    sheets = await examination.sheets(stacked, tip)
+    changes = [await _validated(material, states[s.stacked.layer.improvement], s, tip, cause) for s in sheets]
+    landed = tuple(sheet.stacked.layer.improvement for sheet in sheets)
+    for id, state in states.items():
+        if id not in landed:
+            reason = "nothing of it is left on top of the other changes"
+            changes.append(await _refuted(material, id, state, reason, cause))
+    return changes, landed
+
+
+async def _validated(material: Material, state: Improvement, sheet: Sheet, tip: Tip, cause: Cause) -> Change:
+    one, book = sheet.stacked, material.bench.book
+    report = (tip.suite or material.before).model_dump_json()
+    fact = ChangeValidated(
+        batch=material.id,
+        parent=one.parent,
+        commit=one.commit,
+        tree=one.tree,
+        files=one.applied.changed_paths,
+        fixed=one.applied.fixed,
+        left_out=state.leave_out,
+        gates=sheet.gates,
+        scenarios=sheet.scenarios,
+        report=await book.keep(report, f"{material.id}.suite.json", JSON),
+    )
+    return await material.bench.handoff(one.layer.improvement, fact, Phase.TEST_RESULTS, cause)
+
+
+async def _refuted(material: Material, id: str, state: Improvement, reason: str, cause: Cause) -> Change:
+    report = bug_report(id, state, reason, (), None)
+    fact = ChangeRefuted(
+        batch=material.id,
+        attempt=state.change.attempt if state.change else 1,
+        reason=reason,
+        bug_report=await material.bench.book.keep(report, f"{id}.bug.md", MARKDOWN),
+        leave_out=(),
+        nothing_left=True,
+    )
+    return await material.bench.handoff(id, fact, Phase.BUG_REPORT, cause)
+
+
+async def _give_up(
+    material: Material,
+    states: dict[str, Improvement],
+    stacked: tuple[Stacked, ...],
+    token: int,
+    cause: Cause,
+) -> None:
+    """Refuse what came back changed, since it broke what the search had proven; close with nothing landed."""
+    run = (await material.batch()).runs[stacked[-1].tree, False]
+    reason = f"built again, the changes no longer pass together: {run.reason}"
+    changes = [await _refuted(material, id, state, reason, cause) for id, state in states.items()]
+    closed = Closed(
+        claim=token,
+        tip=material.formed.base,
+        tree=await material.repository.tree(material.formed.base),
+        landed=(),
+        suite_runs=len((await material.batch()).runs),
+    )
+    await material.bench.book.record_all([*changes, Change(BATCH, material.id, (closed,))], cause)

@@ -1,0 +1,126 @@
+"""What a batch is judged on: its baseline, its suite runs, its trees."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from events.batch import BATCH, Batch, Formed, Tested
+from events.envelope import Cause
+from events.target import TARGET, BaselineRecorded, Scan
+from schemas.suite import SuiteReport
+from services.changes.stacking import Stacked
+from services.changes.verifying import baseline_report
+from services.gates.suite import suite_no_worse, worse_tests
+from services.runtime.workbench import Workbench
+from services.workspace.git import Repository
+
+JSON = "application/json"
+NAMED_TESTS = 5
+
+
+@dataclass(frozen=True)
+class Material:
+    """One batch with everything its verdicts rest on. `before` is the suite report of the baseline."""
+
+    bench: Workbench
+    id: str
+    formed: Formed
+    scan: Scan
+    baseline: BaselineRecorded
+    before: SuiteReport
+
+    @property
+    def repository(self) -> Repository:
+        """Our clone of the target."""
+        return self.bench.workspace.repository(self.formed.target)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The import packages, as the scan found them."""
+        return self.scan.done.packages if self.scan.done else ()
+
+    async def batch(self) -> Batch:
+        """Return the batch as it stands now."""
+        return await self.bench.book.state(BATCH, self.id)
+
+    @asynccontextmanager
+    async def worktree(self, name: str) -> AsyncIterator[Path]:
+        """Give a work tree of this batch alone, at its base."""
+        async with self.bench.worktree(self.formed.target, f"{self.id}-{name}", self.formed.base) as tree:
+            yield tree
+
+    async def is_green(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> bool:
+        """Say whether the suite is no worse on the tip of a stack; it is run unless that tree was run before.
+
+        Without a usable baseline nothing is run and all is green: the risk class says what that means.
+        """
+        if not self.baseline.usable:
+            return True
+        tip = stacked[-1]
+        return (await self.tested(tip.commit, tip.tree, (), len(stacked), token, cause)).passed
+
+    async def tested(
+        self,
+        commit: str,
+        tree: str,
+        original: tuple[str, ...],
+        members: int,
+        token: int,
+        cause: Cause,
+    ) -> Tested:
+        """Return the run of the suite on `tree` (with `original` test files as before), made when missing."""
+        key = (tree, bool(original))
+        if known := (await self.batch()).runs.get(key):
+            return known
+        report = await self.bench.prover.run(
+            self.repository,
+            f"{self.id}-suite",
+            self.formed.base,
+            commit,
+            coverage=self.baseline.coverage and not original,
+            baseline_ms=self.before.duration_ms,
+            original=original,
+        )
+        verdict = suite_no_worse(self.before, self.baseline.flaky, report)
+        name = f"{self.id}-{tree[:12]}{'-original' if original else ''}.suite.json"
+        fact = Tested(
+            claim=token,
+            tree=tree,
+            original_tests=bool(original),
+            passed=verdict.passed,
+            reason=verdict.evidence,
+            members=members,
+            suite_ms=report.duration_ms,
+            report=await self.bench.book.keep(report.model_dump_json(), name, JSON),
+        )
+        await self.bench.book.record(BATCH, self.id, fact, cause=cause)
+        return fact
+
+    async def report(self, tree: str, *, original: bool = False) -> SuiteReport | None:
+        """Return the recorded suite report of a tree; None when it was not run."""
+        run = (await self.batch()).runs.get((tree, original))
+        if run is None:
+            return None
+        return SuiteReport.model_validate_json(await self.bench.book.fetch(run.report))
+
+
+async def material_of(bench: Workbench, batch_id: str) -> Material:
+    """Gather what a formed batch is judged on."""
+    formed = (await bench.book.state(BATCH, batch_id)).formed
+    assert formed is not None  # noqa: S101 -- the caller formed it
+    target = await bench.book.state(TARGET, formed.target)
+    scan = target.scans[formed.scan]
+    baseline = target.baseline_at(scan.requested.base)
+    assert baseline is not None  # noqa: S101 -- nothing is designed, so nothing implemented, before it
+    before = await baseline_report(bench.book, target, scan.requested.base)
+    return Material(bench, batch_id, formed, scan, baseline, before)
+
+
+def broken(material: Material, report: SuiteReport) -> str:
+    """Return which tests a red run broke, in a few words."""
+    worse = list(worse_tests(material.before, material.baseline.flaky, report))
+    if not worse:
+        return f"the suite ended {report.end.value.replace('_', ' ')}"
+    more = f" and {len(worse) - NAMED_TESTS} more" if len(worse) > NAMED_TESTS else ""
+    return f"breaks {', '.join(worse[:NAMED_TESTS])}{more}"

@@ -1,0 +1,50 @@
+"""Writes the bug report that goes back to the Developer with a refused change."""
+
+from collections.abc import Sequence
+
+from events.improvement import Improvement
+from schemas.improvement import LeftOut
+from schemas.suite import SuiteReport
+
+SHOWN_FAILURES = 10
+SHOWN_CHARACTERS = 4000
+
+
+def bug_report(
+    id: str,
+    state: Improvement,
+    reason: str,
+    parts: Sequence[LeftOut],
+    red: SuiteReport | None,
+) -> str:
+    """Return the report as Markdown; `red` is the suite run that showed the harm, where one did."""
+    assert state.discovered is not None  # noqa: S101 -- only a discovered improvement is refused
+    lines = [
+        f"# {state.discovered.title} ({state.discovered.rule}) does harm",
+        "",
+        f"Improvement {id}. {reason}",
+        "",
+    ]
+    if parts:
+        lines += ["## To be left out", "", *(f"- {_part(part)}" for part in parts), ""]
+    else:
+        lines += ["Nothing of the change can be kept.", ""]
+    if red is not None:
+        lines += ["## What the suite said", "", *_failures(red)]
+    return "\n".join(lines)
+
+
+def _part(part: LeftOut) -> str:
+    place = f"`{part.path}`" + (
+        f", {part.site.scope or 'module level'}: `{part.site.text}`" if part.site else ""
+    )
+    return f"{place}: {part.reason}"
+
+
+def _failures(red: SuiteReport) -> list[str]:
+    lines = []
+    for test, text in sorted(red.failures.items())[:SHOWN_FAILURES]:
+        lines += [f"### {test}", "", "```text", text[-SHOWN_CHARACTERS:].replace("```", "'''"), "```", ""]
+    if not red.failures:
+        lines += ["```text", red.output[-SHOWN_CHARACTERS:].replace("```", "'''"), "```", ""]
+    return lines

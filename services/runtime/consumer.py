@@ -1,0 +1,155 @@
+"""Delivers events to one agent: pulls from its durable consumer, acknowledges after the agent is done.
+
+Rules
+1. An event is acknowledged only after its reaction appended what it had to.
+2. While an agent works, the delivery is kept alive.
+3. `Later` and a log out of reach deliver again after a delay and never count as failures.
+4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+import nats.errors
+import nats.js.errors
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from events.envelope import Unreadable, decode
+from events.fact import Rejected
+from events.store import Recorded, Unavailable
+from events.subjects import DEAD_LETTERS, STREAM
+from services.runtime.claims import Later
+
+log = structlog.get_logger()
+
+MAX_FAILURES = 5
+FETCH_SECONDS = 5.0
+ALIVE_SECONDS = 3.0
+RETRY_SECONDS = 1.0
+
+
+class Agent(Protocol):
+    """Reacts to events. Must be idempotent: the same event may come twice."""
+
+    @property
+    def role(self) -> str:
+        """The name of the role, and of its durable consumer."""
+        ...
+
+    async def react(self, event: Recorded) -> None:
+        """Do whatever the event asks for and append the outcome; raise `Later` to see it again."""
+        ...
+
+
+class Consumer:
+    """Feeds one agent from the durable consumer named after its role."""
+
+    def __init__(self, connection: Client, agent: Agent, parallel: int = 1) -> None:
+        self._connection = connection
+        self._agent = agent
+        self._parallel = parallel
+        self._failures: Counter[int] = Counter()
+        self.handled = 0
+
+    async def run(self) -> None:
+        """Deliver until cancelled; what is under way when cancelled is delivered again to another copy."""
+        working: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._pull(working)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+
+    async def _pull(self, working: set[asyncio.Task[None]]) -> None:
+        stream = self._connection.jetstream()
+        try:
+            subscription = await stream.pull_subscribe_bind(durable=self._agent.role, stream=STREAM)
+        except (nats.errors.Error, TimeoutError) as problem:
+            log.warning("consumer not reachable", role=self._agent.role, problem=str(problem))
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        try:
+            while True:
+                free = self._parallel - len(working)
+                if free <= 0:
+                    await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                for message in await self._fetch(subscription.fetch, free):
+                    task = asyncio.create_task(self._deliver(message))
+                    working.add(task)
+                    task.add_done_callback(working.discard)
+        except (nats.errors.Error, ConnectionError) as problem:
+            log.warning("pulling again", role=self._agent.role, problem=repr(problem))
+            await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            with suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    @staticmethod
+    async def _fetch(fetch: Callable[..., Awaitable[list[Msg]]], count: int) -> list[Msg]:
+        try:
+            return await fetch(count, timeout=FETCH_SECONDS)
+        except TimeoutError:
+            return []
+
+    async def _deliver(self, message: Msg) -> None:
+        seq = message.metadata.sequence.stream
+        alive = asyncio.create_task(_keep_alive(message))
+        try:
+            await self._agent.react(Recorded(seq, decode(message.data)))
+            await message.ack()
+            self._failures.pop(seq, None)
+            self.handled += 1
+        except Later as later:
+            await message.nak(delay=later.seconds)
+        except Unavailable as away:
+            log.warning("the log is away", role=self._agent.role, problem=str(away))
+            await _quietly(message.nak(delay=RETRY_SECONDS))
+        except Rejected as refused:
+            await self._failed(message, seq, refused)
+        except Unreadable as unreadable:
+            await self._bury(message, seq, str(unreadable))
+        except (nats.errors.Error, ConnectionError) as problem:
+            log.warning("delivery interrupted", role=self._agent.role, seq=seq, problem=repr(problem))
+        except Exception as failure:  # noqa: BLE001 -- the process boundary: whatever it was, retry
+            await self._failed(message, seq, failure)
+        finally:
+            alive.cancel()
+
+    async def _failed(self, message: Msg, seq: int, failure: Exception) -> None:
+        self._failures[seq] += 1
+        log.error("reaction failed", role=self._agent.role, seq=seq, exc_info=failure)
+        if self._failures[seq] >= MAX_FAILURES:
+            await self._bury(message, seq, f"{type(failure).__name__}: {failure}")
+        else:
+            await _quietly(message.nak(delay=RETRY_SECONDS * self._failures[seq]))
+
+    async def _bury(self, message: Msg, seq: int, reason: str) -> None:
+        letter = {"role": self._agent.role, "seq": seq, "subject": message.subject, "reason": reason[:4000]}
+        await self._connection.jetstream().publish(
+            f"{DEAD_LETTERS}.{self._agent.role}",
+            orjson.dumps(letter),
+            headers={"Nats-Msg-Id": f"{self._agent.role}-{seq}"},
+        )
+        await message.ack()
+        log.error("dead letter", **letter)
+
+
+async def _keep_alive(message: Msg) -> None:
+    while True:
+        await asyncio.sleep(ALIVE_SECONDS)
+        await _quietly(message.in_progress())
+
+
+async def _quietly(sending: Awaitable[None]) -> None:
+    """A lost nak or keep-alive only means an earlier redelivery."""
+    with suppress(nats.errors.Error):
+        await sending

@@ -1,0 +1,152 @@
+"""What a process stands on: NATS and PostgreSQL, brought along or given, and connections to them."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+
+import nats
+from events.artefacts import JetStreamArtefacts
+from events.jetstream import JetStreamEventStore
+from events.streams import compare, declare
+from services.runtime.embedded.programs import configuration_folder
+from services.runtime.embedded.servers import EmbeddedServers
+from services.runtime.log import Log
+from services.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+
+class NotReady(Exception):  # noqa: N818 -- what is wrong with the ground
+    """NATS or PostgreSQL cannot be used as they are; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Addresses and rights. `servers` is None where NATS and PostgreSQL are given by settings."""
+
+    settings: Settings
+    nats_url: str
+    database_url: str
+    servers: EmbeddedServers | None = None
+    notes: tuple[str, ...] = ()
+
+    def password(self, user: str) -> str | None:
+        """Return the NATS password of a user; None when the URL carries the credentials."""
+        if self.servers is not None:
+            return self.servers.nats_password(user)
+        secret = self.settings.nats_passwords.get(user)
+        return secret.get_secret_value() if secret else None
+
+    async def connect(self, user: str, name: str = "") -> Client:
+        """Connect to NATS as `user` and stay connected, however often the server goes away."""
+        password = self.password(user)
+        credentials = {"user": user, "password": password} if password else {}
+        try:
+            return await nats.connect(
+                self.nats_url,
+                name=name or f"aps-{user}",
+                inbox_prefix=f"_INBOX_{user}".encode(),
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.5,
+                ping_interval=10,
+                max_outstanding_pings=2,
+                connect_timeout=5,
+                allow_reconnect=True,
+                error_cb=_tell_error(user),
+                disconnected_cb=_tell("disconnected from NATS", user),
+                reconnected_cb=_tell("connected to NATS again", user),
+                **credentials,
+            )
+        except (OSError, nats.errors.Error, TimeoutError) as problem:
+            where = urlsplit(self.nats_url).netloc.rpartition("@")[2]
+            raise NotReady(f"NATS at {where} is out of reach as {user}: {problem}") from problem
+
+    @asynccontextmanager
+    async def log(self, user: str) -> AsyncIterator[tuple[Client, Log]]:
+        """Give a connection and the log as `user` for the time of the block."""
+        connection = await self.connect(user)
+        try:
+            yield connection, Log(JetStreamEventStore(connection, now), JetStreamArtefacts(connection), now)
+        finally:
+            await asyncio.wait_for(connection.close(), 5)
+
+
+def now() -> datetime:
+    """Return the present moment, with its time zone."""
+    return datetime.now(UTC)
+
+
+def actor(role: str) -> str:
+    """Return the name of this copy of a role, as it signs its facts."""
+    return f"{role}@{socket.gethostname()}-{os.getpid()}"
+
+
+@asynccontextmanager
+async def stand(settings: Settings) -> AsyncIterator[Ground]:
+    """Give ready ground for the time of the block: servers up, streams as declared.
+
+    Embedded servers are started or adopted, and stopped by their last user. Raises `NotReady` when given
+    streams differ from their declaration, or ServerProblem when embedded servers do not start.
+    """
+    if settings.nats_url is not None and settings.database_url is not None:
+        given = Ground(
+            settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()
+        )
+        await _refuse_drift(given)
+        yield given
+        return
+    async with EmbeddedServers(settings.home) as servers:
+        nats_url = settings.nats_url.get_secret_value() if settings.nats_url else servers.nats_url
+        database = settings.database_url.get_secret_value() if settings.database_url else servers.database_url
+        ground = Ground(settings, nats_url, database, servers, tuple(servers.notes))
+        await set_up(ground)
+        watching = asyncio.create_task(servers.watch(lambda text: log.warning("servers", said=text)))
+        try:
+            yield ground
+        finally:
+            watching.cancel()
+
+
+async def set_up(ground: Ground, replicas: int = 1) -> None:
+    """Declare streams and consumers as admin; raises `NotReady` where what stands there differs."""
+    connection = await ground.connect("admin")
+    try:
+        drift = await declare(connection, configuration_folder(), replicas=replicas)
+    finally:
+        await connection.close()
+    if drift:
+        raise NotReady("the streams differ from their declaration: " + "; ".join(str(d) for d in drift))
+
+
+async def _refuse_drift(ground: Ground) -> None:
+    connection = await ground.connect("inspector")
+    try:
+        drift = await compare(connection, configuration_folder())
+    finally:
+        await connection.close()
+    if drift:
+        told = "; ".join(str(d) for d in drift)
+        raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")
+
+
+def _tell_error(user: str):  # type: ignore[no-untyped-def]  # nats-py's callback types are its own
+    async def told(problem: Exception) -> None:
+        log.warning("NATS says", user=user, problem=str(problem))
+
+    return told
+
+
+def _tell(text: str, user: str):  # type: ignore[no-untyped-def]  # nats-py's callback types are its own
+    async def told() -> None:
+        log.warning(text, user=user)
+
+    return told

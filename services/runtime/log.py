@@ -1,0 +1,115 @@
+"""Loads aggregates from the log and records facts their rules admit."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from events.catalogue import read_fact
+from events.envelope import Cause
+from events.fact import AggregateType, Fact, Stamp
+from events.store import Artefacts, Batch, Conflict, EventStore, Position, Recorded
+from schemas.artefacts import ArtefactRef
+
+StateT = TypeVar("StateT")
+CACHED_STATES = 4096
+ATTEMPTS = 20
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[StateT]):
+    """An aggregate's state and where it was read."""
+
+    state: StateT
+    position: Position
+
+
+@dataclass(frozen=True)
+class Change:
+    """Facts that one aggregate should record."""
+
+    kind: AggregateType[Any]
+    id: str
+    facts: tuple[Fact, ...]
+
+
+def stamp_of(recorded: Recorded) -> Stamp:
+    """Return when and by whom an event was recorded."""
+    envelope = recorded.envelope
+    return Stamp(envelope.sequence, envelope.at, envelope.actor)
+
+
+class Log:
+    """The log as an agent uses it: typed states in, admitted facts out."""
+
+    def __init__(self, store: EventStore, artefacts: Artefacts, clock: Clock) -> None:
+        self.store = store
+        self.artefacts = artefacts
+        self.clock = clock
+        self._states: OrderedDict[tuple[str, str], Loaded[Any]] = OrderedDict()
+
+    async def load(self, kind: AggregateType[StateT], id: str) -> Loaded[StateT]:
+        """Return the current state of one aggregate; the initial state when it has no events."""
+        cached = self._states.get((kind.name, id))
+        position = await self.store.position(kind.name, id)
+        if cached is not None and cached.position == position:
+            return cached
+        recorded, position = await self.store.read(kind.name, id)
+        state = kind.fold((read_fact(r.envelope), stamp_of(r)) for r in recorded)
+        loaded = Loaded(state, position)
+        self._states[kind.name, id] = loaded
+        if len(self._states) > CACHED_STATES:
+            self._states.popitem(last=False)
+        return loaded
+
+    async def state(self, kind: AggregateType[StateT], id: str) -> StateT:
+        """Return the current state alone."""
+        return (await self.load(kind, id)).state
+
+    async def record(self, kind: AggregateType[Any], id: str, *facts: Fact, cause: Cause) -> Position:
+        """Record facts on one aggregate. Raises `Rejected` when its rules refuse them now."""
+        return (await self.record_all([Change(kind, id, facts)], cause))[0]
+
+    async def record_all(self, changes: Sequence[Change], cause: Cause) -> tuple[Position, ...]:
+        """Record facts on several aggregates, all or none; decided again when another writer was faster."""
+        for attempt in range(ATTEMPTS):
+            batches = [await self._decided(change, cause) for change in changes]
+            try:
+                return await self.store.append_many(batches, cause)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _decided(self, change: Change, cause: Cause) -> Batch:
+        loaded = await self.load(change.kind, change.id)
+        now, state = self.clock(), loaded.state
+        for n, fact in enumerate(change.facts, start=1):
+            change.kind.decide(state, fact, now)
+            state = change.kind.evolve(state, fact, Stamp(loaded.position.version + n, now, cause.actor))
+        return Batch(change.kind.name, change.id, loaded.position, change.facts)
+
+    async def keep(self, content: bytes | str, name: str, media_type: str) -> ArtefactRef:
+        """Store an artefact and return the reference that events carry."""
+        body = content.encode() if isinstance(content, str) else content
+        sha256 = await self.artefacts.put(body)
+        return ArtefactRef(sha256=sha256, size=len(body), media_type=media_type, name=name)
+
+    async def fetch(self, ref: ArtefactRef) -> bytes:
+        """Return an artefact's content."""
+        return await self.artefacts.get(ref.sha256)
+
+
+def answering(event: Recorded, actor: str) -> Cause:
+    """Return the cause of facts that answer `event`."""
+    envelope = event.envelope
+    return Cause(
+        actor=actor,
+        source=f"aps/{actor.partition('@')[0]}",
+        correlation=envelope.correlationid,
+        event=envelope.id,
+        traceparent=envelope.traceparent,
+    )

@@ -1,0 +1,114 @@
+"""Runs one agent as a service: its connection, its consumer, its answer to service discovery."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import nats.micro
+import structlog
+from nats.aio.client import Client
+from nats.micro.service import Service, ServiceConfig
+
+from schemas.risk import RiskClass
+from services.runtime.consumer import Agent, Consumer
+from services.runtime.ground import Ground, actor, stand
+from services.runtime.log import Log
+from services.runtime.logging import configure
+from services.runtime.settings import Autonomy, Settings, load
+from services.runtime.workbench import Workbench
+from services.sandbox.detect import detect
+from services.sandbox.port import MIB, Limits, NoSandbox, Sandbox
+from services.sandbox.unsandboxed import Unsandboxed
+from services.workspace.checkout import Workspace
+
+log = structlog.get_logger()
+
+RISK_OF = {Autonomy.LOW: RiskClass.LOW, Autonomy.MEDIUM: RiskClass.MEDIUM, Autonomy.FULL: RiskClass.HIGH}
+
+
+@dataclass(frozen=True)
+class Role:
+    """One kind of service: how its agent is built, and how many events one copy works on at once."""
+
+    name: str
+    purpose: str
+    build: Callable[[Workbench], Agent]
+    parallel: int = 1
+
+
+async def run_role(role: Role, ground: Ground) -> None:
+    """Run one copy of a role until cancelled; what was under way is delivered again to another copy."""
+    async with ground.log(role.name) as (connection, book):
+        bench = await workbench(role.name, ground.settings, book)
+        consumer = Consumer(connection, role.build(bench), role.parallel)
+        service = await announce(connection, role.name, role.purpose, bench.actor)
+        log.info("running", role=role.name, actor=bench.actor)
+        try:
+            await consumer.run()
+        finally:
+            await service.stop()
+
+
+def main(role: Role) -> None:
+    """Run one copy of a role as a program, by the settings of the environment, until told to stop."""
+    settings = load(os.environ)
+    configure(role.name, settings.home, settings.log_level, secrets=settings.secrets())
+    asyncio.run(_until_told(role, settings))
+
+
+async def _until_told(role: Role, settings: Settings) -> None:
+    async with stand(settings) as ground:
+        running = asyncio.create_task(run_role(role, ground))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def announce(connection: Client, name: str, purpose: str, instance: str) -> Service:
+    """Answer PING, INFO and STATS for a service."""
+    config = ServiceConfig(
+        name=f"aps-{name}", version=own_version(), description=purpose, metadata={"instance": instance}
+    )
+    return await nats.micro.add_service(connection, config)
+
+
+async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
+    """Lay out what an agent works with. Raises `NoSandbox` where none works and the settings insist."""
+    return Workbench(
+        book=book,
+        actor=actor(role),
+        lease_seconds=settings.lease_seconds,
+        workspace=Workspace(settings.home),
+        sandbox=await sandbox_of(settings),
+        limits=Limits(
+            wall_seconds=settings.suite_timeout_seconds, memory_bytes=settings.suite_memory_mib * MIB
+        ),
+        autonomy=RISK_OF[settings.autonomy],
+        health_command=settings.health_command,
+    )
+
+
+async def sandbox_of(settings: Settings) -> Sandbox:
+    """Return the best sandbox that works here, or none at all where the settings accept that."""
+    try:
+        return await detect()
+    except NoSandbox:
+        if settings.allow_unsandboxed:
+            log.warning(
+                "no sandbox works here; targets' code runs unprotected, as APS_ALLOW_UNSANDBOXED asks"
+            )
+            return Unsandboxed()
+        raise
+
+
+def own_version() -> str:
+    """Return the version of this system as installed, 0.0.0 from a bare checkout."""
+    try:
+        return version("aps-self-sustaining")
+    except PackageNotFoundError:
+        return "0.0.0"
