@@ -34,7 +34,7 @@ class Pass:
     spans: tuple[Span, ...]
 
     def moved(self, offset: int) -> int:
-        """Where the character at `offset` of the old text is now; within an edit, by likeness."""
+        """Where the character at `offset` of the old text is now; within an edit, its line."""
         shift = 0
         for start, end, content in self.spans:
             if offset < start or (offset == start == end):
@@ -46,13 +46,20 @@ class Pass:
 
 
 def _likeness(old: str, new: str, offset: int) -> int:
-    """Find in `new` what stood at `offset` of `old`; the end of what comes before it when it is gone."""
-    nearest = 0
-    for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
-        if block.a > offset:
-            break
-        nearest = block.b + min(offset - block.a, block.size)
-    return nearest
+    """Find the line of `new` that answers to the line around `offset` of `old`; give where it begins."""
+    row = old.count("\n", 0, offset)
+    was, now = old.split("\n"), new.split("\n")
+    if len(was) != len(now):
+        row = _row_of(was, now, row)
+    return sum(len(line) + 1 for line in now[:row])
+
+
+def _row_of(was: list[str], now: list[str], row: int) -> int:
+    """Match lines, not characters: edits of thousands of characters are common, and one row is wanted."""
+    for _, start, end, begins, ends in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        if start <= row < end:
+            return min(begins + row - start, max(ends - 1, begins), len(now) - 1)
+    return len(now) - 1
 
 
 def pieces(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[Piece, ...]:

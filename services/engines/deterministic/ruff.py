@@ -123,6 +123,7 @@ async def _run(
         "check",
         "--isolated",
         "--no-cache",
+        "--no-respect-gitignore",
         "--exit-zero",
         *("--output-format", "json"),
         *("--target-version", target_version),
