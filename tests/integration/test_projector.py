@@ -1,9 +1,12 @@
 """The projector on a real PostgreSQL: once and only once, whatever happens in between."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -22,11 +25,14 @@ from schemas.improvement import Status
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell
 
+if TYPE_CHECKING:
+    from projections.database import Pool
+
 PATIENCE = 20.0
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+async def pool(database: str) -> AsyncIterator[Pool]:
     async with asyncpg.create_pool(database, min_size=1, max_size=8) as made:
         yield made
 
@@ -37,11 +43,8 @@ def store() -> InMemoryEventStore:
 
 
 @pytest.fixture
-def views(pool: "asyncpg.Pool[asyncpg.Record]") -> Views:
+def views(pool: Pool) -> Views:
     return Views(pool)
-
-
-Pool = "asyncpg.Pool[asyncpg.Record]"
 
 
 class Altered(InMemoryEventStore):
@@ -56,7 +59,7 @@ async def everything(store: InMemoryEventStore) -> list[Recorded]:
     return [event async for event in store.read_all()]
 
 
-async def stopped(task: "asyncio.Task[None]") -> None:
+async def stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -311,13 +314,13 @@ async def scratch_schemas(pool: Pool) -> list[str]:
     return [schema["nspname"] for schema in found]
 
 
-def retold(events: Sequence[Recorded], seq: int, **fields: str) -> list[Recorded]:
+def retold(events: Sequence[Recorded], seq: int, **fields: Any) -> list[Recorded]:
     """The same log with one event's fields changed before it was sealed, and all later ones linked to it."""
     made: list[Recorded] = []
     last: dict[str, Envelope] = {}
     for event in events:
         before = last.get(event.envelope.subject)
-        changed = fields if event.seq == seq else {}
+        changed: dict[str, Any] = fields if event.seq == seq else {}
         prevhash = before.hash if before else event.envelope.prevhash
         envelope = replace(event.envelope, prevhash=prevhash, **changed).sealed()
         last[envelope.subject] = envelope

@@ -201,7 +201,7 @@ async def test_folding_in_any_portions_gives_the_same_rows() -> None:
         for all_, begun, rest in zip(whole.pending, first.pending, second.pending, strict=True):
             merged = dict(begun.rows)
             for key, values in rest.amended.items():
-                merged[key] = replace(merged[key], **values)  # type: ignore[type-var]
+                merged[key] = replace(merged[key], **values)
             assert merged | rest.rows == all_.rows
 
 

@@ -1,0 +1,164 @@
+"""The projector service on real servers: follows a JetStream log, waits out what is away, hands over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from events.jetstream import JetStreamEventStore
+from events.memory import InMemoryEventStore
+from events.store import Broken, EventStore
+from projections.catalogue import VIEWS
+from projections.database import OtherVersions, lock_key
+from projections.projector import LogBehindCheckpoint, Projector
+from projections.queries import Views
+from projections.rebuild import rebuild, rebuild_and_compare
+from services.projector.service import run
+from tests import projection_facts as f
+from tests.log_server import LogServer, started
+from tests.projection_facts import CYCLE, Clock, tell
+
+if TYPE_CHECKING:
+    from projections.database import Pool
+
+PATIENCE = 30.0
+Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+LEADER = """
+select pid from pg_locks where locktype = 'advisory' and granted
+  and (classid::bigint << 32 | objid::bigint) = $1
+"""
+
+
+@pytest.fixture(scope="module")
+def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
+    server = started(tmp_path_factory.mktemp("projected"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def writer(log_server: LogServer) -> AsyncIterator[EventStore]:
+    await log_server.wipe()
+    async with log_server.connection("admin") as connection:
+        yield JetStreamEventStore(connection, lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+async def reader(writer: EventStore, log_server: LogServer) -> AsyncIterator[EventStore]:
+    """The log as the projector's own user sees it."""
+    async with log_server.connection("projector") as connection:
+        yield JetStreamEventStore(connection, lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    async with asyncpg.create_pool(database, min_size=1, max_size=8) as made:
+        yield made
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Start services that end with the test."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(service: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(service))
+        return tasks[-1]
+
+    yield begin
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def kill_leader(pool: Pool) -> int:
+    """End the leading projector's connection, as a crash of its process would; return its pid."""
+    key = lock_key("aps", "lead") % 2**64
+    signed = key - 2**64 if key >= 2**63 else key
+    pid: int | None = None
+    while pid is None:
+        pid = await pool.fetchval(LEADER, signed)
+    await pool.execute("select pg_terminate_backend($1)", pid)
+    return pid
+
+
+async def test_a_fact_on_jetstream_is_on_the_board(
+    writer: EventStore, reader: EventStore, pool: Pool, start: Start
+) -> None:
+    views = Views(pool)
+    start(run(reader, pool))
+    await views.wait_until(await tell(writer, CYCLE), PATIENCE)
+    (row,) = await views.improvements("toolz")
+    assert (row.status, row.fixed) == ("deployment_complete", 2)
+    assert await rebuild_and_compare(reader, pool) == []
+
+
+async def test_the_service_goes_on_after_nats_was_killed(
+    writer: EventStore, reader: EventStore, pool: Pool, log_server: LogServer, start: Start
+) -> None:
+    views = Views(pool)
+    start(run(reader, pool))
+    await views.wait_until(await tell(writer, CYCLE), PATIENCE)
+    log_server.kill()
+    log_server.start()
+    await views.wait_until(await tell(writer, [("target", "toolz", f.scan_requested("s2"))]), PATIENCE)
+    assert (await views.targets())[0].scan == "s2"
+
+
+async def test_the_service_goes_on_after_its_database_connection_was_cut(pool: Pool, start: Start) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    start(run(store, pool))
+    await views.wait_until(await tell(store, CYCLE), PATIENCE)
+    await kill_leader(pool)
+    await views.wait_until(await tell(store, [("target", "toolz", f.scan_requested("s2"))]), PATIENCE)
+    assert await rebuild_and_compare(store, pool) == []
+
+
+async def test_the_second_service_takes_over_from_a_first_that_died(pool: Pool, start: Start) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    first = start(run(store, pool))
+    await views.wait_until(await tell(store, CYCLE[:10]), PATIENCE)
+    start(run(store, pool))
+    first.cancel()
+    head = await tell(store, CYCLE[10:])
+    await views.wait_until(head, PATIENCE)
+    assert [line.seq for line in await views.journal()] == list(range(1, head + 1))
+    assert await rebuild_and_compare(store, pool) == []
+
+
+async def test_views_of_an_older_release_are_built_anew_at_the_start(pool: Pool, start: Start) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up()
+    newer = (replace(VIEWS[0], version=VIEWS[0].version + 1), *VIEWS[1:])
+    for _ in range(2):
+        start(run(store, pool, newer))
+    await views.wait_until(await tell(store, [("target", "toolz", f.scan_requested("s2"))]), PATIENCE)
+    assert await rebuild_and_compare(store, pool, newer) == []
+
+
+async def test_an_older_release_leaves_the_views_of_a_newer_one_alone(pool: Pool) -> None:
+    store = InMemoryEventStore(Clock())
+    await tell(store, CYCLE)
+    await rebuild(store, pool, (replace(VIEWS[0], version=VIEWS[0].version + 1), *VIEWS[1:]))
+    with pytest.raises(OtherVersions, match="run the release they belong to"):
+        await run(store, pool)
+
+
+async def test_a_log_that_lost_events_ends_the_service(pool: Pool) -> None:
+    store, lost = InMemoryEventStore(Clock()), InMemoryEventStore(Clock())
+    await tell(store, CYCLE)
+    await tell(lost, CYCLE[:-2])
+    await Projector(store, pool).catch_up()
+    with pytest.raises(LogBehindCheckpoint, match="2 events are gone"):
+        await run(lost, pool)
+    assert issubclass(LogBehindCheckpoint, Broken)
