@@ -204,7 +204,7 @@ FACTS: tuple[ImprovementFact, ...] = (
     VALIDATED,
     ChangeApproved(commit=commit("stacked"), reason="risk low is within the autonomy medium"),
     DEPLOYED,
-    BenefitMeasured(measure="findings", before=4, after=1),
+    BenefitMeasured(measure="findings", before=4, after=1, report=ref("findings.json")),
 )
 
 

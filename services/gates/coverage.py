@@ -1,6 +1,6 @@
 """The gate on coverage: no line that a change writes goes unexecuted where its forerunners were executed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unidiff import Hunk, PatchSet
@@ -32,18 +32,29 @@ def no_newly_uncovered(
     """
     if not measured:
         return verdict(NO_NEWLY_UNCOVERED, VERSION, [], f"not measured: {why_not or 'no reason was given'}")
-    offences, written = [], 0
+    return judged(newly_uncovered(baseline, after, diff), diff)
+
+
+def judged(lines: Sequence[tuple[str, int]], diff: str) -> GateResult:
+    """Refuse a change with newly uncovered `lines`; `diff` says how much it writes."""
+    offences = [f"{path}:{line} is not executed" for path, line in lines]
+    written = PatchSet(diff).added
+    otherwise = f"{counted(written, 'written line')}, none newly unexecuted"
+    return verdict(NO_NEWLY_UNCOVERED, VERSION, offences, otherwise)
+
+
+def newly_uncovered(baseline: SuiteReport, after: SuiteReport, diff: str) -> list[tuple[str, int]]:
+    """Return, by path and number in the new file, the written lines that lost their coverage."""
+    lost = []
     for file in PatchSet(diff):
         source, path = file.source_file.removeprefix("a/"), file.path
         missed_before, missed = set(baseline.missing.get(source, ())), set(after.missing.get(path, ()))
         executable = missed_before | set(baseline.covered.get(source, ()))
         for hunk in file:
             for block in _blocks(hunk, executable):
-                written += len(block.added)
                 if not missed_before & set(block.before):
-                    offences += [f"{path}:{line} is not executed" for line in block.added if line in missed]
-    otherwise = f"{counted(written, 'written line')}, none newly unexecuted"
-    return verdict(NO_NEWLY_UNCOVERED, VERSION, offences, otherwise)
+                    lost += [(path, line) for line in block.added if line in missed]
+    return lost
 
 
 def _blocks(hunk: Hunk, executable: set[int]) -> Iterator[_Block]:

@@ -7,18 +7,20 @@ from unidiff import PatchSet
 
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
+from schemas.findings import Site
 from schemas.improvement import GateResult, LeftOut, ScenarioResult
 from schemas.suite import SuiteReport
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.rules import RuleSet
+from services.engines.deterministic.source import Source
 from services.engines.deterministic.verifying import Verdict, verify_gone
-from services.gates.coverage import no_newly_uncovered
+from services.gates.coverage import NO_NEWLY_UNCOVERED, judged, newly_uncovered, no_newly_uncovered
 from services.gates.evaluator_files import is_evaluator
 from services.gates.public_api import public_api_unchanged
 from services.gates.secrets import added_lines, secrets_absent
 from services.gates.size import SizeLimit, findings_gone, size_within
-from services.gates.suite import original_tests_pass, scenarios_pass, suite_no_worse
+from services.gates.suite import ORIGINAL_TESTS_PASS, original_tests_pass, scenarios_pass, suite_no_worse
 from services.gates.weakening import evaluator_not_weakened
 from services.gherkin.feature import parse_feature
 from services.gherkin.running import execute
@@ -42,12 +44,22 @@ class Tip:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A written line that lost its coverage, and the scope it stands in."""
+
+    path: str
+    number: int
+    scope: str
+
+
+@dataclass(frozen=True)
 class Sheet:
     """The gates of one change, and its scenarios as they went."""
 
     stacked: Stacked
     gates: tuple[GateResult, ...]
     scenarios: tuple[ScenarioResult, ...]
+    lost: tuple[Lost, ...]
 
     @property
     def unmet(self) -> tuple[GateResult, ...]:
@@ -94,10 +106,12 @@ class Examination:
 
     async def sheets(self, stacked: tuple[Stacked, ...], tip: Tip) -> tuple[Sheet, ...]:
         """Return every change's gates; changes that came out empty have none."""
-        uncovered = await self._uncovered(stacked, tip)
-        return tuple([await self._sheet(one, tip, uncovered) for one in stacked if not one.empty])
+        lost = await self._lost_lines(stacked, tip)
+        return tuple(
+            [await self._sheet(one, tip, lost.get(one.commit, ())) for one in stacked if not one.empty]
+        )
 
-    async def _sheet(self, one: Stacked, tip: Tip, uncovered: GateResult) -> Sheet:
+    async def _sheet(self, one: Stacked, tip: Tip, lost: tuple[Lost, ...]) -> Sheet:
         material, repository = self._material, self._material.repository
         diff = await repository.diff(one.parent, one.commit)
         before, after = await self._texts(one.parent, one), await self._texts(one.commit, one)
@@ -115,13 +129,13 @@ class Examination:
             else original_tests_pass((), material.before, (), None),
             evaluator_not_weakened(before, after),
             public_api_unchanged(_present(before), _present(after)),
-            _own(uncovered, one),
+            self._coverage(tip, lost, diff),
             secrets_absent(added_lines(diff)),
             size_within(len(patch), patch.added, patch.removed, LIMIT),
             _gone(gone, one),
         )
         scenarios = await self._scenarios(one, tip, gone, gates)
-        return Sheet(one, (*gates, scenarios_pass(scenarios)), scenarios)
+        return Sheet(one, (*gates, scenarios_pass(scenarios)), scenarios, lost)
 
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]
@@ -140,13 +154,32 @@ class Examination:
             return suite_no_worse(material.before, (), material.before)
         return suite_no_worse(material.before, material.baseline.flaky, tip.suite)
 
-    async def _uncovered(self, stacked: tuple[Stacked, ...], tip: Tip) -> GateResult:
-        material = self._material
-        diff = await material.repository.diff(material.formed.base, stacked[-1].commit)
-        measured = material.baseline.coverage and tip.suite is not None and bool(tip.suite.covered)
-        why = material.baseline.reason or "the suite does not run under coverage"
-        after = tip.suite or material.before
-        return no_newly_uncovered(material.before, after, diff, measured=measured, why_not=why)
+    def _coverage(self, tip: Tip, lost: tuple[Lost, ...], diff: str) -> GateResult:
+        if not self._is_measured(tip):
+            why = self._material.baseline.reason or "the suite was not run under coverage"
+            return no_newly_uncovered(
+                self._material.before, self._material.before, diff, measured=False, why_not=why
+            )
+        return judged([(line.path, line.number) for line in lost], diff)
+
+    def _is_measured(self, tip: Tip) -> bool:
+        return self._material.baseline.coverage and tip.suite is not None and bool(tip.suite.covered)
+
+    async def _lost_lines(self, stacked: tuple[Stacked, ...], tip: Tip) -> dict[str, tuple[Lost, ...]]:
+        """Return the lines that lost their coverage, by the commit that wrote them."""
+        if tip.suite is None or not self._is_measured(tip):
+            return {}
+        material, last = self._material, stacked[-1].commit
+        diff = await material.repository.diff(material.formed.base, last)
+        lines: dict[str, list[int]] = {}
+        for path, number in newly_uncovered(material.before, tip.suite, diff):
+            lines.setdefault(path, []).append(number)
+        lost: dict[str, tuple[Lost, ...]] = {}
+        for path, numbers in lines.items():
+            source = Source.decode(await material.repository.read_file(last, path))
+            for number, commit in (await material.repository.origins(last, path, numbers)).items():
+                lost[commit] = (*lost.get(commit, ()), Lost(path, number, source.scope(number)))
+        return lost
 
     async def _texts(self, commit: str, one: Stacked) -> dict[str, str | None]:
         repository = self._material.repository
@@ -172,22 +205,23 @@ def _gone(gone: Verdict, one: Stacked) -> GateResult:
     return result
 
 
-def _own(uncovered: GateResult, one: Stacked) -> GateResult:
-    """A line that lost its coverage is held against the changes of its file."""
-    if uncovered.passed or any(f"{path}:" in uncovered.evidence for path in one.applied.changed_paths):
-        return uncovered
-    return uncovered.model_copy(update={"passed": True, "evidence": "no line of its files lost coverage"})
-
-
 def _parts(sheet: Sheet, tip: Tip, reason: str) -> tuple[LeftOut, ...]:
-    """The files to leave out, where every unmet gate points at some; nothing means the whole change."""
-    paths = sheet.stacked.applied.changed_paths
-    named: set[str] = set()
+    """What to leave out, where every unmet gate points at some of it; nothing means the whole change."""
+    parts: dict[tuple[str, Site | None], LeftOut] = {}
     for gate in sheet.unmet:
-        mine = {path for path in paths if path in gate.evidence}
-        if gate.gate == "original_tests_pass":
-            mine = {path for path in paths if path in tip.edited}
+        mine = _pointed_at(gate, sheet, tip)
         if not mine:
             return ()
-        named |= mine
-    return tuple(LeftOut(path=path, reason=reason) for path in sorted(named))
+        parts |= {(path, site): LeftOut(path=path, site=site, reason=reason) for path, site in mine}
+    return tuple(parts.values())
+
+
+def _pointed_at(gate: GateResult, sheet: Sheet, tip: Tip) -> set[tuple[str, Site | None]]:
+    """The sites or files of a change that a gate holds against it."""
+    applied = sheet.stacked.applied
+    if gate.gate == NO_NEWLY_UNCOVERED:
+        places = {(line.path, line.scope) for line in sheet.lost}
+        return {(site.path, site) for site in applied.fixed_sites if (site.path, site.scope) in places}
+    if gate.gate == ORIGINAL_TESTS_PASS:
+        return {(path, None) for path in applied.changed_paths if path in tip.edited}
+    return {(path, None) for path in applied.changed_paths if f"{path}:" in gate.evidence}

@@ -8,6 +8,7 @@ Rules:
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = ["BranchCheckedOut", "CommitInfo", "Conflict", "Entry", "Identity", "R
 # The highest precedence git knows: it overrides whatever a target's own .gitattributes ask for.
 _RAW_BYTES = "* -text !eol !ident !filter !working-tree-encoding !merge !diff\n"
 _ABSENT = "0" * 40
+_BLAMED = re.compile(r"[0-9a-f]{40} \d+ \d+")
 
 
 class BranchCheckedOut(TargetProblem):
@@ -236,6 +238,13 @@ class Repository:
             "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%B%x00%x01", "--end-of-options", revs,
         )  # fmt: skip
         return tuple(commit_info(record) for record in listed.text.split("\0\x01") if record.strip())
+
+    async def origins(self, tip: str, path: str, lines: Sequence[int]) -> Mapping[int, str]:
+        """Return, for each of `lines` (from 1) of a file at `tip`, the commit that wrote it."""
+        wanted = [part for line in lines for part in ("-L", f"{line},{line}")]
+        told = await self.git("blame", "--porcelain", *wanted, tip, "--", path)
+        heads = [line.split() for line in told.text.splitlines() if _BLAMED.match(line)]
+        return {int(head[2]): head[0] for head in heads}
 
     async def nearest_tag(self, rev: str) -> str | None:
         """Return the name of the closest tag in the history of `rev`, None when it has none."""
