@@ -189,6 +189,12 @@ async def test_its_environment_is_what_was_given_and_wins(any_cell: Cell) -> Non
     assert result.stdout == b"a b=c|C\n"
 
 
+async def test_its_environment_holds_nothing_else(cell: Cell) -> None:
+    lines = (await cell.run("env", env={"GIVEN": "yes"})).stdout.decode().splitlines()
+    names = {line.partition("=")[0] for line in lines}
+    assert names == {"GIVEN", "PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "LANG"}
+
+
 async def test_its_input_is_empty(any_cell: Cell) -> None:
     assert (await any_cell.run("cat")).exit_code == 0
 

@@ -52,6 +52,11 @@ async def test_nothing_outside_can_be_written(cell: Cell, secret: Path) -> None:
     assert existing(*new, beside) == []
 
 
+async def test_what_is_not_its_own_is_mounted_read_only(cell: Cell) -> None:
+    source = "import os; print([p for p in ('/', '/dev', '/usr') if not os.statvfs(p).f_flag & 1])"
+    assert (await cell.python(source)).stdout == b"[]\n"
+
+
 async def test_a_planted_symbolic_link_leads_nowhere(cell: Cell, secret: Path) -> None:
     attempts = f"""
 import os

@@ -1,11 +1,14 @@
 """What a greedy or immortal command tries, and how every sandbox bounds it and ends it."""
 
 import asyncio
+import re
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from services.sandbox.output import Kept
 from services.sandbox.port import GIB, MIB, Ended, Limits
 from tests.contract.test_sandbox import (
     LEVELS,
@@ -27,8 +30,12 @@ def cell(request: pytest.FixtureRequest, tmp_path: Path) -> Cell:
 
 
 async def test_a_trivial_run_costs_little(cell: Cell) -> None:
+    """One of a hundred has to be quick: what a busy machine adds to the others is not ours."""
     bound = 0.06 if cell.sandbox.level == "bubblewrap" else 0.15
-    assert min([(await cell.run("true")).seconds for _ in range(15)]) < bound
+    for _ in range(100):
+        if (await cell.run("true")).seconds < bound:
+            return
+    pytest.fail(f"no run took less than {bound} s")
 
 
 async def test_one_process_may_reserve_more_than_it_uses(cell: Cell) -> None:
@@ -119,12 +126,26 @@ async def test_a_file_of_more_than_a_gibibyte_is_refused(cell: Cell) -> None:
     assert (cell.work / "big").stat().st_size == 0
 
 
-async def test_endless_output_is_bounded(cell: Cell) -> None:
+async def test_endless_output_is_bounded_and_read_slowly(cell: Cell) -> None:
     limits = Limits(wall_seconds=1, output_bytes=10_000)
     result = await cell.run("sh", "-c", "yes & yes >&2", limits=limits)
     assert result.ended is Ended.TIMED_OUT
     assert len(result.stdout) < 10_100
     assert len(result.stderr) < 10_100
+    left_out = re.search(rb"(\d+) bytes left out", result.stdout)
+    assert left_out is not None
+    assert int(left_out[1]) < 60 * MIB
+
+
+def test_what_is_left_out_is_not_held() -> None:
+    kept = Kept(1000)
+    tracemalloc.start()
+    for _ in range(1000):
+        kept.add(b"x" * 65_536)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MIB
+    assert len(kept.contents()) < 1100
 
 
 async def test_a_daemon_that_ignores_signals_does_not_outlive_the_run(cell: Cell) -> None:
