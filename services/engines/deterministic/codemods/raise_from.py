@@ -172,6 +172,12 @@ class _Rewriting(cst.CSTTransformer):
         self._handlers = count()
         self._open: list[int] = []
 
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:  # noqa: N802 -- libcst's name
+        return any(isinstance(statement, cst.Raise) for statement in node.body)  # visiting all is slow
+
+    def visit_Parameters(self, node: cst.Parameters) -> bool:  # noqa: N802 -- libcst's name
+        return False
+
     def visit_ExceptHandler(self, node: cst.ExceptHandler) -> None:  # noqa: N802 -- libcst's name
         self._open.append(next(self._handlers))
 
