@@ -2,7 +2,8 @@
 
 Rules
 1. QA forms a batch, holds its claim while it searches, and closes it once.
-2. Only the holder of the claim adds to it. Every suite run is a fact: `tested` names the tree, so that no tree is tested twice.
+2. Only the holder of the claim adds to it. Every suite run is a fact: `tested` names the tree, so that
+   no tree is tested twice.
 3. `split` says which improvement was found guilty and in what parts it is tried again.
 """
 
@@ -43,6 +44,7 @@ class Tested(Fact):
     claim: int
     tree: str
     original_tests: bool
+    coverage: bool
     passed: bool
     reason: str
     members: int

@@ -45,14 +45,17 @@ class Stacked:
         return self.commit == self.parent
 
 
-class Stack:
-    """Builds stacks in one worktree that nobody else uses."""
+Made = dict[tuple[str, str], Stacked]
 
-    def __init__(self, repository: Repository, worktree: Path) -> None:
+
+class Stack:
+    """Builds stacks in one worktree that nobody else uses; `made` is what earlier stacks remember."""
+
+    def __init__(self, repository: Repository, worktree: Path, made: Made | None = None) -> None:
         self._repository = repository
         self._worktree = worktree
         self._at: str | None = None
-        self._made: dict[tuple[str, str], Stacked] = {}
+        self._made: Made = {} if made is None else made
         self._lock = asyncio.Lock()
 
     async def build(self, base: str, layers: Sequence[Layer]) -> tuple[Stacked, ...]:

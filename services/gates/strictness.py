@@ -7,6 +7,7 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SKIPS = frozenset({
     "skip", "skipif", "xfail", "skipIf", "skipUnless", "skipTest", "SkipTest", "importorskip",
@@ -25,6 +26,7 @@ _SUPPRESSIONS = {
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+KEPT = 64  # in a stack, what one change leaves of a file is what the next one finds
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Strictness:
         )
 
 
+@lru_cache(KEPT)
+def parsed(source: str) -> ast.Module:
+    """Parse a file; the same text gives the same tree, which nobody may change. Raises as `ast.parse`."""
+    return ast.parse(source)
+
+
+@lru_cache(KEPT)
 def strictness(tree: ast.Module) -> Strictness:
     """Read what a parsed test file demands."""
     assertions = {"": _demands(tree)}
@@ -69,8 +78,11 @@ def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function |
         yield from functions(node, inner)
 
 
+@lru_cache(KEPT)
 def suppressions(source: str) -> Counter[str]:
     """Count the comments that silence a checker, by kind; in a file that does not parse, in its text."""
+    if not any(shape.search(source) for shape in _SUPPRESSIONS.values()):
+        return Counter()
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         comments = [token.string for token in tokens if token.type == tokenize.COMMENT]

@@ -23,7 +23,7 @@ from services.gates.evaluator_files import (
     is_test_code,
 )
 from services.gates.evidence import counted, verdict
-from services.gates.strictness import Function, functions, strictness, suppressions
+from services.gates.strictness import Function, functions, parsed, strictness, suppressions
 
 EVALUATOR_NOT_WEAKENED = "evaluator_not_weakened"
 VERSION = "1"
@@ -98,7 +98,7 @@ def _weaker_tests(path: str, before: str | None, after: str | None) -> list[str]
     if after is None:
         return ["the test file is gone"]
     try:
-        was, now = ast.parse(before or ""), ast.parse(after)
+        was, now = parsed(before or ""), parsed(after)
     except (SyntaxError, ValueError):
         return ["it does not parse, so its change cannot be judged"]
     conftest = PurePosixPath(path).name == "conftest.py"

@@ -1,6 +1,6 @@
 """QA: measures the suite before any change, tries changes together, and gives each its verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from events.batch import BATCH, Batch, Formed
 from events.catalogue import read_fact
@@ -12,7 +12,7 @@ from events.target import TARGET, Scan
 from services.changes.release import start_of
 from services.qa.baseline import record_baseline
 from services.qa.closing import close
-from services.qa.material import material_of
+from services.qa.material import Material, material_of
 from services.qa.policy import NOT_YET, RecordBaseline, TryTogether, ready, whenever
 from services.qa.trial import Trial
 from services.runtime.workbench import Workbench
@@ -24,6 +24,7 @@ class QA:
 
     bench: Workbench
     role: str = "qa"
+    _materials: dict[str, Material] = field(default_factory=dict)
 
     async def react(self, event: Recorded) -> None:
         """Measure, try or close, as the policy says."""
@@ -67,15 +68,21 @@ class QA:
         assert batch.formed is not None  # noqa: S101 -- the caller formed it
         if batch.settled is None:
             async with self.bench.claim(BATCH, batch_id, "trial", cause) as held:
-                material = await material_of(self.bench, batch_id)
-                await Trial(self.bench, material, held.token, cause).run()
+                await Trial(self.bench, await self._material(batch_id), held.token, cause).run()
             batch = await self.bench.book.state(BATCH, batch_id)
         if batch.formed is None or batch.settled is None or batch.closed is not None:
             return
         states = {i: await self.bench.book.state(IMPROVEMENT, i) for i in batch.formed.members}
         if not any(states[i].status in NOT_YET for i in batch.settled.smaller):
             async with self.bench.claim(BATCH, batch_id, "verdicts", cause) as held:
-                await close(await material_of(self.bench, batch_id), held.token, cause)
+                await close(await self._material(batch_id), held.token, cause)
+
+    async def _material(self, batch_id: str) -> Material:
+        """What a batch is judged on, with the stacks made so far; of one batch at a time."""
+        if batch_id not in self._materials:
+            self._materials.clear()
+            self._materials[batch_id] = await material_of(self.bench, batch_id)
+        return self._materials[batch_id]
 
     async def _states(self, scan: Scan) -> dict[str, Improvement]:
         ids = scan.done.improvements if scan.done else ()

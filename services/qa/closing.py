@@ -7,7 +7,7 @@ from events.improvement_facts import ChangeRefuted, ChangeValidated
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
 from services.changes.repeating import layer_of
-from services.changes.stacking import Stack, Stacked
+from services.changes.stacking import Stacked
 from services.qa.evidence import Examination, Sheet, Tip
 from services.qa.material import JSON, Material
 from services.qa.reporting import bug_report
@@ -19,8 +19,7 @@ MARKDOWN = "text/markdown"
 async def close(material: Material, token: int, cause: Cause) -> None:
     """Give every implemented member of a settled batch its verdict, in one append with the closing."""
     states = await _implemented(material)
-    async with material.worktree("close") as tree:
-        stack = Stack(material.repository, tree)
+    async with material.stack() as stack:
         layers = [await layer_of(material.bench.book, id, state) for id, state in states.items()]
         stacked = await stack.build(material.formed.base, layers)
     if stacked and not await material.is_green(stacked, token, cause):

@@ -92,10 +92,12 @@ class Examination:
             await material.repository.reset_worktree(tree, stacked[-1].commit)
             after = await find(tree, material.packages, rules)
         tip = stacked[-1]
+        if material.baseline.usable and material.baseline.coverage:
+            await material.tested(tip.commit, tip.tree, len(stacked), token, cause, coverage=True)
         changed = await material.repository.changed_paths(material.formed.base, tip.commit)
         edited = tuple(path for path in changed if is_evaluator(path))
         if edited and material.baseline.usable:
-            await material.tested(tip.commit, tip.tree, edited, len(stacked), token, cause)
+            await material.tested(tip.commit, tip.tree, len(stacked), token, cause, original=edited)
         return Tip(
             before=before,
             after=after,

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from events.batch import BATCH, Batch, Formed, Tested
 from events.envelope import Cause
 from events.target import TARGET, BaselineRecorded, Scan
 from schemas.suite import SuiteReport
-from services.changes.stacking import Stacked
+from services.changes.stacking import Made, Stack, Stacked
 from services.changes.verifying import baseline_report
 from services.gates.suite import suite_no_worse, worse_tests
 from services.runtime.workbench import Workbench
@@ -29,6 +29,7 @@ class Material:
     scan: Scan
     baseline: BaselineRecorded
     before: SuiteReport
+    made: Made = field(default_factory=dict)
 
     @property
     def repository(self) -> Repository:
@@ -45,12 +46,20 @@ class Material:
         return await self.bench.book.state(BATCH, self.id)
 
     @asynccontextmanager
+    async def stack(self) -> AsyncIterator[Stack]:
+        """Give what builds stacks of this batch; a commit once made is not made again."""
+        async with self.worktree("stack") as tree:
+            yield Stack(self.repository, tree, self.made)
+
+    @asynccontextmanager
     async def worktree(self, name: str) -> AsyncIterator[Path]:
         """Give a work tree of this batch alone, at its base."""
         async with self.bench.worktree(self.formed.target, f"{self.id}-{name}", self.formed.base) as tree:
             yield tree
 
-    async def is_green(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> bool:
+    async def is_green(
+        self, stacked: tuple[Stacked, ...], token: int, cause: Cause, *, coverage: bool = True
+    ) -> bool:
         """Say whether the suite is no worse on the tip of a stack; it is run unless that tree was run before.
 
         Without a usable baseline nothing is run and all is green: the risk class says what that means.
@@ -58,27 +67,35 @@ class Material:
         if not self.baseline.usable:
             return True
         tip = stacked[-1]
-        return (await self.tested(tip.commit, tip.tree, (), len(stacked), token, cause)).passed
+        run = await self.tested(
+            tip.commit, tip.tree, len(stacked), token, cause, coverage=self.baseline.coverage and coverage
+        )
+        return run.passed
 
     async def tested(
         self,
         commit: str,
         tree: str,
-        original: tuple[str, ...],
         members: int,
         token: int,
         cause: Cause,
+        *,
+        coverage: bool = False,
+        original: tuple[str, ...] = (),
     ) -> Tested:
-        """Return the run of the suite on `tree` (with `original` test files as before), made when missing."""
-        key = (tree, bool(original))
-        if known := (await self.batch()).runs.get(key):
+        """Return the run of the suite on `tree` (with `original` test files as before), made when missing.
+
+        A run without coverage is made again when `coverage` is asked for: its report takes the other's place.
+        """
+        known = (await self.batch()).runs.get((tree, bool(original)))
+        if known and (known.coverage or not coverage):
             return known
         report = await self.bench.prover.run(
             self.repository,
             f"{self.id}-suite",
             self.formed.base,
             commit,
-            coverage=self.baseline.coverage and not original,
+            coverage=coverage,
             baseline_ms=self.before.duration_ms,
             original=original,
         )
@@ -88,6 +105,7 @@ class Material:
             claim=token,
             tree=tree,
             original_tests=bool(original),
+            coverage=coverage,
             passed=verdict.passed,
             reason=verdict.evidence,
             members=members,

@@ -26,6 +26,7 @@ from services.runtime.log import Change
 from services.runtime.workbench import Workbench
 
 MARKDOWN = "text/markdown"
+SPENT_ELSEWHERE = 4  # two for the baseline, one for the original tests, one to measure coverage again
 
 
 class Trial:
@@ -44,8 +45,7 @@ class Trial:
             state = await self._book.state(IMPROVEMENT, id)
             self._layers[id] = await layer_of(self._book, id, state)
             self._members += (Member(id, await sites_of(self._book, state)),)
-        async with self._material.worktree("stack") as tree:
-            stack = Stack(self._material.repository, tree)
+        async with self._material.stack() as stack:
             done, stacked = await self._search(stack)
             await self._settle(done, stacked)
 
@@ -55,7 +55,9 @@ class Trial:
         trees = {await self._material.repository.tree(self._material.formed.base): True}
         rounds: list[Sequence[Refusal]] = []
         while True:
-            step = next_step(self._members, outcomes, free=free, refusals=rounds)
+            step = next_step(
+                self._members, outcomes, already_spent=SPENT_ELSEWHERE, free=free, refusals=rounds
+            )
             stacked = await self._stacked(stack, step.candidate)
             if isinstance(step, Done):
                 refusals = await self._examine(stacked)
@@ -69,7 +71,8 @@ class Trial:
             if tree in trees:
                 free.add(step.candidate.key)
             else:
-                trees[tree] = await self._material.is_green(stacked, self._token, self._cause)
+                whole = step.candidate.shares[-1].id == self._members[-1].id
+                trees[tree] = await self._material.is_green(stacked, self._token, self._cause, coverage=whole)
             outcomes[step.candidate.key] = trees[tree]
 
     async def _stacked(self, stack: Stack, candidate: Candidate) -> tuple[Stacked, ...]:
