@@ -14,7 +14,7 @@ import pytest
 
 from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.embedded.programs import configuration_folder
-from services.runtime.embedded.servers import NATS_USERS, EmbeddedServers
+from services.runtime.embedded.servers import EmbeddedServers
 
 T = TypeVar("T")
 
@@ -35,18 +35,9 @@ def open_home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def nats_configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped configuration; users without rights as long as `users.conf` is missing."""
-    shipped = configuration_folder()
-    if (shipped / "users.conf").exists():
-        return shipped
-    folder = tmp_path_factory.mktemp("nats")
-    shutil.copy(shipped / "server.conf", folder)
-    users = "\n".join(
-        f"  {{ user: {user}, password: $APS_NATS_{user.upper()}_PASSWORD }}" for user in NATS_USERS
-    )
-    (folder / "users.conf").write_text(f"authorization {{ users: [\n{users}\n] }}\n", "utf-8")
-    return folder
+def nats_configuration() -> Path:
+    """The folder of the shipped configuration."""
+    return configuration_folder()
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ class Command:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def __enter__(self) -> Self:
@@ -78,7 +79,9 @@ class Command:
         assert self._process.returncode == 0
 
     def kill(self) -> None:
-        self._process.kill()
+        """Kill it and whatever shares its session."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 

@@ -21,20 +21,22 @@ from services.runtime.embedded.programs import nats_server
 _ANSWER_SECONDS = 5.0
 
 
+class _Info(BaseModel):
+    """What the server says of itself to whoever connects, as far as it proves something."""
+
+    server_id: str
+    server_name: str
+
+
 class _JetStreamConfig(BaseModel):
     sync_always: bool = False
 
 
 class _JetStream(BaseModel):
+    """What the monitoring port says. (`/varz` keeps what it was when it was first asked: too early.)"""
+
+    server_id: str
     config: _JetStreamConfig = _JetStreamConfig()
-
-
-class _Varz(BaseModel):
-    """What the monitoring port says of the server, as far as it proves something."""
-
-    server_name: str
-    port: int
-    jetstream: _JetStream = _JetStream()
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,31 @@ class NatsServer:
         } | {"TZ": "UTC"}
 
     async def _proved(self) -> str | None:
-        varz = _Varz.model_validate_json(await _get(self.addresses.monitoring, "/varz"))
-        if (varz.server_name, varz.port) != (self.addresses.name, self.addresses.nats):
-            return f"the server on port {self.addresses.monitoring} is a stranger's ({varz.server_name})"
-        if not varz.jetstream.config.sync_always:
+        """Tell a stranger by the name before the password is sent."""
+        reader, writer = await asyncio.open_connection(LOOPBACK, self.addresses.nats)
+        try:
+            info = _Info.model_validate_json((await reader.readline()).removeprefix(b"INFO "))
+            if info.server_name != self.addresses.name:
+                return f"the server on port {self.addresses.nats} is a stranger's ({info.server_name})"
+            user, password = next(iter(self.passwords.items()))
+            connect = json.dumps({"user": user, "pass": password, "verbose": False, "pedantic": False})
+            writer.write(f"CONNECT {connect}\r\nPING\r\n".encode())
+            answer = (await reader.readline()).decode("utf-8", "replace").strip()
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        if answer != "PONG":
+            return f"it refuses the user {user}: {answer}"
+        return await self._flushing(info.server_id)
+
+    async def _flushing(self, server_id: str) -> str | None:
+        """See that the same server monitors itself and flushes every message before it acknowledges."""
+        jetstream = _JetStream.model_validate_json(await _get(self.addresses.monitoring, "/jsz"))
+        if jetstream.server_id != server_id:
+            return f"the server on port {self.addresses.monitoring} is a stranger's ({jetstream.server_id})"
+        if not jetstream.config.sync_always:
             raise ServerProblem("NATS runs without `sync_interval: always`, so it could lose events")
-        user, password = next(iter(self.passwords.items()))
-        answer = await _log_in(self.addresses.nats, user, password)
-        return None if answer == "PONG" else f"it refuses the user {user}: {answer}"
+        return None
 
 
 async def _get(port: int, path: str) -> bytes:
@@ -143,16 +162,3 @@ async def _get(port: int, path: str) -> bytes:
         writer.close()
         await writer.wait_closed()
     return answer.partition(b"\r\n\r\n")[2]
-
-
-async def _log_in(port: int, user: str, password: str) -> str:
-    """Return what the server answers to a ping after the log-in: PONG, or its refusal."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    try:
-        await reader.readline()  # INFO
-        connect = json.dumps({"user": user, "pass": password, "verbose": False, "pedantic": False})
-        writer.write(f"CONNECT {connect}\r\nPING\r\n".encode())
-        return (await reader.readline()).decode("utf-8", "replace").strip()
-    finally:
-        writer.close()
-        await writer.wait_closed()
