@@ -80,7 +80,7 @@ class PM:
             known=chosen.known,
             remembered=chosen.remembered,
             report=await self.bench.book.keep(found.report(), f"{request.scan}.findings.json", JSON),
-            notes=found.scan.notes,
+            notes=found.notes,
         )
 
     async def _specify(self, id: str, cause: Cause) -> None:

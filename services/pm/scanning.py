@@ -15,9 +15,11 @@ from services.engines.deterministic.grouping import Proposal, propose
 from services.engines.deterministic.rehearsal import rehearse
 from services.engines.deterministic.rules import RuleSet
 from services.pm.policy import improvement_id, inputs_digest, remembered
+from services.pm.remarks import python_remark
 from services.runtime.log import Log
+from services.workspace.files import read_regular
 from services.workspace.git import Repository
-from services.workspace.layout import import_packages
+from services.workspace.layout import BUILD_FILES, import_packages
 
 JSON = "application/json"
 SOURCE = "deterministic"
@@ -30,6 +32,7 @@ class Found:
     packages: tuple[str, ...]
     scan: Scan
     proposals: tuple[Proposal, ...]
+    notes: tuple[str, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -43,7 +46,7 @@ class Found:
                 "packages": self.packages,
                 "findings": [finding.model_dump() for finding in self.scan.findings],
                 "proposals": [proposal.model_dump(mode="json") for proposal in self.proposals],
-                "notes": self.scan.notes,
+                "notes": self.notes,
             }
         )
 
@@ -54,7 +57,10 @@ async def look(tree: Path, rules: tuple[str, ...]) -> Found:
     selection = RuleSet(select=rules)
     scan = await find(tree, packages, selection)
     rehearsed = await rehearse(tree, packages, scan, selection)
-    return Found(packages, scan, propose(scan, rehearsed, packages, selection))
+    proposals = propose(scan, rehearsed, packages, selection)
+    texts = {name: (read_regular(tree / name) or b"").decode("utf-8", "replace") for name in BUILD_FILES}
+    notes = (*scan.notes, *python_remark(texts, selection.target_version))
+    return Found(packages, scan, proposals, notes)
 
 
 @dataclass(frozen=True)

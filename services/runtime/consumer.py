@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 from events.envelope import Unreadable, decode
 from events.fact import Rejected
 from events.store import Recorded, Unavailable
-from events.subjects import DEAD_LETTERS, STREAM
+from events.subjects import DEAD_LETTERS, STREAM, subject
 from services.runtime.claims import Later
 
 log = structlog.get_logger()
@@ -104,7 +104,7 @@ class Consumer:
         seq = message.metadata.sequence.stream
         alive = asyncio.create_task(_keep_alive(message))
         try:
-            await self._agent.react(Recorded(seq, decode(message.data)))
+            await self._agent.react(_checked(message, seq))
             await message.ack()
             self._failures.pop(seq, None)
             self.handled += 1
@@ -141,6 +141,14 @@ class Consumer:
         )
         await message.ack()
         log.error("dead letter", **letter)
+
+
+def _checked(message: Msg, seq: int) -> Recorded:
+    """Read a delivered event; the server's rights hold subjects only, so the envelope must fit its own."""
+    envelope = decode(message.data)
+    if subject(envelope.address) != message.subject:
+        raise Unreadable(f"{message.subject} holds a {subject(envelope.address)}")
+    return Recorded(seq, envelope)
 
 
 async def _keep_alive(message: Msg) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ from services.runtime.log import Log
 from services.runtime.settings import Settings
 
 log = structlog.get_logger()
+
+CLOSE_SECONDS = 5.0
 
 
 class NotReady(Exception):  # noqa: N818 -- what is wrong with the ground
@@ -77,7 +79,13 @@ class Ground:
         try:
             yield connection, Log(JetStreamEventStore(connection, now), JetStreamArtefacts(connection), now)
         finally:
-            await asyncio.wait_for(connection.close(), 5)
+            await _close(connection)
+
+
+async def _close(connection: Client) -> None:
+    """Leave NATS; a server that is gone, or never answers, is left all the same."""
+    with suppress(ConnectionError, TimeoutError, nats.errors.Error):
+        await asyncio.wait_for(connection.close(), CLOSE_SECONDS)
 
 
 def now() -> datetime:
@@ -122,7 +130,7 @@ async def set_up(ground: Ground, replicas: int = 1) -> None:
     try:
         drift = await declare(connection, configuration_folder(), replicas=replicas)
     finally:
-        await connection.close()
+        await _close(connection)
     if drift:
         raise NotReady("the streams differ from their declaration: " + "; ".join(str(d) for d in drift))
 
@@ -132,7 +140,7 @@ async def _refuse_drift(ground: Ground) -> None:
     try:
         drift = await compare(connection, configuration_folder())
     finally:
-        await connection.close()
+        await _close(connection)
     if drift:
         told = "; ".join(str(d) for d in drift)
         raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")

@@ -140,7 +140,7 @@ class Settings(Frozen):
         "APS_LEASE_SECONDS",
         "How long claimed work stays claimed without a sign of life",
         "5 to 3600 seconds",
-        default=60,
+        default=15,
         ge=5,
         le=3600,
     )
