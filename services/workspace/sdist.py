@@ -160,7 +160,8 @@ async def _download_in_sandbox(name: str, version: str, folder: Path, sandbox: S
         network=True,
     )
     result = await sandbox.run(command, Limits(wall_seconds=600))
-    files = [one for one in await asyncio.to_thread(_listed, arriving) if one.is_file()]
+    arrived = await asyncio.to_thread(_listed, arriving)
+    files = [one for one in arrived if one.is_file() and not one.is_symlink()]
     if result.exit_code or len(files) != 1:
         raise UnknownSdist(
             f"{name}=={version}: {_last_line(result.stderr.decode('utf-8', 'replace').strip())}"
