@@ -1,0 +1,149 @@
+"""How far a cycle is, for a person who watches it.
+
+Rules
+1. The phase is the first that anything still waits for: nothing is shown as done before its fact is there.
+2. Time left is told only while it can be known: the suite's duration is measured and no run was red yet,
+   so that only the runs every batch needs are to come. A search has no honest estimate.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from events.batch import BATCH, Batch
+from events.improvement import LANDED, Improvement
+from events.target import TARGET, Scan, Target
+from schemas.improvement import Status
+from services.cycle.settling import settled, states_of
+from services.gates.evaluator_files import is_evaluator
+from services.runtime.log import Log
+
+S = Status
+States = Mapping[str, Improvement]
+
+
+class CyclePhase(StrEnum):
+    """The phases of a cycle, in order."""
+
+    SCANNING = "scanning"
+    BASELINE = "baseline"
+    REQUIREMENTS = "requirements"
+    DESIGN = "design"
+    IMPLEMENTATION = "implementation"
+    TRIAL = "trial"
+    VERDICTS = "verdicts"
+    DEPLOYMENT = "deployment"
+    MEASURING = "measuring"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` improvements are through the phase; `total` 0 where nothing is counted.
+
+    `suite_runs` counts baseline and trial; `left_ms` is None where nobody knows.
+    """
+
+    phase: CyclePhase
+    done: int
+    total: int
+    suite_runs: int
+    left_ms: int | None
+    note: str
+
+
+async def progress_at(book: Log, target_id: str, scan_id: str) -> Progress:
+    """Return how far a scan's cycle is now."""
+    target = await book.state(TARGET, target_id)
+    scan = target.scans[scan_id]
+    batch, number = Batch(), 1
+    while (found := await book.state(BATCH, f"{scan_id}-b{number}")).formed is not None:
+        batch, number = found, number + 1
+    return progress_of(target, scan, await states_of(book, scan), batch)
+
+
+def progress_of(target: Target, scan: Scan, states: States, batch: Batch) -> Progress:
+    """Return how far the cycle of `scan` is; `batch` is its last one, or the initial state before that."""
+    runs = len(batch.runs) + (scan.baseline.suite_runs if scan.baseline else 0)
+
+    def at(phase: CyclePhase, note: str, done: int = 0, total: int = 0, left: int | None = None) -> Progress:
+        return Progress(phase, done, total, runs, left, note)
+
+    if settled(target, scan, states):
+        return at(CyclePhase.DONE, _ending(scan, states), len(states), len(states))
+    if scan.done is None:
+        return at(CyclePhase.SCANNING, "looking for what can be improved")
+    if target.baseline_at(scan.requested.base) is None:
+        return at(CyclePhase.BASELINE, "building the environment and running the suite before any change")
+    return _making(states, batch, at) or _proving(target, scan, states, batch, at) or _landing(states, at)
+
+
+At = Callable[..., Progress]
+MAKING = (
+    (S.INITIALIZED, CyclePhase.REQUIREMENTS, "writing what must hold afterwards"),
+    (S.REQUIREMENTS_COMPLETE, CyclePhase.DESIGN, "looking at what is touched and at its risk"),
+    (S.ARCHITECTURE_COMPLETE, CyclePhase.IMPLEMENTATION, "writing the changes"),
+)
+
+
+def _making(states: States, batch: Batch, at: At) -> Progress | None:
+    if batch.formed is not None and batch.closed is None:
+        return None
+    for status, phase, note in MAKING:
+        behind = sum(state.status is status for state in states.values())
+        if behind:
+            return at(phase, note, len(states) - behind, len(states))
+    return None
+
+
+def _proving(target: Target, scan: Scan, states: States, batch: Batch, at: At) -> Progress | None:
+    waiting = sum(state.status is S.IMPLEMENTATION_COMPLETE for state in states.values())
+    if batch.formed is None or batch.closed is not None:
+        return at(CyclePhase.TRIAL, "putting the changes together", 0, waiting) if waiting else None
+    members = len(batch.formed.members)
+    if batch.settled is None:
+        return at(CyclePhase.TRIAL, _trial(members, batch), 0, members, _left(target, scan, states, batch))
+    again = sum(states[id].status is S.ARCHITECTURE_COMPLETE for id in batch.settled.smaller if id in states)
+    note = "checking every gate and scenario on what is kept"
+    if again:
+        note = f"{again} of the changes are written again without what did harm"
+    return at(CyclePhase.VERDICTS, note, members - again, members)
+
+
+def _trial(members: int, batch: Batch) -> str:
+    number = len(batch.runs) + 1
+    if any(not run.passed for run in batch.runs.values()):
+        return f"suite run {number}: searching for what breaks the suite among {members} changes"
+    return f"suite run {number}: {members} changes together"
+
+
+def _left(target: Target, scan: Scan, states: States, batch: Batch) -> int | None:
+    """One run on all changes, and one with the original tests where a change edits tests."""
+    baseline = target.baseline_at(scan.requested.base)
+    runs = batch.runs.values()
+    if baseline is None or not baseline.usable or any(not run.passed for run in runs):
+        return None
+    edits = any(s.change is not None and any(map(is_evaluator, s.change.files)) for s in states.values())
+    missing = 1 + edits - len(runs)
+    longest = max((baseline.suite_ms, *(run.suite_ms for run in runs)))
+    return missing * longest if missing > 0 else None
+
+
+def _landing(states: States, at: At) -> Progress:
+    proven = [s for s in states.values() if s.status in (S.TESTING_COMPLETE, S.APPROVED) and not s.blocked]
+    landed = [state for state in states.values() if state.status in LANDED]
+    if proven:
+        note = "putting what is approved on the release branch"
+        return at(CyclePhase.DEPLOYMENT, note, len(landed), len(landed) + len(proven))
+    if any(state.rollback is not None for state in states.values()):
+        return at(CyclePhase.DEPLOYMENT, "taking changes back")
+    measured = sum(state.benefit is not None for state in landed)
+    return at(CyclePhase.MEASURING, "counting findings on what landed", measured, len(landed))
+
+
+def _ending(scan: Scan, states: States) -> str:
+    if scan.failed is not None:
+        return scan.failed.reason
+    landed = sum(state.status in LANDED for state in states.values())
+    waiting = sum(state.blocked is not None for state in states.values())
+    return f"{landed} landed" + (f", {waiting} waiting" if waiting else "")
