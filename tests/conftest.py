@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from services.runtime.embedded.addresses import free_port as find_free_port
+from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 
@@ -47,6 +48,16 @@ def servers(open_home: Path, nats_configuration: Path) -> Iterator[EmbeddedServe
     run(embedded.join())
     yield embedded
     run(embedded.leave())
+
+
+@pytest.fixture
+def home(open_home: Path) -> Iterator[Path]:
+    """A data folder of this test alone, whose servers must be gone at its end."""
+    folder = open_home / f"einfache Übung {uuid4().hex[:6]}"
+    yield folder
+    left = [lock.stem for lock in (folder / "servers").glob("*.lock") if is_locked(lock)]
+    assert not left, "the test left servers running"
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -12,21 +12,18 @@ import sys
 import sysconfig
 import time
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 import nats
-from services.runtime.data_folder import SERVICE_UID, DataFolder, is_root
+from services.runtime.data_folder import is_root
 from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.servers import EmbeddedServers
 
-ROOT = Path(__file__).parents[2]
 COMMAND = """
 import asyncio, json, resource, sys
 from pathlib import Path
@@ -56,7 +53,7 @@ class Command:
     def __init__(self, home: Path, configuration: Path, *more: str, python: str = sys.executable) -> None:
         self._process = subprocess.Popen(
             [python, "-c", COMMAND, home, configuration, home.parent / "shared", *more],
-            env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+            env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.environ["PATH"]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -85,14 +82,6 @@ class Command:
         self._process.communicate()
 
 
-@pytest.fixture
-def home(open_home: Path) -> Iterator[Path]:
-    folder = open_home / f"einfache Übung {uuid4().hex[:6]}"
-    yield folder
-    assert not alive(folder), "the test left servers running"
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def alive(home: Path) -> set[str]:
     return {lock.stem for lock in (home / "servers").glob("*.lock") if is_locked(lock)} & {"nats", "postgres"}
 
@@ -101,10 +90,6 @@ def pids(home: Path) -> tuple[int, int]:
     nats_pid = (home / "servers/nats/nats-server.pid").read_text()
     postgres_pid = (home / "servers/postgres/postmaster.pid").read_text().splitlines()[0]
     return int(nats_pid), int(postgres_pid)
-
-
-def owners(home: Path) -> set[int]:
-    return {Path(f"/proc/{pid}").stat().st_uid for pid in pids(home)}
 
 
 async def remember(servers: EmbeddedServers, word: str) -> None:
@@ -153,19 +138,6 @@ async def test_both_servers_are_ready_within_three_seconds_of_the_first_command(
         sys.stdout.write(f"{start} start: {seconds:.2f} s\n")
         assert seconds < 9  # three on a machine that is not busy with other tests
     assert not alive(home)
-
-
-async def test_the_servers_are_not_root_s_and_their_secrets_are_closed(
-    home: Path, nats_configuration: Path
-) -> None:
-    async with EmbeddedServers(home, configuration=nats_configuration):
-        uids = owners(home)
-    assert uids == {SERVICE_UID if is_root() else os.geteuid()}
-    files = list((home / "credentials").iterdir())
-    assert len(files) == 12
-    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
-    for closed in ("credentials", "logs", "servers/nats", "servers/postgres"):
-        assert (home / closed).stat().st_mode & 0o077 == 0
 
 
 async def test_a_second_command_adopts_them_and_the_last_one_out_stops_them(
@@ -351,18 +323,6 @@ async def test_programs_that_only_root_may_reach_are_linked_to_where_the_servers
         command.leave()
 
 
-async def test_a_first_start_that_was_killed_halfway_is_done_again(
-    home: Path, nats_configuration: Path
-) -> None:
-    half_made = home / "servers" / "postgres-new-killed" / "data"
-    DataFolder(home).create()
-    half_made.mkdir(parents=True)
-    (half_made / "PG_VERSION").write_text("18")
-    async with EmbeddedServers(home, configuration=nats_configuration) as servers:
-        await remember(servers, "kept")
-    assert not half_made.exists()
-
-
 async def test_a_full_disk_is_told_with_what_the_server_said(home: Path, nats_configuration: Path) -> None:
     with Command(home, nats_configuration, str(1024**2)) as command:
         problem = command.says()["problem"]
@@ -370,25 +330,6 @@ async def test_a_full_disk_is_told_with_what_the_server_said(home: Path, nats_co
     assert "File too large" in problem
     async with EmbeddedServers(home, configuration=nats_configuration) as servers:
         await remember(servers, "kept")
-
-
-async def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(
-    home: Path, tmp_path: Path, nats_configuration: Path
-) -> None:
-    configuration = tmp_path / "broken"
-    shutil.copytree(nats_configuration, configuration, ignore=shutil.ignore_patterns("*.json"))
-    (configuration / "server.conf").write_text("max_payload: [\n")
-    with pytest.raises(ServerProblem, match=r"NATS ended while starting:\n.*Parse error"):
-        await EmbeddedServers(home, configuration=configuration).join()
-    assert not alive(home)
-
-
-async def test_a_lost_password_is_told_at_once(home: Path, nats_configuration: Path) -> None:
-    async with EmbeddedServers(home, configuration=nats_configuration):
-        pass
-    (home / "credentials" / "postgres").unlink()
-    with pytest.raises(ServerProblem, match="does not open PostgreSQL's data"):
-        await EmbeddedServers(home, configuration=nats_configuration).join()
 
 
 async def test_another_configuration_is_taken_up_when_nobody_is_disturbed(
@@ -408,14 +349,3 @@ async def test_another_configuration_is_taken_up_when_nobody_is_disturbed(
     async with EmbeddedServers(home, configuration=newer) as servers:
         assert pids(home)[0] != before
         assert servers.notes == []
-
-
-async def test_the_name_and_the_flushing_of_nats_are_proved_before_use(
-    home: Path, tmp_path: Path, nats_configuration: Path
-) -> None:
-    careless = tmp_path / "careless"
-    shutil.copytree(nats_configuration, careless, ignore=shutil.ignore_patterns("*.json"))
-    text = (careless / "server.conf").read_text().replace("sync_interval: always", "sync_interval: 2m")
-    (careless / "server.conf").write_text(text)
-    with pytest.raises(ServerProblem, match="sync_interval"):
-        await EmbeddedServers(home, configuration=careless).join()
