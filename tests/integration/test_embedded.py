@@ -137,7 +137,6 @@ async def test_both_servers_are_ready_within_three_seconds_of_the_first_command(
             seconds = time.monotonic() - begun
         sys.stdout.write(f"{start} start: {seconds:.2f} s\n")
         assert seconds < 9  # three on a machine that is not busy with other tests
-    assert not alive(home)
 
 
 async def test_a_second_command_adopts_them_and_the_last_one_out_stops_them(
