@@ -9,7 +9,6 @@ Rules:
 """
 
 import asyncio
-import fcntl
 import os
 import re
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from services.sandbox.port import Sandbox
 from services.workspace.environment import Environment
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
+from services.workspace.locks import try_lock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HEADING = "# files a build generates, shown in work trees and never committed\n"
@@ -110,12 +110,9 @@ def _checked(name: str) -> str:
 
 
 def _hold(folder: Path) -> int:
-    handle = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise WorktreeBusy(f"{folder.name} is in use: wait for its run to end or use another name") from None
+    handle = try_lock(Path(f"{folder}.lock"))
+    if handle is None:
+        raise WorktreeBusy(f"{folder.name} is in use: wait for its run to end or use another name")
     return handle
 
 

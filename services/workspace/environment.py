@@ -9,14 +9,11 @@ Rules:
 """
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +24,7 @@ from services.workspace.files import read_regular, remove, write_inside
 from services.workspace.git import Repository
 from services.workspace.index import base_python, system_python_folders
 from services.workspace.layout import Layout
+from services.workspace.locks import locked
 from services.workspace.plan import RECIPE, Plan, is_test_source, plan_environment
 
 __all__ = ["Environment", "EnvironmentProblem", "Progress", "build_environment", "plan_for"]
@@ -109,7 +107,7 @@ async def build_environment(
 async def _built(
     sandbox: Sandbox, repository: Repository, commit: str, plan: Plan, root: Path, progress: Progress
 ) -> Environment:
-    async with _locked(root.with_suffix(".lock")):
+    async with locked(root.with_suffix(".lock"), pause=0.1):
         kept = await asyncio.to_thread(_load, root)
         if kept:
             return kept
@@ -149,25 +147,6 @@ def _remember(pointer: Path, root: Path) -> None:
     draft = pointer.with_name(f"{pointer.name}.{os.getpid()}")
     draft.write_text(root.name)
     draft.replace(pointer)
-
-
-@asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    handle = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while not _try_lock(handle):  # noqa: ASYNC110 -- the holder may be another process: no event tells
-            await asyncio.sleep(0.1)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _distributions(venv: Path) -> tuple[str, ...]:

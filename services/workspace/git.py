@@ -11,14 +11,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.workspace.files import remove
-from services.workspace.git_command import GitCommand, GitError, copy_objects
+from services.workspace.files import read_regular, remove
+from services.workspace.git_command import GitCommand, GitError, clear_remains, copy_objects
 from services.workspace.git_output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
+from services.workspace.locks import locked
 from services.workspace.target import TargetProblem, git_dir_of
 
 __all__ = ["BranchCheckedOut", "CommitInfo", "Conflict", "Entry", "Identity", "RefMoved", "Repository"]
@@ -69,7 +71,8 @@ class Repository:
 
     async def set_ref(self, name: str, commit: str) -> None:
         """Point a ref of this repository at `commit`, wherever it was."""
-        await self.git("update-ref", "--no-deref", name, commit)
+        async with self._alone():
+            await self.git("update-ref", "--no-deref", name, commit)
 
     async def clone_from(self, source: Path, rev: str = "HEAD") -> str:
         """Copy `rev`, its history and its tags from `source` into this bare repository; return the commit.
@@ -94,21 +97,28 @@ class Repository:
         git_dir = self.path if bare else self.path / ".git"
         git_dir.mkdir(parents=True, exist_ok=True)
         self.git = GitCommand(git_dir)
-        await self.git("init", "--quiet", "--template=", "--initial-branch=base")
-        await self.git("config", "core.bare", "true" if bare else "false")
-        (git_dir / "info").mkdir(exist_ok=True)
-        (git_dir / "info" / "attributes").write_text(_RAW_BYTES)
+        attributes = git_dir / "info" / "attributes"
+        async with self._alone():
+            if read_regular(attributes) == _RAW_BYTES.encode():
+                return
+            await self.git("init", "--quiet", "--template=", "--initial-branch=base")
+            await self.git("config", "core.bare", "true" if bare else "false")
+            attributes.parent.mkdir(exist_ok=True)
+            attributes.write_text(_RAW_BYTES)
 
     async def add_worktree(self, path: Path, commit: str) -> None:
         """Check `commit` out, detached, in the folder `path`; whatever stood there is replaced."""
-        await self.remove_worktree(path)
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await self.git("worktree", "add", "--quiet", "--detach", "--force", str(path), commit)
+        async with self._alone():
+            await asyncio.to_thread(remove, path)
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await self.git("worktree", "prune")
+            await self.git("worktree", "add", "--quiet", "--detach", "--force", str(path), commit)
 
     async def remove_worktree(self, path: Path) -> None:
         """Remove the folder `path` and this repository's record of it; harmless when there is none."""
-        await asyncio.to_thread(remove, path)
-        await self.git("worktree", "prune")
+        async with self._alone():
+            await asyncio.to_thread(remove, path)
+            await self.git("worktree", "prune")
 
     async def has_worktree(self, path: Path) -> bool:
         """Say whether `path` is a work tree this repository knows and whose folder is there."""
@@ -293,6 +303,16 @@ class Repository:
                 raise BranchCheckedOut(
                     f"the branch {name} is checked out in {place}: switch to another branch there, then retry"
                 )
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Hold this repository of ours against our other processes, cleared of what a killed git left.
+
+        Git's own work tree commands trip over one another, and over a record that was never finished.
+        """
+        async with locked(self.git.git_dir / "aps.lock"):
+            await asyncio.to_thread(clear_remains, self.git.git_dir)
+            yield
 
     async def _has(self, commit: str) -> bool:
         return (await self.git("cat-file", "-e", commit, accept=(0, 1, 128))).exit_code == 0

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from services.workspace.files import read_regular, remove
+
 _SETTINGS = (
     "safe.directory=*",
     "core.hooksPath=/dev/null",
@@ -218,3 +220,17 @@ async def without_filters(git: GitCommand) -> GitCommand:
     named = {f"GIT_CONFIG_KEY_{place}": key for place, (key, _) in enumerate(emptied)}
     valued = {f"GIT_CONFIG_VALUE_{place}": value for place, (_, value) in enumerate(emptied)}
     return replace(git, extra_env={"GIT_CONFIG_COUNT": str(len(emptied)), **named, **valued})
+
+
+def clear_remains(git_dir: Path) -> None:
+    """Remove the lock files and unfinished work tree records of git commands that were killed.
+
+    For a repository that only the caller writes to: a living command's locks look just the same.
+    """
+    remains = [git_dir / name for name in ("config.lock", "HEAD.lock", "packed-refs.lock")]
+    for left in (*remains, *(git_dir / "refs").rglob("*.lock")):
+        remove(left)
+    for record in (git_dir / "worktrees").glob("*"):
+        needed = [record / name for name in ("commondir", "gitdir", "HEAD")]
+        if (record / "locked").exists() or not all(read_regular(path) for path in needed):
+            remove(record)

@@ -348,6 +348,24 @@ async def test_a_work_tree_in_use_is_refused_to_a_second_asker(clone, tmp_path):
         pass
 
 
+async def test_what_a_killed_git_left_does_not_stop_the_next_one(clone, tmp_path, target):
+    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
+    unfinished = clone.path / "worktrees" / "unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "locked").write_text("initializing")
+    (unfinished / "commondir").write_text("")
+    for name in ("config.lock", "packed-refs.lock", "refs/heads/base.lock"):
+        (clone.path / name).write_text("")
+    async with workspace.worktree(clone, "qa", base, keep=True) as tree:
+        pass
+    for record in (clone.path / "worktrees").iterdir():
+        (record / "index.lock").write_text("")
+    async with workspace.worktree(clone, "qa", base) as tree:
+        assert (tree / "a.py").exists()
+    commit(target, {"b.py": b"2"})
+    assert await clone.clone_from(target) == git(target, "rev-parse", "HEAD")
+
+
 async def test_many_work_trees_are_made_at_once(clone, tmp_path):
     workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
 

@@ -1,0 +1,30 @@
+"""Locks between processes that end with the process that holds them."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+
+def try_lock(path: Path) -> int | None:
+    """Return a descriptor that holds the lock file `path` until it is closed, None when another holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+@asynccontextmanager
+async def locked(path: Path, pause: float = 0.02) -> AsyncIterator[None]:
+    """Hold the lock file `path`, looking again every `pause` seconds while another holds it."""
+    while (handle := try_lock(path)) is None:  # noqa: ASYNC110 -- the holder may be another process: no event tells
+        await asyncio.sleep(pause)
+    try:
+        yield
+    finally:
+        os.close(handle)
