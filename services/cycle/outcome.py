@@ -174,15 +174,24 @@ def result(id: str, state: Improvement) -> Result:
 
 
 def reason_of(state: Improvement) -> str:
-    """Return, in the words of the fact that decided it, why an improvement stands where it does."""
+    """Return, in the words of the facts that decided it, why an improvement stands where it does."""
     if state.blocked is not None:
         return state.blocked.reason
+    if kept := kept_because(state):
+        return f"asked to be taken back and kept: {kept}"
     if state.status is Status.PARTLY_LANDED and state.verdict is not None:
-        left = tuple(dict.fromkeys(part.path for part in state.verdict.left_out))
-        return f"without {', '.join(left)}: {state.reason}"
+        paths = dict.fromkeys(part.path for part in state.verdict.left_out)
+        harms = dict.fromkeys(refusal.reason for refusal in state.refusals)
+        return f"without {', '.join(paths)}: {'; '.join(harms)}"
     if state.status in (*LANDED, Status.APPROVED) and state.approval is not None:
         return state.approval.reason
     return state.reason
+
+
+def kept_because(state: Improvement) -> str:
+    """Return why a landed change could not be taken back; empty when nobody tried."""
+    refused = {refusal.reason for refusal in state.refusals}
+    return state.reason if state.status in LANDED and state.reason not in refused else ""
 
 
 def notes_of(target: Target, scan: Scan) -> tuple[str, ...]:

@@ -23,10 +23,20 @@ def shortened(text: str, length: int) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
-def _shown(character: str) -> str:
-    if unicodedata.category(character) not in HIDDEN:
-        return character
+def is_plain(text: str) -> bool:
+    """Whether every character of `text` shows as itself."""
+    return not any(unicodedata.category(c) in HIDDEN for c in text)
+
+
+def escaped(character: str) -> str:
+    """Return the escape of a character, as Python and bash write it."""
     code = ord(character)
-    if code < 0x100:
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"  # a byte that was no UTF-8, as the file system gave it
+    if code < 0x80:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _shown(character: str) -> str:
+    return character if is_plain(character) else escaped(character)

@@ -1,0 +1,64 @@
+"""The commands a person types next, quoted for the shell."""
+
+import shlex
+
+from schemas.base import Frozen
+from services.cycle.outcome import Outcome
+from services.cycle.text import escaped, is_plain
+
+SHORT = 12
+
+
+class Command(Frozen):
+    """What a command is for, and the command."""
+
+    purpose: str
+    line: str
+
+
+def shell_word(text: str) -> str:
+    """Quote a word for bash; characters that cannot be seen become escapes it reads back."""
+    if is_plain(text):
+        return shlex.quote(text)
+    body = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(c if is_plain(c) else escaped(c) for c in body) + "'"
+
+
+def seeing(outcome: Outcome) -> tuple[Command, ...]:
+    """Return the commands that show what landed; nothing when nothing did."""
+    if not outcome.landed:
+        return ()
+    git = f"git -C {shell_word(outcome.target)}"
+    span = f"{outcome.base[:SHORT]}..{shell_word(outcome.branch)}"
+    return (
+        Command(purpose="See every changed line", line=f"{git} diff {span}"),
+        Command(purpose="See one commit an improvement", line=f"{git} log --stat {span}"),
+        Command(purpose="Take it over", line=f"{git} merge {shell_word(outcome.branch)}"),
+    )
+
+
+def undoing(outcome: Outcome) -> tuple[Command, ...]:
+    """Return the commands that take back what landed; nothing when nothing did."""
+    if not outcome.landed:
+        return ()
+    every = f"aps improvements rollback --all --target {shell_word(outcome.target_id)}"
+    return (
+        Command(
+            purpose="Take one back",
+            line=f"aps improvements rollback {shell_word(outcome.landed[-1].id)}",
+        ),
+        Command(purpose="Take all back", line=every),
+    )
+
+
+def deciding(outcome: Outcome, id: str) -> tuple[Command, ...]:
+    """Return the commands by which a person decides about a waiting improvement."""
+    word = shell_word(id)
+    approve = Command(purpose="Let it land", line=f"aps improvements approve {word}")
+    if outcome.dry_run:
+        approve = Command(purpose="Let all of them land", line=f"aps improve {shell_word(outcome.target)}")
+    return (
+        Command(purpose="Look at it", line=f"aps improvements show {word}"),
+        approve,
+        Command(purpose="Decline it", line=f"aps improvements decline {word}"),
+    )
