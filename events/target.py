@@ -83,7 +83,7 @@ class BaselineRecorded(Fact):
 
     `usable` is false when it proves nothing (no test, a hang, a crash); `reason` then says why.
     `flaky` tests changed outcome between runs of the same tree. `environment` names the built
-    environment; `coverage` says whether line coverage was measured.
+    environment; `coverage` says whether line coverage was measured, and `coverage_ms` how long that took.
     """
 
     name: ClassVar[str] = "baseline_recorded"
@@ -98,6 +98,7 @@ class BaselineRecorded(Fact):
     coverage: bool
     suite_runs: int
     suite_ms: int
+    coverage_ms: int
     environment: str
     environment_ms: int
     report: ArtefactRef

@@ -160,6 +160,7 @@ def baseline(claim: int = 5) -> target.BaselineRecorded:
         coverage=False,
         suite_runs=2,
         suite_ms=900,
+        coverage_ms=1500,
         environment="e1",
         environment_ms=100,
         report=ARTEFACT,

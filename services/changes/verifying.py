@@ -19,7 +19,7 @@ async def harm_of(bench: Workbench, target_id: str, scan: str, commit: str) -> s
         return ""
     before = await baseline_report(bench.book, target, base)
     repository = bench.workspace.repository(target_id)
-    after = await bench.prover.run(repository, f"{scan}-verify", base, commit, baseline_ms=before.duration_ms)
+    after = await bench.prover.run(repository, f"{scan}-verify", base, commit, baseline_ms=baseline.suite_ms)
     verdict = suite_no_worse(before, frozenset(baseline.flaky), after)
     return "" if verdict.passed else verdict.evidence
 

@@ -18,9 +18,10 @@ EVERYONE = (*AGENTS, "projector")
 
 async def run_projector(ground: Ground) -> None:
     """Keep the views at the head of the log until cancelled."""
-    async with ground.log("projector") as (connection, book), asyncpg.create_pool(
-        ground.database_url, min_size=1, max_size=4
-    ) as pool:
+    async with (
+        ground.log("projector") as (connection, book),
+        asyncpg.create_pool(ground.database_url, min_size=1, max_size=4) as pool,
+    ):
         service = await announce(connection, "projector", "Builds every view from the log", "projector")
         try:
             await project(book.store, pool)

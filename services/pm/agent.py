@@ -10,6 +10,7 @@ from events.store import Recorded
 from events.target import TARGET, ScanFailed, Scanned, ScanRequested
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
+from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
 from services.pm.policy import Scan, Specify, whenever
 from services.pm.requirements import requirements
@@ -49,7 +50,7 @@ class PM:
         async with self.bench.claim(TARGET, target, "scan", cause) as held:
             try:
                 changes = await self._search(target, asked.requested, held.token)
-            except (TargetProblem, GitError) as problem:
+            except (TargetProblem, GitError, RuffFailed) as problem:
                 failed = ScanFailed(scan=scan, claim=held.token, reason=str(problem))
                 changes = [Change(TARGET, target, (failed,))]
             await book.record_all(changes, cause)

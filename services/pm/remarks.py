@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-OLDER = tuple(f"3.{minor}" for minor in range(10)) + ("2.7",)
+OLDER = ("2.7", *(f"3.{minor}" for minor in range(10)))
 
 
 def python_remark(texts: Mapping[str, str], target_version: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Runs the suite before any change: twice, so that flaky tests are known, the second time with coverage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from events.envelope import Cause
 from events.target import TARGET, BaselineRecorded, Scan
@@ -24,6 +24,8 @@ class Measured:
     flaky: tuple[str, ...] = ()
     coverage: bool = False
     runs: int = 0
+    suite_ms: int = 0
+    coverage_ms: int = 0
     environment: str = ""
     environment_ms: int = 0
     notes: tuple[str, ...] = ()
@@ -47,7 +49,8 @@ async def record_baseline(bench: Workbench, target: str, scan: Scan, cause: Caus
             flaky=measured.flaky,
             coverage=measured.coverage,
             suite_runs=measured.runs,
-            suite_ms=report.duration_ms,
+            suite_ms=measured.suite_ms,
+            coverage_ms=measured.coverage_ms,
             environment=measured.environment,
             environment_ms=measured.environment_ms,
             report=await book.keep(report.model_dump_json(), f"{name}.baseline.json", JSON),
@@ -62,28 +65,26 @@ async def measure(prover: Prover, repository: Repository, worktree: str, base: s
         environment = await prover.environment(repository, base)
     except EnvironmentProblem as problem:
         return Measured(NOTHING_RAN, f"no environment could be built: {problem}")
-    about = (environment.plan_sha, environment.build_ms, environment.notes)
     first = await prover.run(repository, worktree, base, base)
-    if reason := unusable(first):
-        return _measured(first, reason, (), False, 1, about)
+    plain = Measured(
+        report=first,
+        reason=unusable(first),
+        runs=1,
+        suite_ms=first.duration_ms,
+        environment=environment.plan_sha,
+        environment_ms=environment.build_ms,
+        notes=environment.notes,
+    )
+    if plain.reason:
+        return plain
     second = await prover.run(repository, worktree, base, base, coverage=True)
+    covered = replace(plain, report=second, runs=2, coverage_ms=second.duration_ms)
     if not flaky(first, second):
-        return _measured(second, "", (), bool(second.covered), 2, about)
+        return replace(covered, coverage=bool(second.covered))
     third = await prover.run(repository, worktree, base, base)
     unsteady = flaky(first, third)
-    measured = not flaky(third, second) or set(flaky(third, second)) <= set(unsteady)
+    sound = set(flaky(third, second)) <= set(unsteady)
     report = settled_report(first, third)
-    if measured:
+    if sound:
         report = report.model_copy(update={"covered": second.covered, "missing": second.missing})
-    return _measured(report, "", unsteady, measured and bool(second.covered), 3, about)
-
-
-def _measured(
-    report: SuiteReport,
-    reason: str,
-    unsteady: tuple[str, ...],
-    coverage: bool,
-    runs: int,
-    about: tuple[str, int, tuple[str, ...]],
-) -> Measured:
-    return Measured(report, reason, unsteady, coverage, runs, *about)
+    return replace(covered, report=report, runs=3, flaky=unsteady, coverage=sound and bool(second.covered))

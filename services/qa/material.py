@@ -17,6 +17,7 @@ from services.workspace.git import Repository
 
 JSON = "application/json"
 NAMED_TESTS = 5
+CHEAP_MS = 5000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Material:
     def repository(self) -> Repository:
         """Our clone of the target."""
         return self.bench.workspace.repository(self.formed.target)
+
+    @property
+    def coverage_is_cheap(self) -> bool:
+        """Whether the suite may as well run under coverage each time its coverage could be asked for."""
+        return self.baseline.coverage_ms <= 2 * self.baseline.suite_ms + CHEAP_MS
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -96,7 +102,7 @@ class Material:
             self.formed.base,
             commit,
             coverage=coverage,
-            baseline_ms=self.before.duration_ms,
+            baseline_ms=max(self.baseline.suite_ms, self.baseline.coverage_ms if coverage else 0),
             original=original,
         )
         verdict = suite_no_worse(self.before, self.baseline.flaky, report)

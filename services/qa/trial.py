@@ -72,7 +72,10 @@ class Trial:
                 free.add(step.candidate.key)
             else:
                 whole = step.candidate.shares[-1].id == self._members[-1].id
-                trees[tree] = await self._material.is_green(stacked, self._token, self._cause, coverage=whole)
+                coverage = whole and self._material.coverage_is_cheap
+                trees[tree] = await self._material.is_green(
+                    stacked, self._token, self._cause, coverage=coverage
+                )
             outcomes[step.candidate.key] = trees[tree]
 
     async def _stacked(self, stack: Stack, candidate: Candidate) -> tuple[Stacked, ...]:
