@@ -186,6 +186,7 @@ def tested(passed: bool = True, claim: int = 2) -> batch.Tested:
         claim=claim,
         tree="e" * 40,
         original_tests=False,
+        coverage=False,
         passed=passed,
         reason="" if passed else "test_a fails",
         members=1,
