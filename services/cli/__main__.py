@@ -24,7 +24,7 @@ def main() -> None:
     """Run `aps`; an unexpected failure is logged whole and told in one line."""
     try:
         app()
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001 -- the process boundary: logged whole, told in one line
         structlog.get_logger().exception("unexpected failure")
         words.print(f"unexpected: {type(failure).__name__}: {failure}", style="red", markup=False)
         words.print("the whole of it is in the log: aps logs --level error", markup=False)

@@ -1,30 +1,23 @@
-"""What every command shares: settings, exit codes, words on stderr and JSON on stdout."""
+"""What every command shares: settings, exit codes, words on stderr and JSON on stdout.
+
+Light on purpose: everything heavy is loaded by the command that needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from enum import IntEnum
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-import orjson
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 
-from events.fact import Rejected
-from events.store import Broken, Conflict, Unavailable
-from services.runtime.data_folder import UnusableFolder
-from services.runtime.embedded.problem import ServerProblem
-from services.runtime.ground import NotReady
-from services.runtime.logging import configure
-from services.runtime.settings import Settings, WrongSettings, load
-from services.sandbox.port import NoSandbox
-from services.workspace.git import BranchCheckedOut
-from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
-from services.workspace.target import TargetProblem
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
 
 T = TypeVar("T")
 
@@ -53,42 +46,35 @@ class Stop(Exception):  # noqa: N818 -- what it asks for
         self.code = code
 
 
-CODES: tuple[tuple[type[BaseException], Exit], ...] = (
-    (WrongSettings, Exit.USAGE),
-    (UnknownSdist, Exit.NOT_FOUND),
-    (WrongHash, Exit.FAILED),
-    (IndexUnreachable, Exit.UNAVAILABLE),
-    (BranchCheckedOut, Exit.CONFLICT),
-    (TargetProblem, Exit.USAGE),
-    (Rejected, Exit.CONFLICT),
-    (Conflict, Exit.CONFLICT),
-    (NotReady, Exit.UNAVAILABLE),
-    (ServerProblem, Exit.UNAVAILABLE),
-    (UnusableFolder, Exit.UNAVAILABLE),
-    (Unavailable, Exit.UNAVAILABLE),
-    (NoSandbox, Exit.UNAVAILABLE),
-    (Broken, Exit.FAILED),
-    (TimeoutError, Exit.TIMED_OUT),
-)
+def settings_of(service: str = "cli", *, stderr: bool = False) -> Settings:
+    """Load the settings and send this process's log lines to the data folder, and to stderr if asked."""
+    from services.runtime.logging import configure
+    from services.runtime.settings import load
 
-
-def settings_of(service: str = "cli") -> Settings:
-    """Load the settings and send this process's log lines to the data folder."""
     settings = load(os.environ)
-    configure(service, settings.home, settings.log_level, secrets=settings.secrets(), stderr=False)
+    configure(service, settings.home, settings.log_level, secrets=settings.secrets(), stderr=stderr)
     return settings
 
 
-def run(work: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
+def run(
+    work: Callable[[Settings], Coroutine[Any, Any, T]], *, service: str = "cli", stderr: bool = False
+) -> T:
     """Run a command to its end; an expected trouble becomes its message and exit code."""
     try:
-        return asyncio.run(_cancellable(work(settings_of())))
-    except Stop as stop:
-        fail(stop.code, str(stop))
+        return asyncio.run(_cancellable(work(settings_of(service, stderr=stderr))))
     except (KeyboardInterrupt, asyncio.CancelledError):
         fail(Exit.INTERRUPTED, "interrupted; run the same command again to go on")
-    except tuple(kind for kind, _ in CODES) as problem:
-        fail(next(code for kind, code in CODES if isinstance(problem, kind)), str(problem))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(int(Exit.OK)) from None
+    except Exception as problem:
+        from services.cli.exits import expected
+
+        known = expected(problem)
+        if known is None:
+            raise
+        fail(known.code, str(known))
 
 
 async def _cancellable(work: Awaitable[T]) -> T:
@@ -106,12 +92,30 @@ def fail(code: Exit, message: str) -> NoReturn:
 
 def say(text: str) -> None:
     """Tell a person something; never on stdout."""
-    words.print(text, markup=False)
+    words.print(text, markup=False, soft_wrap=True)
 
 
-def print_json(value: BaseModel | dict[str, Any] | list[Any]) -> None:
-    """Write one JSON value to stdout."""
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    with suppress(BrokenPipeError):
-        sys.stdout.buffer.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2) + b"\n")
-        sys.stdout.buffer.flush()
+def print_json(value: object) -> None:
+    """Write one JSON value to stdout: a model, rows, or plain values."""
+    _write(value, indent=True)
+
+
+def print_json_line(value: object) -> None:
+    """Write one JSON value as one line, at once: for output that goes on."""
+    _write(value, indent=False)
+
+
+def _write(value: object, *, indent: bool) -> None:
+    import orjson
+
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
+    sys.stdout.buffer.write(orjson.dumps(value, default=_plain, option=option))
+    sys.stdout.buffer.flush()
+
+
+def _plain(value: object) -> object:
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value)
