@@ -12,6 +12,7 @@ from services.runtime.log import Log
 FAILURE = re.compile(r"^### (?P<test>[^\n]+)\n\n```text\n(?P<text>.*?)\n```$", re.MULTILINE | re.DOTALL)
 OUTPUT = re.compile(r"^```text\n(?P<text>.*?)\n```$", re.MULTILINE | re.DOTALL)
 SHOWN_LINES = 14
+SHOWN_COLUMNS = 300
 
 
 class Failure(Frozen):
@@ -102,4 +103,4 @@ def failures_in(bug_report: str) -> tuple[Failure, ...]:
 
 
 def _end(text: str) -> str:
-    return "\n".join(text.rstrip().splitlines()[-SHOWN_LINES:])
+    return "\n".join(line[:SHOWN_COLUMNS] for line in text.rstrip().splitlines()[-SHOWN_LINES:])

@@ -14,7 +14,13 @@ from services.cycle.outcome import Outcome
 from services.cycle.story import Item, Story, story_of
 from services.cycle.text import plain_block, plain_text
 
-MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@=^$])")
+MARKS = re.compile(
+    r"[\\`*\[\]<>|~&$@]"  # wherever they stand
+    r"|(?<![^\W_])_|_(?![^\W_])"  # not inside a word
+    r"|:(?=//)|(?<=www)\."  # addresses that would become links
+    r"|^[#+=-]"  # where a line begins
+)
+NUMBERED = re.compile(r"^(\d+)(?=[.)])")
 SHOWN_FILES = 12
 
 
@@ -26,7 +32,7 @@ def markdown(outcome: Outcome, details: Details) -> str:
         _waiting(story),
         _landed(story),
         _harmful(story),
-        _section("How the harm was found", (f"- {escape(line)}" for line in story.search)),
+        _section("How the harm was found", (f"- {ticked(line)}" for line in story.search)),
         _section("Worth knowing", (f"- {escape(note)}" for note in story.notes)),
         _rules(story),
     )
@@ -35,12 +41,25 @@ def markdown(outcome: Outcome, details: Details) -> str:
 
 def escape(text: str) -> str:
     """Return `text` on one line so that Markdown shows it as it is."""
-    return MARKS.sub(r"\\\1", plain_text(text))
+    return _marked(plain_text(text))
+
+
+def ticked(text: str) -> str:
+    """Return `text`, escaped, with what stands in pairs of backticks as code."""
+    line = plain_text(text)
+    parts = line.split("`")
+    if len(parts) % 2 == 0 or "|" in line:  # a bar in a code span would part the cells of a table
+        return _marked(line)
+    return "".join(code(part) if n % 2 else _marked(part) for n, part in enumerate(parts))
+
+
+def _marked(line: str) -> str:
+    return NUMBERED.sub(r"\1\\", MARKS.sub(r"\\\g<0>", line))
 
 
 def code(text: str) -> str:
-    """Return `text` as a code span that may stand in a table."""
-    line = plain_text(text).replace("|", "¦")
+    """Return `text` as a code span, for anywhere but a table."""
+    line = plain_text(text)
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     space = " " if len(ticks) > 1 else ""
     return f"{ticks}{space}{line or ' '}{space}{ticks}"
@@ -91,8 +110,8 @@ def _landed(story: Story) -> Iterator[str]:
     for item in story.landed:
         one = item.result
         lines.append(
-            f"| {escape(one.title)} | {code(one.rule)} | {item.findings} | {escape(item.detail.risk)} "
-            f"| {len(one.files)} | {code((one.commit or '')[:12])} |"
+            f"| {ticked(one.title)} | {escape(one.rule)} | {item.findings} | {escape(item.detail.risk)} "
+            f"| {len(one.files)} | {escape((one.commit or '')[:12])} |"
         )
     lines.append("")
     for item in story.landed:
@@ -102,13 +121,13 @@ def _landed(story: Story) -> Iterator[str]:
 
 def _heading(item: Item) -> tuple[str, ...]:
     one = item.result
-    return (f"### {escape(one.title)} ({escape(one.rule)})", "", f"{code(one.id)}: {item.standing.value}", "")
+    return (f"### {ticked(one.title)} ({escape(one.rule)})", "", f"{code(one.id)}: {item.standing.value}", "")
 
 
 def _facts(item: Item) -> Iterator[str]:
     one, detail = item.result, item.detail
     if detail.why:
-        yield f"- Why: {escape(detail.why)}"
+        yield f"- Why: {ticked(detail.why)}"
     if detail.risk:
         yield f"- Risk: {escape(detail.risk)}. {escape(' '.join(detail.risk_reasons))}"
     if one.commit:
@@ -121,8 +140,8 @@ def _facts(item: Item) -> Iterator[str]:
     if detail.gates:
         yield f"- Gates ({escape(item.clean)}):"
         for gate in detail.gates:
-            sign = "passed" if gate.passed else "NOT passed"
-            yield f"  - {escape(gate.gate.replace('_', ' '))} {sign}: {escape(gate.evidence)}"
+            sign = "" if gate.passed else "not passed: "
+            yield f"  - {escape(gate.gate.replace('_', ' '))}: {sign}{escape(gate.evidence)}"
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -141,17 +160,16 @@ def _harmful(story: Story) -> Iterator[str]:
 def _harms(item: Item) -> Iterator[str]:
     if not item.detail.harms and item.result.reason:
         yield escape(item.result.reason)
-    for harm in item.detail.harms:
-        yield escape(harm.reason)
-        yield ""
+    for number, harm in enumerate(item.detail.harms):
+        yield from ("",) * (number > 0)
+        yield from (escape(harm.reason), "")
         yield f"Left out: {_listed(harm.parts) or 'all of it'}"
         for failure in harm.failures:
             yield from ("", code(failure.test) if failure.test else "The suite's own words:", "")
             yield fenced(failure.text)
-        yield ""
 
 
 def _rules(story: Story) -> Iterator[str]:
-    rows = [f"| {code(rule)} | {before} | {after} |" for rule, before, after in story.rules]
+    rows = [f"| {escape(rule)} | {before} | {after} |" for rule, before, after in story.rules]
     head = ["| Rule | Before | After |", "|---|---|---|"]
     yield from _section("Findings by rule", [*head, *rows] if rows else ())

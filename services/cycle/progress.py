@@ -15,6 +15,7 @@ from events.improvement import LANDED, Improvement
 from events.target import TARGET, Scan, Target
 from schemas.improvement import Status
 from services.cycle.settling import settled, states_of
+from services.cycle.text import plain_text
 from services.gates.evaluator_files import is_evaluator
 from services.runtime.log import Log
 
@@ -41,7 +42,7 @@ class CyclePhase(StrEnum):
 class Progress:
     """`done` of `total` improvements are through the phase; `total` 0 where nothing is counted.
 
-    `suite_runs` counts baseline and trial; `left_ms` is None where nobody knows.
+    `suite_runs` counts the baseline's and the trees tried; `left_ms` is None where nobody knows.
     """
 
     phase: CyclePhase
@@ -118,15 +119,17 @@ def _trial(members: int, batch: Batch) -> str:
 
 
 def _left(target: Target, scan: Scan, states: States, batch: Batch) -> int | None:
-    """One run on all changes, and one with the original tests where a change edits tests."""
+    """One run on all changes, under coverage where measured, and one with edited tests as they were."""
     baseline = target.baseline_at(scan.requested.base)
-    runs = batch.runs.values()
+    runs = tuple(batch.runs.values())
     if baseline is None or not baseline.usable or any(not run.passed for run in runs):
         return None
+    slow = baseline.coverage and baseline.coverage_ms > 2 * baseline.suite_ms  # then run plainly first
+    plain = 0 if runs or (baseline.coverage and not slow) else baseline.suite_ms
+    covered = baseline.coverage_ms if baseline.coverage and not any(run.coverage for run in runs) else 0
     edits = any(s.change is not None and any(map(is_evaluator, s.change.files)) for s in states.values())
-    missing = 1 + edits - len(runs)
-    longest = max((baseline.suite_ms, *(run.suite_ms for run in runs)))
-    return missing * longest if missing > 0 else None
+    original = baseline.suite_ms if edits and not any(run.original_tests for run in runs) else 0
+    return plain + covered + original or None
 
 
 def _landing(states: States, at: At) -> Progress:
@@ -143,7 +146,7 @@ def _landing(states: States, at: At) -> Progress:
 
 def _ending(scan: Scan, states: States) -> str:
     if scan.failed is not None:
-        return scan.failed.reason
+        return plain_text(scan.failed.reason)
     landed = sum(state.status in LANDED for state in states.values())
     waiting = sum(state.blocked is not None for state in states.values())
     return f"{landed} landed" + (f", {waiting} waiting" if waiting else "")

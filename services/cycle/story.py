@@ -121,7 +121,7 @@ def _lead(outcome: Outcome) -> str:
     return (
         f"They stand on the branch {outcome.branch}, one commit each; your own branches and files were not "
         f"touched. {counted(after.passed, 'test')} pass there, {before.passed} passed before. Whatever broke "
-        "a test or met no gate was left out."
+        "a test or failed a gate was left out."
     )
 
 

@@ -32,8 +32,7 @@ REASON = 160
 def show(outcome: Outcome, console: Console) -> None:
     """Write the table, or plain lines, and the totals to `console`."""
     if not console.is_terminal:
-        for line in lines(outcome):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.file.writelines(f"{line}\n" for line in lines(outcome))  # rich would turn tabs into spaces
         return
     if outcome.improvements:
         console.print(table(outcome, console.width))
