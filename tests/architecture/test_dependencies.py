@@ -19,6 +19,7 @@ NOT_IMPORTED = {
 }
 COMES_WITH = {
     "pydantic-core": "pydantic",
+    "markupsafe": "jinja2",
     "pip": "every virtual environment",
     "pytest": "the environment of a target; services.workspace.report_plugin runs there",
 }
