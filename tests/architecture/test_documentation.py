@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+
 from services.cli.__main__ import app
 
 ROOT = Path(__file__).parents[2]
