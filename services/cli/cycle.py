@@ -11,8 +11,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from events.target import TARGET
 from services.cli.running import EVERYONE, swarm
-from services.cli.session import Exit, Stop, print_json, say, words
+from services.cli.session import Exit, Stop, invocation, print_json, say, words
 from services.cycle.looking import found_by
 from services.cycle.outcome import Outcome, outcome_of
 from services.cycle.progress import CyclePhase, Progress, progress_at
@@ -57,11 +58,12 @@ async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
         if outcome.failure:
             raise Stop(Exit.FAILED, outcome.failure)
         report = await _save_report(bench.book, outcome, settings.home)
+        nothing_new = await _is_all_known(bench.book, outcome)
     if as_json:
         print_json(outcome)
     else:
         show(outcome, Console())
-    for line in _next_commands(outcome, report):
+    for line in _next_commands(outcome, report, nothing_new=nothing_new):
         say(line)
 
 
@@ -76,20 +78,30 @@ async def _save_report(book: Log, outcome: Outcome, home: Path) -> Path:
     return page
 
 
-def _next_commands(outcome: Outcome, report: Path) -> list[str]:
+async def _is_all_known(book: Log, outcome: Outcome) -> bool:
+    """Whether everything the scan found had been dealt with before it."""
+    done = (await book.state(TARGET, outcome.target_id)).scans[outcome.scan].done
+    return done is not None and set(done.improvements) == set(done.known)
+
+
+def _next_commands(outcome: Outcome, report: Path, *, nothing_new: bool) -> list[str]:
     """What a person can do now, command by command."""
+    aps = invocation()
     lines = [f"report:   {report}"]
     target = shlex.quote(outcome.target)
     if outcome.landed:
         lines += [
             f"result:   branch {outcome.branch} in {target}",
             f"diff:     git -C {target} diff {outcome.base[:12]}..{outcome.branch}",
-            f"details:  aps improvements show {outcome.landed[0].id}",
-            f"undo one: aps improvements rollback {outcome.landed[0].id}",
+            f"details:  {aps} improvements show {outcome.landed[0].id}",
+            f"undo one: {aps} improvements rollback {outcome.landed[0].id}",
         ]
     lines += [f"waiting:  {one.id} needs {one.needs}" for one in outcome.waiting]
-    if not outcome.improvements:
-        lines.append("nothing new to improve here; try another project, or other --rules")
+    if nothing_new:
+        lines += [
+            f"nothing new at {outcome.base[:12]}: what was found there was dealt with before",
+            "try next: merge the branch and run again, another project (make run REPO=path), other --rules",
+        ]
     return lines
 
 
