@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 
 from events.target import TARGET
+from services.cli.invocation import invocation
 from services.cli.running import EVERYONE, swarm
-from services.cli.session import Exit, Stop, invocation, print_json, say, words
+from services.cli.session import Exit, Stop, print_json, say, words
 from services.cycle.looking import found_by
 from services.cycle.outcome import Outcome, outcome_of
 from services.cycle.progress import CyclePhase, Progress, progress_at
