@@ -102,7 +102,7 @@ async def test_a_suite_that_is_slow_under_coverage_runs_plainly_first(recorder: 
 
 
 async def test_a_search_has_no_estimate(recorder: Recorder) -> None:
-    await example.implemented(recorder)
+    await example.implemented(recorder, coverage=True, coverage_ms=1500)
     search = await with_runs(recorder, (False, False), (False, True))
     assert search.left_ms is None
     assert search.suite_runs == 5

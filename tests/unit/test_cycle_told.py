@@ -98,6 +98,14 @@ async def test_a_change_taken_back_after_it_was_measured_counts_as_before(record
     assert (all_gone.findings_after, all_gone.tests_after.passed) == (17, 10)
 
 
+async def test_with_nothing_left_on_the_branch_no_other_rule_counts_as_improved(recorder: Recorder) -> None:
+    await example.proven(recorder)
+    await example.landed(recorder, "d1", GOOD)
+    await example.measured(recorder, GOOD, left={"RET505": 4})
+    await taken_back(recorder, GOOD)
+    assert (await told(recorder))[0].findings_after == 17
+
+
 async def test_a_path_inside_the_data_folder_is_told_as_a_whole_path(recorder: Recorder) -> None:
     await example.whole(recorder, path="sources/shop-1.0")
     assert (await told(recorder))[0].target == "/home/aps/sources/shop-1.0"
@@ -215,7 +223,7 @@ async def test_the_page_stands_alone_and_its_tags_close(recorder: Recorder) -> N
 
 
 async def test_a_hostile_title_and_path_stay_text_everywhere(recorder: Recorder) -> None:
-    await example.whole(recorder, HOSTILE, "/srv/$(rm x)'\x1b\u202e`id`")
+    await example.whole(recorder, HOSTILE, "/srv/<script>$(rm x)'\x1b\u202e`id`")
     outcome, details = await told(recorder)
     page, text, rows = html(outcome, details), markdown(outcome, details), "\n".join(lines(outcome))
     assert "script" not in Seen(page).tags
@@ -223,7 +231,7 @@ async def test_a_hostile_title_and_path_stay_text_everywhere(recorder: Recorder)
     for form in (page, text, rows):
         assert "\x1b" not in form
         assert "\u202e" not in form
-    assert r"git -C $'/srv/$(rm x)\'\x1b\u202e`id`' diff" in text
+    assert r"git -C $'/srv/<script>$(rm x)\'\x1b\u202e`id`' diff" in text
 
 
 def drawn(outcome: Outcome, *, terminal: bool, width: int = 80) -> str:
