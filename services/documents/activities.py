@@ -120,7 +120,7 @@ def reason_of(state: Improvement) -> str:
     return state.reason if state.status in FAILED else ""
 
 
-def process_of(id: str, state: Improvement) -> Process:  # noqa: A002 -- the field's word
+def process_of(id: str, state: Improvement) -> Process:
     """Return the process without what only some phases show."""
     if state.discovered is None or state.status is None:
         raise ValueError(f"the improvement {id} has not been discovered")

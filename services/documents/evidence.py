@@ -45,7 +45,7 @@ def discovery(fact: Discovered, rank: int) -> Discovery:
     )
 
 
-def architecture(id: str, fact: ArchitectureDesigned) -> Architecture:  # noqa: A002 -- the field's word
+def architecture(id: str, fact: ArchitectureDesigned) -> Architecture:
     """Return the touched components and the risk."""
     return Architecture(
         process_id=id,
@@ -118,7 +118,7 @@ def executed(results: tuple[ScenarioResult, ...]) -> tuple[Scenario, ...]:
     )
 
 
-def verdict(id: str, fact: ChangeValidated, at: str) -> Verdict:  # noqa: A002 -- the field's word
+def verdict(id: str, fact: ChangeValidated, at: str) -> Verdict:
     """Return what was proven, and how."""
     return Verdict(
         process_id=id,
@@ -146,7 +146,7 @@ def verdict(id: str, fact: ChangeValidated, at: str) -> Verdict:  # noqa: A002 -
     )
 
 
-def bug_report(id: str, fact: ChangeRefuted, title: str, at: str) -> BugReport:  # noqa: A002 -- the field's word
+def bug_report(id: str, fact: ChangeRefuted, title: str, at: str) -> BugReport:
     """Return why the change was refused."""
     return BugReport(
         process_id=id,
@@ -161,7 +161,7 @@ def bug_report(id: str, fact: ChangeRefuted, title: str, at: str) -> BugReport: 
     )
 
 
-def deployment(id: str, state: Improvement) -> Deployment:  # noqa: A002 -- the field's word
+def deployment(id: str, state: Improvement) -> Deployment:
     """Return where the change stands, as far as it came."""
     part = Deployment(process_id=id, approval=state.approval.reason if state.approval else "")
     updates: dict[str, object] = {}

@@ -208,12 +208,12 @@ FACTS: tuple[ImprovementFact, ...] = (
 )
 
 
-def recorded(facts: tuple[ImprovementFact, ...] = FACTS, id: str = ID) -> tuple[Recorded, ...]:  # noqa: A002 -- the field's word
+def recorded(facts: tuple[ImprovementFact, ...] = FACTS, id: str = ID) -> tuple[Recorded, ...]:
     """Return the facts as events on a log, a minute apart, each admitted by the rules."""
     return tuple(_recorded(facts, id))
 
 
-def _recorded(facts: tuple[ImprovementFact, ...], id: str) -> Iterator[Recorded]:  # noqa: A002 -- the field's word
+def _recorded(facts: tuple[ImprovementFact, ...], id: str) -> Iterator[Recorded]:
     cause = Cause("example", "aps://example", "00000000-0000-4000-8000-000000000000")
     state, previous = IMPROVEMENT.initial, NO_HASH
     for index, fact in enumerate(facts):

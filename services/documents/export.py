@@ -58,7 +58,7 @@ class History:
 
 
 def process_document(
-    id: str,  # noqa: A002 -- the field's word
+    id: str,
     state: Improvement,
     timeline: Sequence[Recorded],
     feature: str = "",
@@ -94,7 +94,7 @@ def process_document(
     )
 
 
-def _told(id: str, history: History, envelope: Envelope) -> History:  # noqa: A002 -- the field's word
+def _told(id: str, history: History, envelope: Envelope) -> History:
     fact = read_fact(envelope)
     stamp = Stamp(envelope.sequence, envelope.at, envelope.actor)
     before = history.state
@@ -114,7 +114,7 @@ def _told(id: str, history: History, envelope: Envelope) -> History:  # noqa: A0
 
 
 def _claims(
-    id: str,  # noqa: A002 -- the field's word
+    id: str,
     claims: tuple[Claim, ...],
     running: Lease | None,
     fact: Fact,

@@ -28,18 +28,18 @@ SUBJECTS: dict[Phase, str] = {
 }
 
 
-class NotReached(ValueError):  # noqa: N818 -- says what is missing
+class NotReached(ValueError):
     """The improvement has not come to the phase that was asked for."""
 
 
-def file_name(id: str, phase: Phase) -> str:  # noqa: A002 -- the field's word
+def file_name(id: str, phase: Phase) -> str:
     """Return the name of a phase document."""
     return f"{id}_{phase.value}.aps.yaml"
 
 
 def render(
     phase: Phase,
-    id: str,  # noqa: A002 -- the field's word
+    id: str,
     state: Improvement,
     at: datetime,
     feature: str = "",
@@ -51,7 +51,7 @@ def render(
 
 def document(
     phase: Phase,
-    id: str,  # noqa: A002 -- the field's word
+    id: str,
     state: Improvement,
     at: datetime,
     feature: str = "",
@@ -80,7 +80,7 @@ def _later(phase: Phase) -> bool:
     return phase not in (Phase.REQUIREMENTS, Phase.ARCHITECTURE)
 
 
-def _require(phase: Phase, id: str, state: Improvement) -> None:  # noqa: A002 -- the field's word
+def _require(phase: Phase, id: str, state: Improvement) -> None:
     fact = {
         Phase.REQUIREMENTS: state.requirements,
         Phase.ARCHITECTURE: state.design,
@@ -105,7 +105,7 @@ def _scenarios(phase: Phase, state: Improvement, feature: str) -> tuple[Scenario
     return scenarios(feature)
 
 
-def _parts(phase: Phase, id: str, state: Improvement, at: str) -> Document:  # noqa: A002 -- the field's word
+def _parts(phase: Phase, id: str, state: Improvement, at: str) -> Document:
     design = (evidence.architecture(id, state.design),) if state.design else ()
     match phase:
         case Phase.REQUIREMENTS:
@@ -121,7 +121,7 @@ def _parts(phase: Phase, id: str, state: Improvement, at: str) -> Document:  # n
             return Document(deployment=(evidence.deployment(id, state),))
 
 
-def claim_of(id: str, lease: Lease, status: str = "completed", at: str = "") -> Claim:  # noqa: A002 -- the field's word
+def claim_of(id: str, lease: Lease, status: str = "completed", at: str = "") -> Claim:
     """Return a lease as a claim; `at` is when it was taken."""
     return Claim(
         agent_id=lease.agent,
@@ -133,7 +133,7 @@ def claim_of(id: str, lease: Lease, status: str = "completed", at: str = "") -> 
     )
 
 
-def message_of(phase: Phase, id: str, state: Improvement, at: datetime) -> Message:  # noqa: A002 -- the field's word
+def message_of(phase: Phase, id: str, state: Improvement, at: datetime) -> Message:
     """Return what the role that finished `phase` tells the next."""
     turn = handoff(phase, state)
     return Message.model_validate(
