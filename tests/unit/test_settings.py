@@ -72,7 +72,7 @@ def test_an_empty_value_counts_as_unset(tmp_path: Path) -> None:
 
 def test_settings_do_not_change(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load(given(tmp_path)).port = 1  # type: ignore[misc]
+        load(given(tmp_path)).port = 1  # type: ignore[misc]  # assigning is what is refused
 
 
 def test_no_secret_is_printed(tmp_path: Path) -> None:
