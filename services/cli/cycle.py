@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shlex
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,17 +9,20 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from events.target import TARGET
 from services.cli.invocation import invocation
 from services.cli.running import EVERYONE, swarm
 from services.cli.session import Exit, Stop, print_json, say, words
+from services.cycle.commands import shell_word
 from services.cycle.looking import found_by
 from services.cycle.outcome import Outcome, outcome_of
 from services.cycle.progress import CyclePhase, Progress, progress_at
 from services.cycle.report import details_of, html, markdown
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.cycle.table import show
+from services.cycle.text import plain_text
 from services.runtime.data_folder import DataFolder, make_folder
 from services.runtime.ground import actor, stand
 from services.runtime.log import Log
@@ -89,7 +91,7 @@ def _next_commands(outcome: Outcome, report: Path, *, nothing_new: bool) -> list
     """What a person can do now, command by command."""
     aps = invocation()
     lines = [f"report:   {report}"]
-    target = shlex.quote(outcome.target)
+    target = shell_word(outcome.target)
     if outcome.landed:
         lines += [
             f"result:   branch {outcome.branch} in {target}",
@@ -128,7 +130,7 @@ async def _follow(bench: Workbench, asked: Asked, running: asyncio.Task[None]) -
             progress = await progress_at(bench.book, asked.place.id, asked.scan)
             line = _line(progress, time.monotonic() - began)
             if status is not None:
-                status.update(line)
+                status.update(Text(plain_text(line)))
             elif said != progress.note:
                 say(line)
                 said = progress.note

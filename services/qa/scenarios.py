@@ -38,7 +38,7 @@ class Observed:
         own = len(self.one.applied.remaining)
         said = f"{len(left)} findings of {rule} left"
         if allowed:
-            said += f"; {len(allowed)} of them were left out because they break the suite"
+            said += f"; {len(allowed)} of them were left out because they did harm"
         if len(left) > most + len(allowed) >= own:
             return Observation(
                 True, f"{said}, {own} when the change was made: others came with later changes"
