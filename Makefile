@@ -33,7 +33,7 @@ run: setup ## improve a real project once and show the result; REPO=path for you
 
 .PHONY: test
 test: setup-test sandbox ## run all tests, with real servers
-	@"$(VENV)/python" -m pytest -q
+	@"$(VENV)/python" -m pytest -q -m "slow or not slow" tests
 
 # Both sandboxes are tested. Only root can install the missing one, and only where apt is.
 .PHONY: sandbox
@@ -54,12 +54,12 @@ check: setup-test ## format, lint, types, import rules, generated files, fast te
 	@echo "check: generated files"; "$(VENV)/python" -m services.documents.generate --check
 	@"$(VENV)/python" -m events.rights | cmp - nats/users.conf \
 		|| { echo "write it anew: $(VENV)/python -m events.rights >nats/users.conf" >&2; exit 1; }
-	@echo "check: fast tests"; "$(VENV)/python" -m pytest -x -q -m "not slow" tests/unit tests/architecture
+	@echo "check: fast tests"; "$(VENV)/python" -m pytest -x -q
 
 .PHONY: cover
 cover: setup-test sandbox ## run all tests and measure which of our lines they reach
 	@rm -f .coverage .coverage.*
-	@"$(VENV)/coverage" run -m pytest -q
+	@"$(VENV)/coverage" run -m pytest -q -m "slow or not slow" tests
 	@"$(VENV)/coverage" combine -q && "$(VENV)/coverage" report
 
 .PHONY: bench
