@@ -1,0 +1,65 @@
+"""Runs the gateway: its connections, its port, its answer to service discovery."""
+
+import asyncio
+import errno
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from services.gateway.app import application
+from services.gateway.health import Asker
+from services.runtime.ground import Ground, actor
+from services.runtime.role import announce
+
+NAME = "gateway"
+PURPOSE = "Answers over HTTP: health of every component"
+HOST = "127.0.0.1"
+CLOSING_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+class PortInUse(Exception):  # noqa: N818 -- what is wrong
+    """Another program listens on the gateway's port."""
+
+    def __init__(self, port: int) -> None:
+        """Name the port, and how to choose another."""
+        super().__init__(
+            f"port {port} is taken by another program; choose another: aps up --port {port + 1},"
+            " or APS_PORT in the settings (0 takes any)"
+        )
+        self.port = port
+
+
+async def run_gateway(ground: Ground) -> None:
+    """Serve until cancelled. Raises `PortInUse`."""
+    async with (
+        ground.log(NAME) as (connection, book),
+        # No connection at first: the gateway answers while the database is away, and says so.
+        asyncpg.create_pool(ground.database_url, min_size=0, max_size=4, timeout=2) as pool,
+    ):
+        runner = web.AppRunner(
+            application(Asker(ground, connection, book.store, pool)), shutdown_timeout=CLOSING_SECONDS
+        )
+        await runner.setup()
+        try:
+            await _listen(runner, ground.settings.port)
+            service = await announce(connection, NAME, PURPOSE, actor(NAME))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await service.stop()
+        finally:
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise PortInUse(port) from problem
+        raise
+    for address in runner.addresses:
+        log.info("listening", url=f"http://{address[0]}:{address[1]}")

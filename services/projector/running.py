@@ -1,0 +1,23 @@
+"""Runs the projector: its connections, its answer to service discovery."""
+
+import asyncpg
+
+from services.projector.service import run
+from services.runtime.ground import Ground, actor
+from services.runtime.role import announce
+
+NAME = "projector"
+PURPOSE = "Builds every view from the log"
+
+
+async def run_projector(ground: Ground) -> None:
+    """Keep the views at the head of the log until cancelled."""
+    async with (
+        ground.log(NAME) as (connection, book),
+        asyncpg.create_pool(ground.database_url, min_size=1, max_size=4) as pool,
+    ):
+        service = await announce(connection, NAME, PURPOSE, actor(NAME))
+        try:
+            await run(book.store, pool)
+        finally:
+            await service.stop()
