@@ -100,7 +100,9 @@ def _next_commands(outcome: Outcome, report: Path, *, nothing_new: bool) -> list
             f"undo one: {aps} improvements rollback {outcome.landed[0].id}",
         ]
     lines += [f"waiting:  {one.id} needs {one.needs}" for one in outcome.waiting]
-    if nothing_new:
+    if not outcome.improvements:
+        lines.append("nothing that can be fixed by rule was found; try another project or other --rules")
+    elif nothing_new:
         lines += [
             f"nothing new at {outcome.base[:12]}: what was found there was dealt with before",
             "try next: merge the branch and run again, another project (make run REPO=path), other --rules",
