@@ -24,7 +24,13 @@ FACTS: dict[str, type[Fact]] = {
 LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
 i = improvement_facts
 PERSON: dict[str, tuple[type[Fact], ...]] = {
-    "target": (target.Registered, target.ScanRequested, target.Paused, target.Resumed),
+    "target": (
+        target.Registered,
+        target.ScanRequested,
+        target.Paused,
+        target.Resumed,
+        lease.WorkReleased,
+    ),
     "improvement": (
         i.ChangeApproved,
         i.ChangeDeclined,
@@ -34,6 +40,7 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
         i.Unblocked,
         lease.WorkReleased,
     ),
+    "batch": (lease.WorkReleased,),
 }
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {

@@ -4,7 +4,7 @@ Rules
 1. The first `work_claimed` wins; a second is refused while the lease runs.
 2. After `lease_until` anybody may claim. The old holder can then neither renew nor finish.
 3. The version of the `work_claimed` fact is the fencing token: finishing facts carry it as `claim`.
-4. Only the holder renews or releases.
+4. Only who knows the token renews or releases: the holder, or a person who takes the work from it.
 """
 
 from dataclasses import dataclass

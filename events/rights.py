@@ -10,7 +10,8 @@ Rules
    services. In one account a user could have the server's *answer* to a request stored under any subject
    of the log, by naming that subject as the reply; an answer to an imported service never leaves the
    asker's account.
-6. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
+6. A role drops its own dead letters; what a person did about one is told by the cli or the gateway.
+7. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
 
 `python -m events.rights` prints the file.
 """
@@ -27,6 +28,7 @@ from events.subjects import (
     DOORBELL,
     EVERYTHING,
     STREAM,
+    closed_letter,
     facts,
 )
 
@@ -128,7 +130,7 @@ def may_publish(user: str) -> tuple[str, ...]:
     if user in SERVICES:
         subjects += [f"{DEAD_LETTERS}.{user}.>", *(f"{inbox(asker)}.>" for asker in ASKERS), "_INBOX.>"]
     if user in ASKERS:
-        subjects += ["$SRV.>"]
+        subjects += ["$SRV.>", closed_letter("*")]
     return (*subjects, *(INSPECTOR_REQUESTS if user == "inspector" else ()))
 
 

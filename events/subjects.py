@@ -10,6 +10,7 @@ DEAD_LETTERS = "aps.dead"
 ARTEFACTS = "aps.artefacts"
 ARTEFACT_STREAM = "ARTEFACTS"
 DEAD_LETTER_STREAM = "DEAD_LETTERS"
+CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -62,3 +63,13 @@ def parse(text: str) -> Address:
 def artefact_chunk(sha256: str, count: str, index: int) -> str:
     """Return the subject of one of `count` chunks (or `*` where the count is not known)."""
     return f"{ARTEFACTS}.{sha256}.{count}.{index}"
+
+
+def dead_letter(role: str, seq: int) -> str:
+    """Return the subject of a role's letter about the event at `seq`."""
+    return f"{DEAD_LETTERS}.{token(role)}.{seq}"
+
+
+def closed_letter(number: int | str) -> str:
+    """Return the subject of what was done about a letter, the `number`th message of its stream (or `*`)."""
+    return f"{DEAD_LETTERS}.{CLOSED}.{number}"

@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 from events.envelope import Unreadable, decode
 from events.fact import Rejected
 from events.store import Recorded, Unavailable
-from events.subjects import DEAD_LETTERS, STREAM, subject
+from events.subjects import STREAM, dead_letter, subject
 from services.runtime.claims import Later
 
 log = structlog.get_logger()
@@ -135,7 +135,7 @@ class Consumer:
     async def _bury(self, message: Msg, seq: int, reason: str) -> None:
         letter = {"role": self._agent.role, "seq": seq, "subject": message.subject, "reason": reason[:4000]}
         await self._connection.jetstream().publish(
-            f"{DEAD_LETTERS}.{self._agent.role}",
+            dead_letter(self._agent.role, seq),
             orjson.dumps(letter),
             headers={"Nats-Msg-Id": f"{self._agent.role}-{seq}"},
         )
