@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.embedded.lock import is_locked
@@ -18,6 +19,10 @@ from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 
 T = TypeVar("T")
+
+# A slow machine is no failure: examples are bounded in number, not in time.
+settings.register_profile("aps", deadline=None)
+settings.load_profile("aps")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -100,4 +100,5 @@ def test_the_wheel_gets_every_file_that_is_not_python() -> None:
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc")
     }
+    there -= set((ROOT / "services/runtime/nats").rglob("*"))  # what a build puts there, copied from nats/
     assert sorted(place(path) for path in there - taken) == []
