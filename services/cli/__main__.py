@@ -2,11 +2,15 @@
 
 import sys
 
-import structlog
 import typer
 
+from services.cli import claims, events, improvements, process, replay, runs, views
 from services.cli.improve import discover, improve
+from services.cli.logs import logs
+from services.cli.serving import run_one, up
 from services.cli.session import Exit, words
+from services.cli.setup import config, reset, setup
+from services.cli.status import doctor, status
 
 app = typer.Typer(
     name="aps",
@@ -18,6 +22,21 @@ app = typer.Typer(
 )
 app.command()(improve)
 app.command()(discover)
+app.command()(up)
+app.command("run")(run_one)
+app.command()(status)
+app.command()(doctor)
+app.command()(logs)
+app.add_typer(improvements.app, name="improvements")
+app.add_typer(claims.app, name="claims")
+app.add_typer(runs.app, name="runs")
+app.add_typer(events.app, name="events")
+app.command()(replay.replay)
+app.add_typer(views.app, name="views")
+app.add_typer(process.app, name="process")
+app.command()(setup)
+app.add_typer(config, name="config")
+app.command()(reset)
 
 
 def main() -> None:
@@ -25,6 +44,8 @@ def main() -> None:
     try:
         app()
     except Exception as failure:  # noqa: BLE001 -- the process boundary: logged whole, told in one line
+        import structlog
+
         structlog.get_logger().exception("unexpected failure")
         words.print(f"unexpected: {type(failure).__name__}: {failure}", style="red", markup=False)
         words.print("the whole of it is in the log: aps logs --level error", markup=False)

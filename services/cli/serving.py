@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json
 from services.cli.session import Exit, fail, run
 
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Port = Annotated[
     int | None, typer.Option(help="Port of the gateway; 0 is any. Default: APS_PORT.", min=0, max=65535)
 ]

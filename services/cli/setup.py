@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json, topic
 from services.cli.session import run
 
-config = topic("The settings in effect.")
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+
+config = typer.Typer(help="The settings in effect.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def setup(as_json: Json = False) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json
 from services.cli.session import run
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 
 class Least(StrEnum):

@@ -47,19 +47,19 @@ def application(asker: Asker) -> web.Application:
 
 async def livez(_: web.Request) -> web.Response:
     """Answer that this process runs."""
-    return _json({"state": State.UP})
+    return _json({"state": State.OK})
 
 
 async def readyz(request: web.Request) -> web.Response:
     """Answer 200 when requests can be served, 503 when the log or the views are away."""
     found = await ready(request.app[ASKER])
-    return _json(found, 503 if found.state is State.DOWN else 200)
+    return _json(found, 503 if found.state is State.FAILED else 200)
 
 
 async def component_health(request: web.Request) -> web.Response:
     """Answer how each component is: 200, or 503 when one that counts is down."""
     found = await health(request.app[ASKER])
-    return _json(found, 503 if found.state is State.DOWN else 200)
+    return _json(found, 503 if found.state is State.FAILED else 200)
 
 
 @web.middleware

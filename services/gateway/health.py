@@ -1,21 +1,24 @@
 """Asks every component how it is, each by a real request with a deadline.
 
-`down` fails the whole (503). `degraded` is told and does not: what is missing is wanted, but the rest works.
+Rules
+1. `failed` fails the whole (503). `degraded` does not: what is missing is wanted, but the rest works.
+2. An agent without a sandbox does not start, so where agents run elsewhere their absence tells it.
 """
 
 import asyncio
 import shutil
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import asyncpg
+import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.micro.service import ServicePing
 
 from events.rights import SERVICES
 from events.store import EventStore
@@ -29,29 +32,31 @@ from services.sandbox.detect import detect
 from services.sandbox.port import GIB, MIB, NoSandbox
 
 DEADLINE_SECONDS = 3.0
-PING_SECONDS = 0.4  # as long as answers of services are gathered
+PING_SECONDS = 2.0  # a service at work on a large file answers late
+QUIET_SECONDS = 0.1  # once every service answered, a further copy answers within this
 LAG_DEGRADED = 100
-LAG_DOWN = 10_000
+LAG_FAILED = 10_000
 DISK_DEGRADED = GIB
-DISK_DOWN = 100 * MIB
+DISK_FAILED = 100 * MIB
 
 
 class State(StrEnum):
     """How a component is."""
 
-    UP = "up"
+    OK = "ok"
     DEGRADED = "degraded"
-    DOWN = "down"
+    FAILED = "failed"
 
 
 class Component(Frozen):
-    """One component: what it said, and how long it took to say so."""
+    """One component: what it said, how long it took to say so, and which copies of a service run."""
 
     name: str
     state: State
     detail: str
     milliseconds: int = 0
     figures: dict[str, int] = {}
+    instances: tuple[str, ...] = ()
 
 
 class Health(Frozen):
@@ -95,7 +100,7 @@ async def health(asker: Asker) -> Health:
 def summed(components: list[Component]) -> Health:
     """Return the whole of some components."""
     states = {component.state for component in components}
-    worst = next(s for s in (State.DOWN, State.DEGRADED, State.UP) if s in states or s is State.UP)
+    worst = next(s for s in (State.FAILED, State.DEGRADED, State.OK) if s in states or s is State.OK)
     return Health(state=worst, version=own_version(), components=tuple(components))
 
 
@@ -115,9 +120,9 @@ async def _asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answe
     try:
         state, detail, *figures = await asyncio.wait_for(ask(asker), asker.deadline)
     except TimeoutError:
-        state, detail, figures = State.DOWN, f"no answer within {asker.deadline:.0f} s", []
+        state, detail, figures = State.FAILED, f"no answer within {asker.deadline:.0f} s", []
     except Exception as problem:  # noqa: BLE001 -- whatever keeps it from answering is what is told
-        state, detail, figures = State.DOWN, str(problem) or type(problem).__name__, []
+        state, detail, figures = State.FAILED, str(problem) or type(problem).__name__, []
     spent = round((time.monotonic() - began) * 1000)
     return Component(
         name=name, state=state, detail=detail, milliseconds=spent, figures=figures[0] if figures else {}
@@ -127,11 +132,11 @@ async def _asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answe
 async def nats_answers(asker: Asker) -> Answer:
     """Ask the server for a round trip."""
     if not asker.connection.is_connected:
-        return State.DOWN, "not connected; connecting again"
+        return State.FAILED, "not connected; connecting again"
     began = time.monotonic()
     await asker.connection.flush(timeout=2)
     spent = round((time.monotonic() - began) * 1_000_000)
-    return State.UP, f"round trip {spent} µs", {"round_trip_us": spent}
+    return State.OK, f"round trip {spent} µs", {"round_trip_us": spent}
 
 
 async def streams_as_declared(asker: Asker) -> Answer:
@@ -141,46 +146,52 @@ async def streams_as_declared(asker: Asker) -> Answer:
         first = drift[0]
         told = f"{first.where}: {first.field} is {first.found!r}, declared {first.declared!r}"
         more = f", and {len(drift) - 1} more" if len(drift) > 1 else ""
-        return State.DOWN, f"{told}{more}; run `aps setup`"
+        return State.FAILED, f"{told}{more}; run `aps setup`"
     head = await asker.store.head()
-    return State.UP, f"as declared; the log has {head} events", {"events": head}
+    return State.OK, f"as declared; the log has {head} events", {"events": head}
 
 
 async def postgresql_answers(asker: Asker) -> Answer:
     """Run a statement."""
     version = await asker.pool.fetchval("select current_setting('server_version')")
-    return State.UP, f"PostgreSQL {version}"
+    return State.OK, f"PostgreSQL {version}"
 
 
 async def projections_lag(asker: Asker) -> Answer:
-    """Compare the views' checkpoint with the head of the log."""
+    """Compare the views' checkpoint with the head of the log, and its hash with the event there."""
     views = Views(asker.pool)
     at, head = await views.checkpoint(), await asker.store.head()
+    if not at.seq:
+        return State.OK if head <= LAG_DEGRADED else State.DEGRADED, f"none of {head} events applied yet"
     lag = head - at.seq
-    poisoned = len(await views.poisoned()) if at.seq else 0
+    poisoned = len(await views.poisoned())
     figures = {"checkpoint": at.seq, "head": head, "lag": lag, "poisoned": poisoned}
     if lag < 0:
-        return State.DOWN, f"the views are at {at.seq}, beyond the log's head {head}: another log", figures
-    state = State.DOWN if lag > LAG_DOWN else State.DEGRADED if lag > LAG_DEGRADED or poisoned else State.UP
+        return State.FAILED, f"the views are at {at.seq}, beyond the log's head {head}: another log", figures
+    async for recorded in asker.store.read_all(after=at.seq - 1, until=at.seq):
+        if recorded.envelope.hash != at.hash:
+            return State.FAILED, f"event {at.seq} is not the one the views were built from", figures
+    worse = State.FAILED if lag > LAG_FAILED else State.DEGRADED
     told = f"; {poisoned} events could not be applied" if poisoned else ""
+    state = worse if lag > LAG_DEGRADED or poisoned else State.OK
     return state, f"{lag} events behind the log{told}", figures
 
 
 async def sandbox_level(asker: Asker) -> Answer:
     """Tell which sandbox works here; only where the services run beside us its absence counts."""
     try:
-        return State.UP, (await detect()).level
+        return State.OK, (await detect()).level
     except NoSandbox as reason:
         if asker.ground.settings.allow_unsandboxed:
             return State.DEGRADED, f"none, as APS_ALLOW_UNSANDBOXED accepts: {reason}"
         here = asker.ground.servers is not None
-        return State.DOWN if here else State.DEGRADED, f"none on this machine: {reason}"
+        return State.FAILED if here else State.DEGRADED, f"none on this machine: {reason}"
 
 
 async def disk_space(asker: Asker) -> Answer:
     """Ask how much room the data folder has."""
     free = (await asyncio.to_thread(shutil.disk_usage, _existing(asker.ground.settings.home))).free
-    state = State.DOWN if free < DISK_DOWN else State.DEGRADED if free < DISK_DEGRADED else State.UP
+    state = State.FAILED if free < DISK_FAILED else State.DEGRADED if free < DISK_DEGRADED else State.OK
     return state, f"{free / GIB:.1f} GiB free", {"free_mib": free // MIB}
 
 
@@ -191,35 +202,51 @@ def _existing(folder: Path) -> Path:
 async def services_answer(asker: Asker) -> tuple[Component, ...]:
     """Ask every service for a sign of life and count the copies that gave one."""
     began = time.monotonic()
-    copies = await _copies(asker.connection)
+    try:
+        running = await copies(asker.connection)
+    except nats.errors.Error:
+        running = {}  # `nats` says why
     spent = round((time.monotonic() - began) * 1000)
-    return tuple(
-        Component(
-            name=f"service {name}",
-            state=State.UP if copies[name] else State.DOWN,
-            detail=f"{copies[name]} running" if copies[name] else "not running",
-            milliseconds=spent,
-            figures={"instances": copies[name]},
-        )
-        for name in SERVICES
+    return tuple(_service(name, running.get(name, ()), spent) for name in SERVICES)
+
+
+def _service(name: str, instances: tuple[str, ...], spent: int) -> Component:
+    return Component(
+        name=name,
+        state=State.OK if instances else State.FAILED,
+        detail=f"{len(instances)} running" if instances else "not running",
+        milliseconds=spent,
+        figures={"instances": len(instances)},
+        instances=instances,
     )
 
 
-async def _copies(connection: Client) -> Counter[str]:
-    """Return how many copies of each service answer a ping."""
-    found: Counter[str] = Counter()
-
-    async def count(message: Msg) -> None:
-        found[str(orjson.loads(message.data).get("name", "")).removeprefix("aps-")] += 1
-
+async def copies(connection: Client, seconds: float = PING_SECONDS) -> dict[str, tuple[str, ...]]:
+    """Return the copies of each service that answer a ping, by service; whoever is asked has `seconds`."""
     if not connection.is_connected:
-        return found
+        return {}
     inbox = connection.new_inbox()
-    subscription = await connection.subscribe(inbox, cb=count)
+    subscription = await connection.subscribe(inbox)
+    found: dict[str, list[str]] = {}
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + seconds
     try:
         await connection.publish("$SRV.PING", b"", reply=inbox)
-        await asyncio.sleep(PING_SECONDS)
+        while (left := deadline - clock()) > 0:
+            complete = found.keys() >= set(SERVICES)
+            try:
+                answer = await subscription.next_msg(min(left, QUIET_SECONDS) if complete else left)
+            except nats.errors.TimeoutError:
+                break
+            name, instance = _answerer(answer)
+            found.setdefault(name, []).append(instance)
     finally:
         if not connection.is_closed:
             await subscription.unsubscribe()
-    return found
+    return {name: tuple(sorted(instances)) for name, instances in found.items()}
+
+
+def _answerer(answer: Msg) -> tuple[str, str]:
+    """Return which service answered, and which copy of it."""
+    ping = ServicePing.from_dict(orjson.loads(answer.data))
+    return ping.name.removeprefix("aps-"), str((ping.metadata or {}).get("instance", ping.id))

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 
 import asyncpg
 import structlog
@@ -52,6 +53,20 @@ async def run_gateway(ground: Ground) -> None:
                 await service.stop()
         finally:
             await runner.cleanup()
+
+
+def port_to_use(wanted: int) -> int:
+    """Return the port, any free one where 0 is wanted. Raises `PortInUse`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as problem:
+            if problem.errno == errno.EADDRINUSE:
+                raise PortInUse(wanted) from problem
+            raise
+        port: int = probe.getsockname()[1]
+        return port
 
 
 async def _listen(runner: web.AppRunner, port: int) -> None:
