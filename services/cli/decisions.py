@@ -1,0 +1,194 @@
+"""Records what a person decides about improvements, and follows it to its outcome.
+
+All improvements of one command are decided together: one that cannot be changes none.
+"""
+
+import getpass
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import uuid4
+
+from events.envelope import Cause
+from events.fact import Fact
+from events.improvement import IMPROVEMENT, LANDED, Improvement
+from events.improvement_facts import (
+    ChangeApproved,
+    ChangeDeclined,
+    Reprioritised,
+    Retried,
+    RollbackRequested,
+)
+from events.target import TARGET
+from schemas.base import Frozen
+from schemas.improvement import Status
+from services.cli import board
+from services.cli.desk import Desk, at_views
+from services.cli.following import follow
+from services.cli.running import EVERYONE
+from services.cli.session import Exit, Stop, print_json, say
+from services.cli.tables import show_table
+from services.cycle.settling import settled
+from services.runtime.ground import actor
+from services.runtime.log import Change, Log
+from services.runtime.settings import Settings
+
+LANDING = ("deployer", "devops")
+TAKING_BACK = ("deployer",)
+
+
+class Decided(Frozen):
+    """What became of one improvement."""
+
+    id: str
+    status: str
+    achieved: bool
+    commit: str = ""
+    branch: str = ""
+    rank: int = 0
+    reason: str = ""
+
+
+def cause() -> Cause:
+    """Return the cause of facts that a person at the command line recorded."""
+    return Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()))
+
+
+def person(reason: str, what: str) -> str:
+    """Return the reason a person gave, or who did it."""
+    return reason or f"{what} by {getpass.getuser()} at the command line"
+
+
+async def approve(
+    settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool
+) -> None:
+    """Approve proven changes and wait until they landed or failed."""
+    why = person(reason, "approved")
+
+    def fact(state: Improvement) -> Fact:
+        return ChangeApproved(commit=state.verdict.commit if state.verdict else "", reason=why)
+
+    async with at_views(settings) as desk:
+        await _record(desk, ids, fact)
+        await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
+        await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
+
+
+async def decline(
+    settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool
+) -> None:
+    """Decline proven changes; what waited for this decision goes on."""
+    declined = ChangeDeclined(reason=person(reason, "declined"))
+    async with at_views(settings) as desk:
+        await _record(desk, ids, lambda _: declined)
+        await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
+        await _tell(desk, ids, lambda state: state.status is Status.DECLINED, as_json=as_json)
+
+
+async def roll_back(
+    settings: Settings,
+    ids: Sequence[str],
+    target: str,
+    reason: str,
+    patience: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Take landed changes back (all of them when `ids` is empty) and wait until that is done or refused."""
+    requested = RollbackRequested(reason=person(reason, "asked for"))
+    async with at_views(settings) as desk:
+        chosen = list(ids) or await _landed(desk, target)
+        await _record(desk, chosen, lambda _: requested)
+        await follow(desk, TAKING_BACK, chosen, lambda: _all(desk.book, chosen, _answered), patience)
+        await _tell(desk, chosen, lambda state: state.status is Status.ROLLED_BACK, as_json=as_json)
+
+
+async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool) -> None:
+    """Begin improvements again and wait until each has ended or waits for a person."""
+    retried = Retried(reason=person(reason, "asked for"))
+    async with at_views(settings) as desk:
+        await _record(desk, ids, lambda _: retried)
+        await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
+        await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
+
+
+async def prioritise(settings: Settings, id: str, rank: int, reason: str, *, as_json: bool) -> None:
+    """Change an improvement's rank."""
+    fact = Reprioritised(rank=rank, reason=person(reason, "asked for"))
+    async with at_views(settings) as desk:
+        await _record(desk, [id], lambda _: fact)
+        await _tell(desk, [id], lambda state: state.rank == rank, as_json=as_json)
+
+
+async def _landed(desk: Desk, target: str) -> list[str]:
+    id = (await desk.target(target)).id if target else None
+    rows = await desk.views.improvements(id)
+    landed = [row.id for row in rows if row.status in LANDED]
+    if not landed:
+        raise Stop(Exit.NOT_FOUND, "nothing has landed that could be taken back")
+    return landed
+
+
+async def _record(desk: Desk, ids: Sequence[str], fact: Callable[[Improvement], Fact]) -> None:
+    """Record one fact on each improvement, all or none. Unknown ids end the command with 3."""
+    for id in ids:
+        await board.improvement(desk, id)
+    changes = [
+        Change(IMPROVEMENT, id, (fact(await desk.book.state(IMPROVEMENT, id)),)) for id in dict.fromkeys(ids)
+    ]
+    await desk.book.record_all(changes, cause())
+
+
+async def _all(book: Log, ids: Sequence[str], done: Callable[[Log, str], Awaitable[bool]]) -> bool:
+    """Whether every improvement is done."""
+    for id in ids:
+        if not await done(book, id):
+            return False
+    return True
+
+
+async def _rests(book: Log, id: str) -> bool:
+    """Whether nothing more happens to an improvement unless somebody asks."""
+    state = await book.state(IMPROVEMENT, id)
+    assert state.discovered is not None  # noqa: S101 -- its row was there
+    target = await book.state(TARGET, state.discovered.target)
+    return settled(target, target.scans[state.discovered.scan], {id: state})
+
+
+async def _answered(book: Log, id: str) -> bool:
+    """Whether the request to take a change back was carried out or refused."""
+    return (await book.state(IMPROVEMENT, id)).rollback is None
+
+
+async def _tell(
+    desk: Desk, ids: Sequence[str], achieved: Callable[[Improvement], bool], *, as_json: bool
+) -> None:
+    """Say what became of each; ends the command with 1 when one is not as it was asked."""
+    results = [_decided(id, await desk.book.state(IMPROVEMENT, id), achieved) for id in dict.fromkeys(ids)]
+    if as_json:
+        print_json(results)
+    else:
+        show_table(
+            ("ID!", "STATUS!", "COMMIT!", "RANK", "NOTE"),
+            [(r.id, r.status, r.commit[:12], r.rank, r.reason) for r in results],
+        )
+    failed = [r for r in results if not r.achieved]
+    if failed:
+        told = "; ".join(map(_why, failed))
+        raise Stop(Exit.FAILED, f"{len(failed)} of {len(results)} not as asked: {told}")
+    say("done")
+
+
+def _decided(id: str, state: Improvement, achieved: Callable[[Improvement], bool]) -> Decided:
+    stands = state.rolled_back or state.deployed
+    return Decided(
+        id=id,
+        status=state.status.value if state.status else "",
+        achieved=achieved(state),
+        commit=stands.commit if stands else "",
+        branch=state.deployed.branch if state.deployed else "",
+        rank=state.rank,
+        reason=state.blocked.reason if state.blocked else state.reason,
+    )
+
+
+def _why(result: Decided) -> str:
+    return f"{result.id} is {result.status}{': ' + result.reason if result.reason else ''}"

@@ -1,0 +1,130 @@
+"""What a command works at: the log, and the views brought up to the log's head."""
+
+import asyncio
+import difflib
+import os.path
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import asyncpg
+from nats.aio.client import Client
+
+from projections.queries import Views
+from projections.targets import TargetRow
+from services.cli.session import Exit, Stop, say
+from services.projector.service import run as project
+from services.runtime.ground import Ground, stand
+from services.runtime.log import Log
+from services.runtime.settings import Settings
+
+VIEWS_SECONDS = 120.0
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class LogDesk:
+    """The ground, a connection as `cli`, and the log."""
+
+    ground: Ground
+    connection: Client
+    book: Log
+
+    async def seq_at(self, at: str) -> int | None:
+        """Return the sequence that `at` names (a sequence or an ISO 8601 time); None when it is empty."""
+        if not at:
+            return None
+        if at.isdecimal():
+            return int(at)
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise Stop(
+                Exit.USAGE, f"{at!r} is neither a sequence nor a time such as 2026-11-23T14:05"
+            ) from None
+        return await self.book.store.seq_at(moment if moment.tzinfo else moment.astimezone(UTC))
+
+
+@dataclass(frozen=True)
+class Desk(LogDesk):
+    """The views besides: at the log's head as it was when the desk was opened, and following it."""
+
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    views: Views
+
+    async def catch_up(self) -> None:
+        """Wait until the views are at the head of the log as it is now."""
+        await self.views.wait_until(await self.book.store.head(), VIEWS_SECONDS)
+
+    async def target(self, named: str) -> TargetRow:
+        """Return the target with that id, title or path; ends the command with 3 when there is none."""
+        rows = await self.views.targets()
+        path = os.path.abspath(named)  # noqa: PTH100, ASYNC240 -- nothing is looked up on the disk
+        found = [r for r in rows if named in (r.id, r.title, r.origin) or r.path in (named, path)]
+        if len(found) > 1:
+            raise Stop(Exit.USAGE, f"{named!r} names several targets: {', '.join(r.id for r in found)}")
+        if not found:
+            raise not_found("target", named, [name for r in rows for name in (r.id, r.title)])
+        return found[0]
+
+
+@asynccontextmanager
+async def at_log(settings: Settings) -> AsyncIterator[LogDesk]:
+    """Stand on ready ground with the log open as `cli`."""
+    async with stand(settings) as ground, ground.log("cli") as (connection, book):
+        for note in ground.notes:
+            say(f"note: {note}")
+        yield LogDesk(ground, connection, book)
+
+
+@asynccontextmanager
+async def at_views(settings: Settings) -> AsyncIterator[Desk]:
+    """Stand at the log with the views caught up, which a projector follows as long as the block runs."""
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        views = Views(pool)
+        projecting = asyncio.create_task(project(desk.book.store, pool))
+        try:
+            await _first_of(views, await desk.book.store.head(), projecting)
+            yield Desk(desk.ground, desk.connection, desk.book, pool, views)
+        finally:
+            projecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await projecting
+
+
+@asynccontextmanager
+async def open_pool(ground: Ground) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
+    """Open the database. Ends the command with 6 when it is out of reach."""
+    try:
+        pool = await asyncpg.create_pool(ground.database_url, min_size=1, max_size=CONNECTIONS, timeout=10)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
+        where = urlsplit(ground.database_url)
+        server = f"{where.hostname}:{where.port or 5432}"
+        raise Stop(Exit.UNAVAILABLE, f"PostgreSQL at {server} is out of reach: {problem}") from problem
+    async with pool:
+        yield pool
+
+
+async def _first_of(views: Views, seq: int, projecting: asyncio.Task[None]) -> None:
+    """Wait for the views; a projector that cannot go on says why."""
+    waiting = asyncio.create_task(views.wait_until(seq, VIEWS_SECONDS))
+    await asyncio.wait((waiting, projecting), return_when=asyncio.FIRST_COMPLETED)
+    if projecting.done():
+        waiting.cancel()
+        projecting.result()
+    try:
+        await waiting
+    except TimeoutError:
+        late = f"the views did not reach event {seq} within {VIEWS_SECONDS:.0f} s; see: aps doctor"
+        raise Stop(Exit.TIMED_OUT, late) from None
+
+
+def not_found(kind: str, named: str, known: Iterable[str]) -> Stop:
+    """Say that nothing is called so, and what comes nearest."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(named, names, n=3, cutoff=0.4)
+    near += [n for n in names if named and n not in near and (n.startswith(named) or named in n)][:3]
+    hint = f"; nearest: {', '.join(near)}" if near else "; there is none yet" if not names else ""
+    return Stop(Exit.NOT_FOUND, f"there is no {kind} {named!r}{hint}")

@@ -1,0 +1,73 @@
+"""Which trouble a command expects, and the exit code each ends it with."""
+
+import asyncpg
+
+from events.envelope import Unreadable
+from events.fact import Rejected
+from events.store import Broken, Conflict, Denied, Unavailable
+from projections.database import OtherVersions, Overtaken
+from services.cli.session import Exit, Stop
+from services.gateway.serving import PortInUse
+from services.runtime.data_folder import UnusableFolder
+from services.runtime.embedded.problem import ServerProblem
+from services.runtime.ground import NotReady
+from services.runtime.settings import WrongSettings
+from services.runtime.supervisor import GaveUp
+from services.sandbox.port import NoSandbox
+from services.workspace.git import BranchCheckedOut
+from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
+from services.workspace.target import TargetProblem
+
+CODES: tuple[tuple[type[Exception], Exit], ...] = (
+    (WrongSettings, Exit.USAGE),
+    (UnknownSdist, Exit.NOT_FOUND),
+    (WrongHash, Exit.FAILED),
+    (IndexUnreachable, Exit.UNAVAILABLE),
+    (BranchCheckedOut, Exit.CONFLICT),
+    (TargetProblem, Exit.USAGE),
+    (Rejected, Exit.CONFLICT),
+    (Conflict, Exit.CONFLICT),
+    (Denied, Exit.DENIED),
+    (NotReady, Exit.UNAVAILABLE),
+    (ServerProblem, Exit.UNAVAILABLE),
+    (UnusableFolder, Exit.UNAVAILABLE),
+    (Unavailable, Exit.UNAVAILABLE),
+    (NoSandbox, Exit.UNAVAILABLE),
+    (PortInUse, Exit.UNAVAILABLE),
+    (Overtaken, Exit.CONFLICT),
+    (OtherVersions, Exit.UNAVAILABLE),
+    (Broken, Exit.FAILED),
+    (Unreadable, Exit.FAILED),
+    (GaveUp, Exit.FAILED),
+    (TimeoutError, Exit.TIMED_OUT),
+)
+AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+
+
+def expected(problem: Exception) -> Stop | None:
+    """Return how an expected trouble ends a command; None for what nobody expected."""
+    cause = _root(problem)
+    if isinstance(cause, Stop):
+        return cause
+    for kind, code in CODES:
+        if isinstance(cause, kind):
+            return Stop(code, str(cause) or "it took too long")
+    if isinstance(cause, AWAY):
+        return Stop(Exit.UNAVAILABLE, f"out of reach: {cause}")
+    return None
+
+
+def _root(problem: BaseException) -> BaseException:
+    """Return what really happened: the first of a group, and why a service gave up."""
+    while True:
+        if isinstance(problem, BaseExceptionGroup):
+            problem = problem.exceptions[0]
+        elif isinstance(problem, GaveUp) and _is_known(problem.__cause__):
+            assert problem.__cause__ is not None  # noqa: S101 -- a known one is one
+            problem = problem.__cause__
+        else:
+            return problem
+
+
+def _is_known(problem: BaseException | None) -> bool:
+    return isinstance(problem, Stop | tuple(kind for kind, _ in CODES))

@@ -1,0 +1,24 @@
+"""Options and arguments that several commands take, each in the same words."""
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+At = Annotated[
+    str, typer.Option("--at", metavar="SEQ|TIME", help="As it stood at a sequence of the log, or a time.")
+]
+Until = Annotated[
+    str, typer.Option("--until", metavar="SEQ|TIME", help="Up to a sequence of the log, or a time.")
+]
+Target = Annotated[str, typer.Option("--target", help="Of one target: its id, title or path.")]
+Timeout = Annotated[int, typer.Option(help="Seconds to wait for the outcome; 0 is no limit.", min=0)]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the log.")]
+IDS_HELP = "As `aps improvements list` shows."
+Ids = Annotated[list[str], typer.Argument(help=IDS_HELP, metavar="ID...")]
+Id = Annotated[str, typer.Argument(help=IDS_HELP, metavar="ID")]
+
+
+def topic(about: str) -> typer.Typer:
+    """Return a group of commands."""
+    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
