@@ -1,7 +1,6 @@
 """Small targets with seeded findings, and what of a person's checkout must never change."""
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,14 +115,13 @@ def commit(root: Path, message: str = "Begin") -> Path:
 def fingerprint(root: Path) -> str:
     """Digest all that belongs to the person: files, index, HEAD, settings, hooks, every other ref."""
     digest = hashlib.sha256()
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        if Path(folder) == root / ".git":
-            folders[:] = ["hooks", "info"]
-            names = ["HEAD", "index", "config"]
-        for name in sorted(names):
-            path = Path(folder) / name
-            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+    kept = ("HEAD", "index", "config", "hooks", "info")
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root).parts
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if inside[0] != ".git" or (len(inside) > 1 and inside[1] in kept):
+            content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
             digest.update(f"{path.relative_to(root)} {path.lstat().st_mode:o}\0".encode() + content)
     refs = git(root, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
     digest.update("\n".join(ref for ref in refs if BRANCH not in ref).encode())

@@ -147,12 +147,12 @@ def test_unreadable_files_are_left_alone_and_the_rest_is_improved(home: Path, ta
 def test_links_that_lead_outside_and_submodules_are_not_followed(
     home: Path, ground: Path, target: Repositories
 ) -> None:
-    outside = ground / "outside.py"
-    outside.write_text("import os\n")
+    outside = ground / "outside" / "theirs.py"
+    write(ground, {"outside/theirs.py": "import os\n"})
     inner = repository(ground / "targets" / "inner")
     root = target()
     (root / "tiny" / "link.py").symlink_to(outside)
-    (root / "tiny" / "up").symlink_to(ground)
+    (root / "tiny" / "up").symlink_to(outside.parent)
     git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "vendor")
     commit(root, "Link")
     before = fingerprint(root)

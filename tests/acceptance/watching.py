@@ -1,0 +1,106 @@
+"""Looks at a data folder's log from outside, as the inspection user does, and decides as a person does."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from events.batch import BATCH
+from events.catalogue import read_fact
+from events.deployment import DEPLOYMENT
+from events.envelope import Cause
+from events.fact import Fact
+from events.improvement import IMPROVEMENT
+from events.lease import LEASE_FACTS
+from events.store import Recorded
+from events.target import TARGET
+from services.cli.running import swarm
+from services.runtime.data_folder import shared_place
+from services.runtime.ground import Ground, actor, stand
+from services.runtime.log import Change, Log
+from services.runtime.settings import load
+
+DEADLINE = 120.0
+LEASES = {fact.name for fact in LEASE_FACTS}
+
+
+@asynccontextmanager
+async def watching(home: Path) -> AsyncIterator[Log]:
+    """Give the log of a data folder, read-only."""
+    async with stand(load({"APS_HOME": str(home)})) as ground, ground.log("inspector") as (_, book):
+        yield book
+
+
+async def events_of(home: Path) -> list[Recorded]:
+    """Return the whole log."""
+    async with watching(home) as book:
+        return [event async for event in book.store.read_all()]
+
+
+@asynccontextmanager
+async def deciding(home: Path, roles: Iterable[str], **settings: str) -> AsyncIterator[tuple[Ground, Log]]:
+    """Give the log as the command line writes it, while `roles` run."""
+    async with (
+        stand(load({"APS_HOME": str(home), **settings})) as ground,
+        ground.log("cli") as (_, book),
+        swarm(ground, tuple(roles)),
+    ):
+        yield ground, book
+
+
+async def decide(home: Path, facts: dict[str, Fact], until: Callable[[object], bool], *roles: str) -> None:
+    """Record a fact on each improvement, and run `roles` until every one of them is as expected."""
+    cause = Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()))
+    async with asyncio.timeout(DEADLINE), deciding(home, roles) as (_, book):
+        head = await book.store.head()
+        await book.record_all([Change(IMPROVEMENT, id, (fact,)) for id, fact in facts.items()], cause)
+        async for _event in book.store.live(head):
+            states = [await book.state(IMPROVEMENT, id) for id in facts]
+            if all(until(state) for state in states):
+                return
+
+
+def kill_servers(home: Path) -> None:
+    """Kill NATS and PostgreSQL of a data folder, as a power cut would."""
+    place = shared_place(home)
+    for file in (*place.rglob("nats-server.pid"), *place.rglob("postmaster.pid")):
+        os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
+
+
+def assert_nothing_twice(events: list[Recorded]) -> None:
+    """Each event once; each improvement written once an attempt and landed once; each tree tested once."""
+    assert len({event.envelope.id for event in events}) == len(events)
+    done: Counter[tuple[str, ...]] = Counter()
+    for event in events:
+        at, data = event.envelope.address, event.envelope.data
+        match at.fact:
+            case "tested":
+                done[at.id, at.fact, data["tree"], str(data["original_tests"]), str(data["coverage"])] += 1
+            case "change_implemented" | "change_refuted":
+                done[at.id, at.fact, str(data["attempt"])] += 1
+            case "baseline_recorded" | "scanned" | "scan_requested":
+                done[at.id, at.fact, data["scan"]] += 1
+            case "formed" | "settled" | "closed" | "discovered" | "requirements_specified":
+                done[at.id, at.fact] += 1
+            case "architecture_designed" | "change_validated" | "change_approved" | "change_deployed":
+                done[at.id, at.fact] += 1
+            case "benefit_measured" | "abandoned" | "succeeded":
+                done[at.id, at.fact] += 1
+    assert {key: count for key, count in done.items() if count > 1} == {}
+
+
+def assert_nothing_claimed(events: list[Recorded]) -> None:
+    """No aggregate is left with a claim."""
+    kinds = {kind.name: kind for kind in (TARGET, IMPROVEMENT, BATCH, DEPLOYMENT)}
+    from services.runtime.log import stamp_of
+
+    for name, kind in kinds.items():
+        ids = {e.envelope.address.id for e in events if e.envelope.address.aggregate == name}
+        for id in ids:
+            own = [e for e in events if (e.envelope.address.aggregate, e.envelope.address.id) == (name, id)]
+            state = kind.fold((read_fact(e.envelope), stamp_of(e)) for e in own)
+            assert state.claim is None, f"{name} {id} is still claimed: {state.claim}"
