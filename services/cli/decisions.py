@@ -3,11 +3,8 @@
 All improvements of one command are decided together: one that cannot be changes none.
 """
 
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
-from uuid import uuid4
 
-from events.envelope import Cause
 from events.fact import Fact
 from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import (
@@ -21,13 +18,13 @@ from events.target import TARGET
 from schemas.base import Frozen
 from schemas.improvement import Status
 from services.cli import board
+from services.cli.asking import because, cause
 from services.cli.desk import Desk, at_views
 from services.cli.following import follow
 from services.cli.running import EVERYONE
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.cycle.settling import settled
-from services.runtime.ground import actor
 from services.runtime.log import Change, Log
 from services.runtime.settings import Settings
 
@@ -47,21 +44,11 @@ class Decided(Frozen):
     reason: str = ""
 
 
-def cause() -> Cause:
-    """Return the cause of facts that a person at the command line recorded."""
-    return Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()))
-
-
-def person(reason: str, what: str) -> str:
-    """Return the reason a person gave, or who did it."""
-    return reason or f"{what} by {getpass.getuser()} at the command line"
-
-
 async def approve(
     settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool
 ) -> None:
     """Approve proven changes and wait until they landed or failed."""
-    why = person(reason, "approved")
+    why = because(reason, "approved")
 
     def fact(state: Improvement) -> Fact:
         return ChangeApproved(commit=state.verdict.commit if state.verdict else "", reason=why)
@@ -76,7 +63,7 @@ async def decline(
     settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool
 ) -> None:
     """Decline proven changes; what waited for this decision goes on."""
-    declined = ChangeDeclined(reason=person(reason, "declined"))
+    declined = ChangeDeclined(reason=because(reason, "declined"))
     async with at_views(settings) as desk:
         await _record(desk, ids, lambda _: declined)
         await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
@@ -93,7 +80,7 @@ async def roll_back(
     as_json: bool,
 ) -> None:
     """Take landed changes back (all of them when `ids` is empty) and wait until that is done or refused."""
-    requested = RollbackRequested(reason=person(reason, "asked for"))
+    requested = RollbackRequested(reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
         chosen = list(ids) or await _landed(desk, target)
         await _record(desk, chosen, lambda _: requested)
@@ -103,7 +90,7 @@ async def roll_back(
 
 async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool) -> None:
     """Begin improvements again and wait until each has ended or waits for a person."""
-    retried = Retried(reason=person(reason, "asked for"))
+    retried = Retried(reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
         await _record(desk, ids, lambda _: retried)
         await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
@@ -112,7 +99,7 @@ async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: i
 
 async def prioritise(settings: Settings, id: str, rank: int, reason: str, *, as_json: bool) -> None:
     """Change an improvement's rank."""
-    fact = Reprioritised(rank=rank, reason=person(reason, "asked for"))
+    fact = Reprioritised(rank=rank, reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
         await _record(desk, [id], lambda _: fact)
         await _tell(desk, [id], lambda state: state.rank == rank, as_json=as_json)
