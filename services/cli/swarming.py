@@ -20,6 +20,7 @@ from services.runtime.role import workbench
 from services.runtime.settings import Settings
 
 UP_SECONDS = 60.0
+LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,11 @@ async def _await_answers(connection: Client, names: set[str], running: asyncio.T
     """Return once every service answers. Raises what one of them gave up with."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + UP_SECONDS
-    found: set[str] = set()
-    while not found >= names:
-        looking = asyncio.create_task(copies(connection, seconds=1.0))
-        await asyncio.wait({looking, running}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            looking.cancel()
+    while not (found := set(await copies(connection, seconds=1.0))) >= names:
+        done, _ = await asyncio.wait({running}, timeout=LOOK_AGAIN_SECONDS)
+        if done:
             running.result()
             raise Stop(Exit.FAILED, "the services stopped; see: aps logs")
-        found = set(looking.result())
         if clock() > deadline:
             raise Stop(Exit.TIMED_OUT, f"no answer of {', '.join(sorted(names - found))}; see: aps logs")
 

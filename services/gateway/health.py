@@ -238,6 +238,8 @@ async def copies(connection: Client, seconds: float = PING_SECONDS) -> dict[str,
                 answer = await subscription.next_msg(min(left, QUIET_SECONDS) if complete else left)
             except nats.errors.TimeoutError:
                 break
+            if not answer.data:
+                break  # the server says that nobody listens
             name, instance = _answerer(answer)
             found.setdefault(name, []).append(instance)
     finally:
