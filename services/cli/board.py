@@ -5,6 +5,7 @@ from typing import Any
 
 from events.catalogue import read_fact
 from events.improvement import IMPROVEMENT, Improvement
+from events.lease import WorkRenewed
 from projections.improvement_board import ImprovementRow
 from projections.timeline import TimelineRow
 from schemas.improvement import Status
@@ -118,7 +119,8 @@ def _print(row: ImprovementRow, state: Improvement, timeline: tuple[TimelineRow,
     )
     _print_evidence(state)
     print("\nwhat happened")
-    rows = [(t.seq, t.time, t.actor.partition("@")[0], t.summary) for t in timeline]
+    told = [t for t in timeline if t.fact != WorkRenewed.name]
+    rows = [(t.seq, t.time, t.actor.partition("@")[0], t.summary) for t in told]
     show_table(("SEQ", "TIME!", "BY", "WHAT"), rows)
 
 

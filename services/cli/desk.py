@@ -37,7 +37,7 @@ class LogDesk:
         if not at:
             return None
         if at.isdecimal():
-            return int(at)
+            return await self._known(int(at))
         try:
             moment = datetime.fromisoformat(at)
         except ValueError:
@@ -45,6 +45,12 @@ class LogDesk:
                 Exit.USAGE, f"{at!r} is neither a sequence nor a time such as 2026-11-23T14:05"
             ) from None
         return await self.book.store.seq_at(moment if moment.tzinfo else moment.astimezone(UTC))
+
+    async def _known(self, seq: int) -> int:
+        head = await self.book.store.head()
+        if seq > head:
+            raise Stop(Exit.NOT_FOUND, f"there is no event {seq}: the log ends at {head}")
+        return seq
 
 
 @dataclass(frozen=True)

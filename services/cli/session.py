@@ -86,7 +86,8 @@ async def _cancellable(work: Awaitable[T]) -> T:
 
 def fail(code: Exit, message: str) -> NoReturn:
     """Say what went wrong and end the command."""
-    words.print(message, style="red" if code is not Exit.INTERRUPTED else "yellow", markup=False)
+    style = "red" if code is not Exit.INTERRUPTED else "yellow"
+    words.print(message, style=style, markup=False, soft_wrap=True)
     raise typer.Exit(int(code))
 
 

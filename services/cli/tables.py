@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
@@ -21,9 +22,13 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: 
         print(empty)
         return
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=UNBOUNDED)
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    written = StringIO()
+    Console(width=UNBOUNDED, file=written).print(table)
+    for line in written.getvalue().splitlines():
+        print(line.rstrip())
 
 
 def show_lines(pairs: Iterable[tuple[str, object]]) -> None:
