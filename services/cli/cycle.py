@@ -5,13 +5,18 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from nats.aio.client import Client
 from rich.console import Console
 from rich.text import Text
 
+from events.improvement import IMPROVEMENT
+from events.subjects import parse
 from events.target import TARGET
+from services.cli.dead_letters import letters
 from services.cli.invocation import invocation
 from services.cli.running import EVERYONE, swarm
 from services.cli.session import Exit, Stop, print_json, say, words
@@ -34,12 +39,20 @@ LIVE_SECONDS = 0.2
 PLAIN_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class Following:
+    """A cycle being followed; `running` ends early only when a service gave up."""
+
+    bench: Workbench
+    asked: Asked
+    running: asyncio.Task[None]
+    connection: Client
+
+
 @asynccontextmanager
-async def _cycle(
-    settings: Settings, wish: Wish, names: tuple[str, ...]
-) -> AsyncIterator[tuple[Workbench, Asked, asyncio.Task[None]]]:
+async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> AsyncIterator[Following]:
     """Ask for a cycle and run the named services until the block ends."""
-    async with stand(settings) as ground, ground.log("cli") as (_, book):
+    async with stand(settings) as ground, ground.log("cli") as (connection, book):
         for note in ground.notes:
             say(f"note: {note}")
         bench = await workbench("cli", settings, book)
@@ -50,13 +63,14 @@ async def _cycle(
         if asked.followed:
             say(f"{asked.scan} is under way already: following it to its end, with the options it began with")
         async with swarm(ground, names) as running:
-            yield bench, asked, running
+            yield Following(bench, asked, running, connection)
 
 
 async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
     """Run one cycle to its end, tell what came of it, and keep the report."""
-    async with _cycle(settings, wish, EVERYONE) as (bench, asked, running):
-        await _follow(bench, asked, running)
+    async with _cycle(settings, wish, EVERYONE) as cycle:
+        await _follow(cycle)
+        bench, asked = cycle.bench, cycle.asked
         outcome = await outcome_of(bench.book, bench.workspace, asked.place.id, asked.scan)
         if outcome.failure:
             raise Stop(Exit.FAILED, outcome.failure)
@@ -112,9 +126,9 @@ def _next_commands(outcome: Outcome, report: Path, *, nothing_new: bool) -> list
 
 async def discover(settings: Settings, wish: Wish, *, as_json: bool) -> None:
     """Only look, and tell what was found."""
-    async with _cycle(settings, wish, ("pm",)) as (bench, asked, running):
-        await _follow(bench, asked, running)
-        found = await found_by(bench.book, asked.place.id, asked.scan)
+    async with _cycle(settings, wish, ("pm",)) as cycle:
+        await _follow(cycle)
+        found = await found_by(cycle.bench.book, cycle.asked.place.id, cycle.asked.scan)
     if as_json:
         print_json(found)
         return
@@ -122,8 +136,10 @@ async def discover(settings: Settings, wish: Wish, *, as_json: bool) -> None:
         typer.echo(line)
 
 
-async def _follow(bench: Workbench, asked: Asked, running: asyncio.Task[None]) -> None:
+async def _follow(cycle: Following) -> None:
     """Show the progress of a cycle until nothing more happens; raises what the swarm gave up with."""
+    bench, asked, running = cycle.bench, cycle.asked, cycle.running
+    given_up = [letter.number for letter in await letters(cycle.connection)]
     began = time.monotonic()
     said = ""
     interval = LIVE_SECONDS if words.is_terminal else PLAIN_SECONDS
@@ -138,10 +154,25 @@ async def _follow(bench: Workbench, asked: Asked, running: asyncio.Task[None]) -
                 said = progress.note
             if progress.phase is CyclePhase.DONE:
                 return
+            await _refuse_given_up(cycle, max(given_up, default=0))
             done, _ = await asyncio.wait({running}, timeout=interval)
             if done:
                 running.result()
                 raise Stop(Exit.FAILED, "the services stopped before the cycle was over; see: aps logs")
+
+
+async def _refuse_given_up(cycle: Following, after: int) -> None:
+    """End the command when a role gave an event of this target up: the cycle would wait for ever."""
+    for letter in await letters(cycle.connection, after):
+        address = parse(letter.subject)
+        improvement = await cycle.bench.book.state(IMPROVEMENT, address.id)
+        target = improvement.discovered.target if improvement.discovered else address.id
+        if cycle.asked.place.id in (target, address.id) or address.id.startswith(cycle.asked.scan):
+            raise Stop(
+                Exit.FAILED,
+                f"{letter.role} gave up on event {letter.seq} ({letter.subject}): {letter.reason}\n"
+                f"see: {invocation()} dead list",
+            )
 
 
 def _line(progress: Progress, seconds: float) -> str:
