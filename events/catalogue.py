@@ -79,7 +79,7 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
 }
 
 
-class UnknownFact(ValueError):
+class UnknownFact(ValueError):  # noqa: N818 -- says what was met
     """An event type this version does not know: kept on the log, never guessed."""
 
 

@@ -22,7 +22,7 @@ ANSWER_SECONDS = 2.0  # then it is read back, which is always right
 ASK_SECONDS = 0.25  # an answer takes milliseconds; after this the server is asked whether it refused
 
 
-class Uncertain(Exception):
+class Uncertain(Exception):  # noqa: N818 -- says what is not known
     """The messages may or may not be stored; read back before anything else."""
 
 

@@ -22,7 +22,7 @@ SPECVERSION = "1.0"
 NO_HASH = "0" * 64
 
 
-class Unreadable(ValueError):
+class Unreadable(ValueError):  # noqa: N818 -- says what the bytes are
     """Bytes on the log that are no envelope of ours."""
 
 

@@ -29,7 +29,7 @@ class Stamp:
     actor: str
 
 
-class Rejected(Exception):
+class Rejected(Exception):  # noqa: N818 -- the field's word for a refused command
     """The rules do not admit this fact now. The message says which rule, in a person's words."""
 
 

@@ -130,7 +130,7 @@ def _moved(state: Improvement, fact: Fact) -> Improvement:
     return replace(state, status=status, claim=None if isinstance(fact, CLAIMED) else state.claim)
 
 
-def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improvement:
+def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improvement:  # noqa: C901, PLR0912 -- one case a fact, nothing else
     """Return the improvement after `fact`."""
     state = _moved(state, fact)
     match fact:

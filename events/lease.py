@@ -59,7 +59,7 @@ def evolve_claim(claim: Claim | None, fact: LeaseFact, stamp: Stamp) -> Claim | 
         case WorkClaimed():
             return Claim(stamp.version, fact.agent, fact.work, fact.lease_until)
         case WorkRenewed():
-            assert claim is not None
+            assert claim is not None  # noqa: S101 -- decide admitted the renewal
             return Claim(claim.token, claim.agent, claim.work, fact.lease_until)
         case WorkReleased():
             return None

@@ -49,7 +49,7 @@ def _where(position: Position) -> str:
     return f"version {position.version} (sequence {position.stream_seq})"
 
 
-class Conflict(Exception):
+class Conflict(Exception):  # noqa: N818 -- what happened
     """Another writer was faster. Read again and decide again."""
 
     def __init__(self, aggregate: str, id: str, expected: Position, found: Position | None) -> None:
@@ -59,15 +59,15 @@ class Conflict(Exception):
         self.aggregate, self.id, self.expected, self.found = aggregate, id, expected, found
 
 
-class Denied(Exception):
+class Denied(Exception):  # noqa: N818 -- what happened
     """The server refused: this user may not record this fact. Repeating it is in vain."""
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818 -- what happened
     """The log cannot be reached, or did not answer in time, and the outcome could not be read back."""
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818 -- what was found
     """The log contradicts itself: a hash does not link, or a sequence is missing. Halt and look."""
 
 

@@ -183,7 +183,7 @@ def evolve(state: Target, fact: TargetFact, stamp: Stamp) -> Target:
             return replace(state, claim=evolve_claim(state.claim, fact, stamp))
 
 
-def decide(state: Target, fact: TargetFact, now: datetime) -> None:
+def decide(state: Target, fact: TargetFact, now: datetime) -> None:  # noqa: C901 -- one case a fact
     """Admit `fact` or raise `Rejected`."""
     if isinstance(fact, Registered):
         if state.registered is not None:

@@ -11,7 +11,7 @@ from schemas.aps import Scenario, Step
 Node = dict[str, Any]  # the parser's own tree, read here and nowhere else
 
 
-class NoFeature(ValueError):
+class NoFeature(ValueError):  # noqa: N818 -- says what the text is not
     """The text is no Gherkin feature; the message is the parser's, with its line."""
 
 

@@ -28,7 +28,7 @@ SUBJECTS: dict[Phase, str] = {
 }
 
 
-class NotReached(ValueError):
+class NotReached(ValueError):  # noqa: N818 -- says what is missing
     """The improvement has not come to the phase that was asked for."""
 
 

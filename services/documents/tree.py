@@ -31,7 +31,7 @@ class Problem:
         return f"line {self.line}: {self.field + ': ' if self.field else ''}{self.message}"
 
 
-class Unprocessable(ValueError):
+class Unprocessable(ValueError):  # noqa: N818 -- the field's word for input that cannot be taken in
     """The text is no APS document; `problems` says where and why, in the order of the text."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

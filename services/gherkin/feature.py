@@ -18,7 +18,7 @@ _WHY = "Why: "  # no line of free text may start with a word of the Gherkin lang
 _Node = Mapping[str, Any]  # the parser's own tree, read here and nowhere else
 
 
-class NoFeature(ValueError):
+class NoFeature(ValueError):  # noqa: N818 -- says what the text is not
     """The text is no Gherkin feature; the message is the parser's, with its line."""
 
 

@@ -120,7 +120,7 @@ EXAMPLES: tuple[Step, ...] = (
 )
 
 
-class UnknownStep(ValueError):
+class UnknownStep(ValueError):  # noqa: N818 -- says what is wrong with the feature, as the glossary has it
     """A step is not in the vocabulary; `nearest` is an example of the one it resembles most."""
 
     def __init__(self, line: int, text: str, nearest: str) -> None:

@@ -65,7 +65,7 @@ def restrict(rules: int) -> None:
 
 def _allow(rules: int, path: str, rights: int) -> None:
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    if not os.path.isdir(path):
+    if not os.path.isdir(path):  # noqa: PTH112 -- no pathlib in the launcher
         rights &= FILE_RIGHTS
     rule = _PathBeneath(rights, descriptor)
     _checked(libc.syscall(ADD_RULE, rules, PATH_BENEATH, ctypes.byref(rule), 0))

@@ -35,11 +35,11 @@ MAPPED, SHARED = b"m", b"s"
 def main() -> None:
     """Run the plan read from the descriptor in argv, naming process 1 on the other descriptor."""
     plan_from, status = map(int, sys.argv[2:4])
-    with open(plan_from, "rb") as content:
+    with open(plan_from, "rb") as content:  # noqa: PTH123 -- a descriptor, not a path
         plan = unpacked(content.read())
     try:
         _outer(plan, status)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- the process boundary: a traceback would import modules
         _fail(error)
 
 
@@ -95,7 +95,7 @@ def _inside(plan: Plan, go: int, end: int) -> None:
         syscalls.drop_bounding_set()
         syscalls.clear_capabilities()
         _reap_until(command, end)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- the process boundary, as in main
         _fail(error)
 
 
@@ -106,7 +106,7 @@ def _start(plan: Plan) -> int:
     if command == 0:
         try:
             _become(plan, asked_write, done_read)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- the process boundary, as in main
             _fail(error)
     if os.read(asked_read, 1) == MAPPED:
         _map(str(command), plan, plan.uid, plan.gid)
@@ -158,7 +158,7 @@ def _execute(plan: Plan) -> None:
     answer, reason = NOT_FOUND, "no such program"
     for folder in folders:
         try:
-            os.execve(f"{folder}/{program}" if folder else program, plan.argv, plan.env)
+            os.execve(f"{folder}/{program}" if folder else program, plan.argv, plan.env)  # noqa: S606 -- no shell is the point
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

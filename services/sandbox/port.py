@@ -68,11 +68,11 @@ class Result:
     seconds: float
 
 
-class NoSandbox(Exception):
+class NoSandbox(Exception):  # noqa: N818 -- says what is missing, as the glossary has it
     """No back-end works on this machine; the message says what to install or allow."""
 
 
-class Unrunnable(Exception):
+class Unrunnable(Exception):  # noqa: N818 -- says who is wrong: the caller named a path that cannot be shown
     """The command names a folder that is missing, not absolute or not allowed; nothing was started."""
 
 

@@ -13,7 +13,7 @@ from services.sandbox import syscalls
 from services.sandbox.plan import SHM, TMP, Plan
 from services.sandbox.syscalls import ATTR_NODEV, ATTR_NOSUID, ATTR_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID
 
-STAGE = "/tmp"
+STAGE = "/tmp"  # noqa: S108 -- any folder that exists: the new root is mounted over it, unseen by others
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 DEV_LINKS = (
     ("/proc/self/fd", "fd"),
@@ -36,7 +36,7 @@ def enter(plan: Plan) -> None:
     _make_dev(devices, plan.tmp_bytes)
     _make_tmp(plan)
     for target, link in plan.links:
-        os.symlink(target, f"{STAGE}{link}")
+        os.symlink(target, f"{STAGE}{link}")  # noqa: PTH211 -- no pathlib here
     for parent in plan.parents:
         _folder(f"{STAGE}{parent}", 0o755)
     for descriptor, target, writable in binds:
@@ -55,7 +55,7 @@ def _make_dev(devices: list[tuple[int, str]], size: int) -> None:
     for descriptor, target in devices:
         _bind(descriptor, target, ATTR_NOSUID)
     for target, name in DEV_LINKS:
-        os.symlink(target, f"{STAGE}/dev/{name}")
+        os.symlink(target, f"{STAGE}/dev/{name}")  # noqa: PTH211 -- no pathlib here
     _folder(f"{STAGE}/dev/pts", 0o755)
     options = "newinstance,ptmxmode=0666,mode=620"
     syscalls.mount("devpts", f"{STAGE}/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
@@ -72,7 +72,7 @@ def _make_tmp(plan: Plan) -> None:
 def _protect_proc() -> None:
     for name in PROC_READ_ONLY:
         path = f"{STAGE}/proc/{name}"
-        if os.path.exists(path):
+        if os.path.exists(path):  # noqa: PTH110 -- no pathlib here
             _bind(_opened(path), path, ATTR_RDONLY)
 
 
@@ -82,9 +82,9 @@ def _tmpfs(target: str, mode: str, size: int) -> None:
 
 def _bind(source: int, target: str, attributes: int) -> None:
     name = f"/proc/self/fd/{source}"
-    if os.path.isdir(name):
-        os.makedirs(target, exist_ok=True)
-    elif not os.path.exists(target):
+    if os.path.isdir(name):  # noqa: PTH112 -- no pathlib here
+        os.makedirs(target, exist_ok=True)  # noqa: PTH103 -- no pathlib here
+    elif not os.path.exists(target):  # noqa: PTH110 -- no pathlib here
         _write(target, b"")
     syscalls.bind(name, target)
     syscalls.set_attributes(target, attributes, below=True)
@@ -92,9 +92,9 @@ def _bind(source: int, target: str, attributes: int) -> None:
 
 
 def _folder(path: str, mode: int) -> None:
-    if not os.path.isdir(path):
-        os.mkdir(path)
-        os.chmod(path, mode)
+    if not os.path.isdir(path):  # noqa: PTH112 -- no pathlib here
+        os.mkdir(path)  # noqa: PTH102 -- no pathlib here
+        os.chmod(path, mode)  # noqa: PTH101 -- no pathlib here
 
 
 def _write(path: str, content: bytes) -> None:

@@ -87,7 +87,7 @@ def _spawn(start: Start) -> "subprocess.Popen[bytes]":
 
 class _Run:
     def __init__(self, process: "subprocess.Popen[bytes]", status: int | None, limits: Limits) -> None:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 -- both piped
         self.out = Kept(limits.output_bytes)
         self.err = Kept(limits.output_bytes)
         self._process = process
@@ -183,7 +183,7 @@ async def _drain(pipe: int, kept: Kept) -> None:
 
 
 async def _outgrown(root: int, limit: int) -> None:
-    while not tree.exceeds(root, limit):
+    while not tree.exceeds(root, limit):  # noqa: ASYNC110 -- the kernel tells no one; it has to be looked at
         await asyncio.sleep(MEMORY_EVERY)
 
 

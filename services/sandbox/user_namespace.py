@@ -20,7 +20,7 @@ def main() -> None:
         syscalls.set_process(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(sys.argv[2]):
             os._exit(SETUP_FAILED)
-        os.execv(sys.argv[3], sys.argv[3:])
+        os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 -- no shell is the point
     except OSError as error:
         os.write(2, f"sandbox: {error}\n".encode(errors="replace"))
         os._exit(SETUP_FAILED)
@@ -56,6 +56,6 @@ def _write_maps(maps: dict[str, str]) -> None:
 
 def _same(name: str) -> str:
     """Map each range this namespace knows to itself: in a container it may be a part of all numbers."""
-    with open(f"/proc/self/{name}") as known:
+    with open(f"/proc/self/{name}") as known:  # noqa: PTH123 -- no pathlib in small programs
         ranges = [line.split() for line in known]
     return "\n".join(f"{inside} {inside} {count}" for inside, _, count in ranges)

@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 _STEP = Limits(wall_seconds=1200.0, processes=1024)
 
 
-class EnvironmentProblem(Exception):
+class EnvironmentProblem(Exception):  # noqa: N818 -- names whose problem it is
     """No environment could be built: even pytest could not be installed. The message carries pip's reason."""
 
 

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HEADING = "# files a build generates, shown in work trees and never committed\n"
 
 
-class WorktreeBusy(Exception):
+class WorktreeBusy(Exception):  # noqa: N818 -- says what it is
     """Somebody else works in the work tree of that name."""
 
 

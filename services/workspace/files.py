@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 MIB = 1024**2
 
 
-class Unsafe(Exception):
+class Unsafe(Exception):  # noqa: N818 -- says what the file is
     """A path leaves the folder it belongs to, or is not what it must be."""
 
 

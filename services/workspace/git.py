@@ -35,7 +35,7 @@ class BranchCheckedOut(TargetProblem):
     """The branch to push is checked out in the target: moving it would falsify the person's tree."""
 
 
-class RefMoved(Exception):
+class RefMoved(Exception):  # noqa: N818 -- what happened, as in `Conflict`
     """The ref is not where the caller believed: somebody else moved it."""
 
     def __init__(self, ref: str, expected: str | None, found: str | None) -> None:

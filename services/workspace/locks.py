@@ -22,7 +22,7 @@ def try_lock(path: Path) -> int | None:
 @asynccontextmanager
 async def locked(path: Path, pause: float = 0.02) -> AsyncIterator[None]:
     """Hold the lock file `path`, looking again every `pause` seconds while another holds it."""
-    while (handle := try_lock(path)) is None:
+    while (handle := try_lock(path)) is None:  # noqa: ASYNC110 -- the holder may be another process: no event tells
         await asyncio.sleep(pause)
     try:
         yield

@@ -16,9 +16,9 @@ CANNOT_SAY = 3
 
 def find(name: str, version: str, folder: Path) -> dict[str, object]:
     """Download `name` `version` into `folder`; return its file name and hash, or the versions there are."""
-    from pip._internal.commands.download import DownloadCommand
-    from pip._internal.network.utils import HEADERS
-    from pip._vendor.packaging.version import InvalidVersion, Version
+    from pip._internal.commands.download import DownloadCommand  # noqa: PLC0415 -- a moved name is an answer
+    from pip._internal.network.utils import HEADERS  # noqa: PLC0415 -- as above
+    from pip._vendor.packaging.version import InvalidVersion, Version  # noqa: PLC0415 -- as above
 
     command = DownloadCommand("download", "")
     options, _ = command.parse_args(["--no-deps", "--no-binary", ":all:", "--quiet"])
@@ -50,9 +50,9 @@ def main() -> int:
     """Fetch what the three arguments name: distribution, version, folder."""
     name, version, folder = sys.argv[1:]
     try:
-        print(json.dumps(find(name, version, Path(folder))))
+        print(json.dumps(find(name, version, Path(folder))))  # noqa: T201 -- the script's answer
     except (ImportError, AttributeError, TypeError) as moved:
-        print(f"this pip's internals are not the expected ones: {moved}", file=sys.stderr)
+        print(f"this pip's internals are not the expected ones: {moved}", file=sys.stderr)  # noqa: T201 -- as above
         return CANNOT_SAY
     return 0
 

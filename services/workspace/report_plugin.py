@@ -61,7 +61,7 @@ def _asked_for(name: str, wanted: set[str]) -> bool:
 def _text(report: pytest.TestReport | pytest.CollectReport) -> str:
     try:
         return report.longreprtext[-_MOST_TEXT:]
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- a plugin's own report may not render; its outcome still counts
         return f"the report could not be shown: {error!r}"
 
 
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item._nodeid = unique  # type: ignore[attr-defined]  # pytest offers no other way
         _names[item.nodeid] = unique
     if _only:
-        with open(_only, encoding="utf-8") as opened:
+        with open(_only, encoding="utf-8") as opened:  # noqa: PTH123 -- tests may patch pathlib
             wanted = set(json.load(opened))
         dropped = [item for item in items if not _asked_for(_names[item.nodeid], wanted)]
         items[:] = [item for item in items if _asked_for(_names[item.nodeid], wanted)]

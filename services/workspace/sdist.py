@@ -26,15 +26,15 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 
-class UnknownSdist(Exception):
+class UnknownSdist(Exception):  # noqa: N818 -- what was asked for is unknown
     """The index offers no such source distribution; the message says what it does offer."""
 
 
-class IndexUnreachable(Exception):
+class IndexUnreachable(Exception):  # noqa: N818 -- says what is wrong
     """The package index did not answer; the message carries what pip said."""
 
 
-class WrongHash(Exception):
+class WrongHash(Exception):  # noqa: N818 -- says what is wrong
     """The downloaded file is not the one expected."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.workspace.git_command import GitCommand, GitError, without_filters
 
 
-class TargetProblem(Exception):
+class TargetProblem(Exception):  # noqa: N818 -- names whose problem it is: the target's, not ours
     """The named folder cannot be improved as it stands; the message says why and what to do."""
 
 

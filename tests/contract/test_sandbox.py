@@ -27,7 +27,7 @@ INTERPRETER = (Path(sys.base_prefix),)
 PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 PATIENCE = 20.0
 USUAL = Limits(wall_seconds=PATIENCE)
-PRIVATE_HOME = "/tmp/home"
+PRIVATE_HOME = "/tmp/home"  # noqa: S108 -- inside the sandbox
 LEVELS = ("bubblewrap", "namespaces+landlock", "namespaces")
 _marks = itertools.count(1000)
 
@@ -226,7 +226,7 @@ async def test_cancelling_ends_everything_it_started(any_cell: Cell) -> None:
     script = f"(setsid sh -c 'trap \"\" TERM; sleep {sleep}' & ) ; touch {started}; sleep {sleep}"
     run = asyncio.create_task(any_cell.run("sh", "-c", script))
     async with asyncio.timeout(PATIENCE):
-        while not started.exists():
+        while not started.exists():  # noqa: ASYNC110 -- the other side is a shell
             await asyncio.sleep(0.01)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -116,7 +116,7 @@ async def test_host_environment_and_descriptors_do_not_leak(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APS_TEST_SECRET", "leaked-by-environment")
-    with open("/etc/hostname") as inherited:
+    with open("/etc/hostname") as inherited:  # noqa: PTH123, ASYNC230 -- a descriptor to leak
         os.set_inheritable(inherited.fileno(), True)
         script = "env; cat /proc/*/environ /proc/*/cmdline; echo; ls /proc/self/fd"
         result = await cell.run("sh", "-c", script, env={"GIVEN": "yes"})

@@ -84,7 +84,7 @@ async def test_a_fork_bomb_takes_nothing_from_its_neighbour(cell: Cell) -> None:
     script = f"for _ in $(seq 100); do sleep {sleep} & done; wait"
     bomb = asyncio.create_task(cell.run("bash", "-c", script, limits=Limits(processes=50)))
     async with asyncio.timeout(PATIENCE):
-        while len(alive(sleep)) < 40:
+        while len(alive(sleep)) < 40:  # noqa: ASYNC110 -- the other side is a shell
             await asyncio.sleep(0.01)
     neighbour = await cell.run("sh", "-c", "true & true & wait; echo fine", limits=Limits(processes=20))
     assert (neighbour.exit_code, neighbour.stdout) == (0, b"fine\n"), neighbour.stderr
@@ -113,7 +113,7 @@ async def test_one_process_cannot_take_more_than_its_share(cell: Cell) -> None:
     assert result.ended is Ended.OUT_OF_MEMORY or b"MemoryError" in result.stderr
 
 
-@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])  # noqa: S108 -- inside the sandbox
 async def test_folders_in_memory_are_bounded(cell: Cell, folder: str) -> None:
     script = f"head -c 200M /dev/zero > {folder}/big"
     result = await cell.run("sh", "-c", script, limits=Limits(wall_seconds=PATIENCE, memory_bytes=64 * MIB))
@@ -182,11 +182,11 @@ asyncio.run(sandbox_of({cell.sandbox.level!r}).run(command, Limits()))
 """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", service, cwd=REPOSITORY)
     async with asyncio.timeout(PATIENCE):
-        while not sleeping(sleep):
+        while not sleeping(sleep):  # noqa: ASYNC110 -- another process
             await asyncio.sleep(0.02)
         process.kill()
         await process.wait()
-        while sleeping(sleep):
+        while sleeping(sleep):  # noqa: ASYNC110 -- the kernel ends them when it sees the parent gone
             await asyncio.sleep(0.02)
 
 

@@ -15,7 +15,7 @@ from events.envelope import Envelope
 from events.memory import InMemoryEventStore
 from events.store import Broken, Recorded
 from projections.catalogue import VIEWS
-from projections.database import Checkpoint, OtherVersions
+from projections.database import Checkpoint, OtherVersions, Overtaken
 from projections.deployments import DeploymentState
 from projections.projector import LogBehindCheckpoint, Projector
 from projections.queries import Views
@@ -183,6 +183,7 @@ async def test_two_that_apply_at_the_same_time_apply_once(
         *(Projector(store, pool, batch=1).catch_up() for _ in range(3)), return_exceptions=True
     )
     assert any(isinstance(one, Checkpoint) for one in done)
+    assert all(isinstance(one, Checkpoint | Overtaken) for one in done)
     await Projector(store, pool).catch_up()
     assert [line.seq for line in await views.journal()] == list(range(1, head + 1))
     assert await rebuild_and_compare(store, pool) == []

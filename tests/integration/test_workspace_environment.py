@@ -134,7 +134,7 @@ async def test_a_package_that_does_not_build_is_run_from_its_tree_and_a_crashed_
     repository = await repository_of(tmp_path / "source", files)
     sandbox, head = await detect(), await repository.head()
 
-    class Killed(Exception):
+    class Killed(Exception):  # noqa: N818 -- what happened
         """Stands for the end of the process."""
 
     def die(text):
