@@ -1,6 +1,9 @@
 """Records what a person decides about improvements, and follows it to its outcome.
 
-All improvements of one command are decided together: one that cannot be changes none.
+Rules
+1. All improvements of one command are decided together: one that cannot be changes none.
+2. What was decided already and is under way is followed, not refused: this is how an interrupted command
+   goes on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +23,7 @@ from schemas.improvement import Status
 from services.cli import board
 from services.cli.asking import because, cause
 from services.cli.desk import Desk, at_views
-from services.cli.following import follow
+from services.cli.following import follow, refuse_given_up
 from services.cli.running import EVERYONE
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
@@ -54,7 +57,7 @@ async def approve(
         return ChangeApproved(commit=state.verdict.commit if state.verdict else "", reason=why)
 
     async with at_views(settings) as desk:
-        await _record(desk, ids, fact)
+        await _record(desk, ids, fact, lambda state: state.status is Status.APPROVED)
         await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
 
@@ -65,7 +68,7 @@ async def decline(
     """Decline proven changes; what waited for this decision goes on."""
     declined = ChangeDeclined(reason=because(reason, "declined"))
     async with at_views(settings) as desk:
-        await _record(desk, ids, lambda _: declined)
+        await _record(desk, ids, lambda _: declined, _never)
         await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, lambda state: state.status is Status.DECLINED, as_json=as_json)
 
@@ -83,7 +86,7 @@ async def roll_back(
     requested = RollbackRequested(reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
         chosen = list(ids) or await _landed(desk, target)
-        await _record(desk, chosen, lambda _: requested)
+        await _record(desk, chosen, lambda _: requested, lambda state: state.rollback is not None)
         await follow(desk, TAKING_BACK, chosen, lambda: _all(desk.book, chosen, _answered), patience)
         await _tell(desk, chosen, lambda state: state.status is Status.ROLLED_BACK, as_json=as_json)
 
@@ -92,7 +95,7 @@ async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: i
     """Begin improvements again and wait until each has ended or waits for a person."""
     retried = Retried(reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
-        await _record(desk, ids, lambda _: retried)
+        await _record(desk, ids, lambda _: retried, _under_way)
         await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
 
@@ -101,7 +104,7 @@ async def prioritise(settings: Settings, id: str, rank: int, reason: str, *, as_
     """Change an improvement's rank."""
     fact = Reprioritised(rank=rank, reason=because(reason, "asked for"))
     async with at_views(settings) as desk:
-        await _record(desk, [id], lambda _: fact)
+        await _record(desk, [id], lambda _: fact, _never)
         await _tell(desk, [id], lambda state: state.rank == rank, as_json=as_json)
 
 
@@ -114,14 +117,35 @@ async def _landed(desk: Desk, target: str) -> list[str]:
     return landed
 
 
-async def _record(desk: Desk, ids: Sequence[str], fact: Callable[[Improvement], Fact]) -> None:
-    """Record one fact on each improvement, all or none. Unknown ids end the command with 3."""
-    for id in ids:
+async def _record(
+    desk: Desk,
+    ids: Sequence[str],
+    fact: Callable[[Improvement], Fact],
+    under_way: Callable[[Improvement], bool],
+) -> None:
+    """Record one fact on each improvement where that is not `under_way`, all or none.
+
+    Unknown ids end the command with 3, and with 1 those whose decision a role gave up on.
+    """
+    changes = []
+    for id in dict.fromkeys(ids):
         await board.improvement(desk, id)
-    changes = [
-        Change(IMPROVEMENT, id, (fact(await desk.book.state(IMPROVEMENT, id)),)) for id in dict.fromkeys(ids)
-    ]
-    await desk.book.record_all(changes, cause())
+        state = await desk.book.state(IMPROVEMENT, id)
+        if under_way(state):
+            await refuse_given_up(desk.connection, id)
+            say(f"{id} is under way already: following it")
+        else:
+            changes.append(Change(IMPROVEMENT, id, (fact(state),)))
+    if changes:
+        await desk.book.record_all(changes, cause())
+
+
+def _under_way(state: Improvement) -> bool:
+    return not state.ended and state.blocked is None and state.status is not Status.DEPLOYMENT_FAILED
+
+
+def _never(_: Improvement) -> bool:
+    return False
 
 
 async def _all(book: Log, ids: Sequence[str], done: Callable[[Log, str], Awaitable[bool]]) -> bool:

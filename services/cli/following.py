@@ -6,9 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 
+from nats.aio.client import Client
+
 from events.catalogue import UnknownFact, read_fact
 from events.lease import LEASE_FACTS
 from events.store import Recorded
+from events.subjects import parse
 from projections.summary import summary
 from services.cli.dead_letters import DeadLetter, letters
 from services.cli.desk import LogDesk
@@ -62,6 +65,13 @@ async def _until(
             if (await asyncio.wait({running}, timeout=POLL_SECONDS))[0]:
                 running.result()
                 raise Stop(Exit.FAILED, "the services stopped before it was done; see: aps logs")
+
+
+async def refuse_given_up(connection: Client, id: str) -> None:
+    """End the command when a role gave up on an event of the aggregate and nothing was done about it."""
+    for letter in await letters(connection):
+        if letter.closed is None and parse(letter.subject).id == id:
+            raise Stop(Exit.FAILED, _given_up(letter))
 
 
 def _given_up(letter: DeadLetter) -> str:
