@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -105,5 +106,5 @@ async def test_a_cycle_killed_at_twenty_moments_ends_as_an_uninterrupted_one(
         assert fingerprint(roots[n]) == before[n]
         events = await events_of(homes[n])
         assert_nothing_twice(events)
-        assert_nothing_claimed(events)
+        assert_nothing_claimed(events, timedelta(seconds=5))
         assert json.loads(ended.out)["suite_runs"] == uninterrupted.outcome["suite_runs"]

@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,17 +16,15 @@ from events.deployment import DEPLOYMENT
 from events.envelope import Cause
 from events.fact import Fact
 from events.improvement import IMPROVEMENT
-from events.lease import LEASE_FACTS
 from events.store import Recorded
 from events.target import TARGET
 from services.cli.running import swarm
 from services.runtime.data_folder import shared_place
 from services.runtime.ground import Ground, actor, stand
-from services.runtime.log import Change, Log
+from services.runtime.log import Change, Log, stamp_of
 from services.runtime.settings import load
 
 DEADLINE = 120.0
-LEASES = {fact.name for fact in LEASE_FACTS}
 
 
 @asynccontextmanager
@@ -93,14 +92,13 @@ def assert_nothing_twice(events: list[Recorded]) -> None:
     assert {key: count for key, count in done.items() if count > 1} == {}
 
 
-def assert_nothing_claimed(events: list[Recorded]) -> None:
-    """No aggregate is left with a claim."""
-    kinds = {kind.name: kind for kind in (TARGET, IMPROVEMENT, BATCH, DEPLOYMENT)}
-    from services.runtime.log import stamp_of
-
-    for name, kind in kinds.items():
-        ids = {e.envelope.address.id for e in events if e.envelope.address.aggregate == name}
-        for id in ids:
-            own = [e for e in events if (e.envelope.address.aggregate, e.envelope.address.id) == (name, id)]
-            state = kind.fold((read_fact(e.envelope), stamp_of(e)) for e in own)
-            assert state.claim is None, f"{name} {id} is still claimed: {state.claim}"
+def assert_nothing_claimed(events: list[Recorded], lease: timedelta) -> None:
+    """No claim outlives the last fact by more than a lease: what a killed holder left runs out."""
+    for kind in (TARGET, IMPROVEMENT, BATCH, DEPLOYMENT):
+        own = [event for event in events if event.envelope.address.aggregate == kind.name]
+        for id in {event.envelope.address.id for event in own}:
+            state = kind.fold(
+                (read_fact(e.envelope), stamp_of(e)) for e in own if e.envelope.address.id == id
+            )
+            claim = state.claim
+            assert claim is None or claim.lease_until <= events[-1].envelope.at + lease, (kind.name, id)
