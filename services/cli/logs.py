@@ -32,5 +32,5 @@ def logs(
         fail(Exit.USAGE, f"no level {level!r}; there is: {', '.join(LEVELS)}")
     from services.cli import log_reading
 
-    chosen = log_reading.Choice(LEVELS[LEVELS.index(level) :], tuple(service or ()))
+    chosen = log_reading.Choice(level, tuple(service or ()))
     run(lambda settings: log_reading.logs(settings, chosen, lines, follow=follow, as_json=as_json))

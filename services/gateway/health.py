@@ -92,7 +92,7 @@ async def health(asker: Asker) -> Health:
         "disk": disk_space,
     }
     answered, services = await asyncio.gather(
-        asyncio.gather(*(_asked(name, asker, ask) for name, ask in questions.items())), services_answer(asker)
+        asyncio.gather(*(asked(name, asker, ask) for name, ask in questions.items())), services_answer(asker)
     )
     return summed(answered + list(services))
 
@@ -109,13 +109,14 @@ async def ready(asker: Asker) -> Health:
     return summed(
         list(
             await asyncio.gather(
-                _asked("nats", asker, nats_answers), _asked("postgresql", asker, postgresql_answers)
+                asked("nats", asker, nats_answers), asked("postgresql", asker, postgresql_answers)
             )
         )
     )
 
 
-async def _asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answer]]) -> Component:
+async def asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answer]]) -> Component:
+    """Ask one component; never raises for what keeps it from answering."""
     began = time.monotonic()
     try:
         state, detail, *figures = await asyncio.wait_for(ask(asker), asker.deadline)
@@ -190,7 +191,12 @@ async def sandbox_level(asker: Asker) -> Answer:
 
 async def disk_space(asker: Asker) -> Answer:
     """Ask how much room the data folder has."""
-    free = (await asyncio.to_thread(shutil.disk_usage, _existing(asker.ground.settings.home))).free
+    return await room_at(asker.ground.settings.home)
+
+
+async def room_at(folder: Path) -> Answer:
+    """Ask how much room the disk of a folder has, made or not."""
+    free = (await asyncio.to_thread(shutil.disk_usage, _existing(folder))).free
     state = State.FAILED if free < DISK_FAILED else State.DEGRADED if free < DISK_DEGRADED else State.OK
     return state, f"{free / GIB:.1f} GiB free", {"free_mib": free // MIB}
 

@@ -1,0 +1,235 @@
+"""What `aps doctor` looks at: each check by a real trial, with the cure of what is wrong."""
+
+import asyncio
+import platform
+import shutil
+import socket
+import sys
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+import nats.errors
+import orjson
+from pydantic import BaseModel
+
+from events.streams import compare, declare
+from events.subjects import Address, subject
+from schemas.base import Frozen
+from services.gateway.health import Asker, State, copies, projections_lag, room_at
+from services.runtime.embedded.programs import configuration_folder
+from services.runtime.settings import Settings
+from services.sandbox.detect import CURE, detect
+from services.sandbox.port import NoSandbox
+
+PYTHON = (3, 11)
+GIT = (2, 38)  # merge-tree writes a tree from this version on
+NATS = (2, 12)  # publishes atomically from this version on
+TRIED_NATS, TRIED_POSTGRESQL = (2, 15), 18
+ANSWER_SECONDS = 2.0
+MONITORING_PORT = 8222
+OF_ANOTHER = subject(Address("improvement", "doctor", "change_validated"))  # QA's fact
+ELSEWHERE = {"Nats-Expected-Stream": "no-such-stream"}  # a stream that takes it all the same refuses it
+SYNC_CURE = "set `jetstream { sync_interval: always }` as nats/server.conf does, and start NATS again"
+
+
+class Check(Frozen):
+    """One thing looked at. `cure` says what to do where it is not well, or what would be better."""
+
+    name: str
+    state: State
+    detail: str
+    cure: str = ""
+
+
+class JetStreamPage(BaseModel):
+    """What `/jsz` says. (`/varz` keeps what it was when it was first asked: too early.)"""
+
+    class Config(BaseModel):
+        """The part of it that tells how messages reach the disk."""
+
+        sync_always: bool = False
+
+    server_id: str
+    config: Config = Config()
+
+
+def python() -> Check:
+    """Look at the interpreter's version."""
+    version = sys.version_info[:3]
+    state = State.OK if version >= PYTHON else State.FAILED
+    return _check("python", state, platform.python_version(), "install Python 3.11 or newer")
+
+
+async def git() -> Check:
+    """Ask git for its version."""
+    program = shutil.which("git")
+    if program is None:
+        return _check("git", State.FAILED, "not installed", "install git 2.38 or newer")
+    asked = await asyncio.create_subprocess_exec(program, "--version", stdout=asyncio.subprocess.PIPE)
+    said = (await asked.communicate())[0].decode(errors="replace").split()
+    version = said[2] if len(said) > 2 else "?"
+    state = State.OK if version_of(version) >= GIT else State.FAILED
+    return _check("git", state, version, "install git 2.38 or newer")
+
+
+async def sandbox(settings: Settings) -> Check:
+    """Run a probe in the best sandbox that works here."""
+    try:
+        level = (await detect()).level
+    except NoSandbox as reason:
+        accepted = settings.allow_unsandboxed
+        state = State.DEGRADED if accepted else State.FAILED
+        told = "targets' code runs unprotected, as APS_ALLOW_UNSANDBOXED accepts: " if accepted else ""
+        return _check("sandbox", state, f"{told}{reason}", CURE)
+    if level == "bubblewrap":
+        return Check(name="sandbox", state=State.OK, detail=f"{level}, the best there is; a probe ran in it")
+    better = "works; for the better one install the package `bubblewrap` (apt-get install bubblewrap)"
+    return Check(name="sandbox", state=State.OK, detail=f"{level}; a probe ran in it", cure=better)
+
+
+async def disk(settings: Settings) -> Check:
+    """Ask how much room the data folder has."""
+    state, detail, *_ = await room_at(settings.home)
+    return _check("disk", state, detail, "free space where APS_HOME lies, or let it name another disk")
+
+
+async def servers(asker: Asker) -> Check:
+    """Ask both servers for a round trip."""
+    ground, connection = asker.ground, asker.connection
+    rtt = await connection.rtt()
+    where = urlsplit(ground.database_url)
+    how = "brought along" if ground.servers is not None else "given by the settings"
+    url = connection.connected_url
+    told = f"NATS at {url.hostname}:{url.port} ({round(rtt * 1_000_000)} µs)" if url else "NATS"
+    database = await asyncpg.connect(ground.database_url, timeout=ANSWER_SECONDS)
+    await database.close()
+    return Check(
+        name="servers",
+        state=State.OK,
+        detail=f"{told}, PostgreSQL at {where.hostname}:{where.port or 5432}; {how}",
+        cure="; ".join(ground.notes),
+    )
+
+
+async def versions(asker: Asker) -> Check:
+    """Ask both servers what they are."""
+    ground, connection = asker.ground, asker.connection
+    server = str(connection.connected_server_version)
+    database = await asyncpg.connect(ground.database_url, timeout=ANSWER_SECONDS)
+    try:
+        major = database.get_server_version().major
+        said = await database.fetchval("show server_version")
+    finally:
+        await database.close()
+    nats_version = version_of(server)
+    state = State.OK
+    if nats_version < TRIED_NATS or major < TRIED_POSTGRESQL:
+        state = State.FAILED if nats_version < NATS else State.DEGRADED
+    tried = f"NATS {_dotted(TRIED_NATS)} and PostgreSQL {TRIED_POSTGRESQL}"
+    cure = f"take {tried}, with which this was tried; NATS {_dotted(NATS)} at least"
+    return _check("versions", state, f"NATS {server}, PostgreSQL {said}", cure)
+
+
+async def sync(asker: Asker) -> Check:
+    """Ask the very server that is connected whether it flushes each message before it acknowledges."""
+    ground, url = asker.ground, asker.connection.connected_url
+    host, port = (url.hostname or "", url.port or 4222) if url else ("", 4222)
+    pages = ground.servers.monitoring_url if ground.servers else f"http://{host}:{MONITORING_PORT}"
+    try:
+        page = await _jetstream_page(pages)
+        own = await asyncio.to_thread(_server_id, host, port)
+    except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as problem:
+        cure = f"open NATS's monitoring port {MONITORING_PORT} to this machine, or see yourself: {SYNC_CURE}"
+        return _check("sync", State.DEGRADED, f"cannot be asked at {pages}: {_words(problem)}", cure)
+    if page.server_id != own:
+        return _check("sync", State.DEGRADED, f"{pages} belongs to another server", SYNC_CURE)
+    if not page.config.sync_always:
+        return _check("sync", State.FAILED, "an acknowledged event can be lost with the power", SYNC_CURE)
+    return Check(name="sync", state=State.OK, detail="each event is on the disk before it is acknowledged")
+
+
+async def streams(asker: Asker) -> Check:
+    """Compare streams and consumers with their declaration; embedded ones that are missing are made."""
+    ground = asker.ground
+    folder = configuration_folder()
+    if ground.servers is not None:
+        admin = await ground.connect("admin")
+        try:
+            drift = await declare(admin, folder)
+        finally:
+            await admin.close()
+    else:
+        drift = await compare(asker.connection, folder)
+    told = "; ".join(f"{d.where}: {d.field} is {d.found!r}, declared {d.declared!r}" for d in drift)
+    return _check("streams", State.FAILED if drift else State.OK, told or "as declared", "run: aps setup")
+
+
+async def permissions(asker: Asker) -> Check:
+    """Try to record another role's fact, in a way that stores nothing even where it is allowed."""
+    ground = asker.ground
+    user = next((name for name in ("developer", "cli", "inspector") if ground.password(name)), "developer")
+    connection = await ground.connect(user)
+    cure = "run NATS with nats/users.conf: one user per role, each held to its own facts"
+    try:
+        await connection.request(OF_ANOTHER, b"{}", timeout=ANSWER_SECONDS, headers=dict(ELSEWHERE))
+    except nats.errors.TimeoutError:
+        refused = "permissions violation" in str(connection.last_error or "").lower()
+        state = State.OK if refused else State.DEGRADED
+        told = f"{user} is refused what only QA may record" if refused else f"no answer to what {user} tried"
+        return _check("permissions", state, told, cure)
+    except nats.errors.NoRespondersError:
+        return _check("permissions", State.FAILED, f"nothing keeps {user} from another's facts", cure)
+    finally:
+        await connection.close()
+    return _check("permissions", State.FAILED, f"{user} may record what only QA may", cure)
+
+
+async def projections(asker: Asker) -> Check:
+    """Compare the views with the log: how far behind they are, and whether it is the same log."""
+    state, detail, *_ = await projections_lag(asker)
+    cure = "run a projector (aps up, or aps run projector); when that does not mend it: aps views rebuild"
+    return _check("projections", state, detail, cure)
+
+
+async def services(asker: Asker) -> Check:
+    """Ask which services run; none is no harm, for a command runs what it needs."""
+    found = await copies(asker.connection, seconds=1.0)
+    told = ", ".join(f"{name} {len(instances)}" for name, instances in found.items())
+    return Check(name="services", state=State.OK, detail=told or "none runs now; `aps up` runs all")
+
+
+async def _jetstream_page(pages: str) -> JetStreamPage:
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{pages}/jsz") as answer:
+        answer.raise_for_status()
+        return JetStreamPage.model_validate_json(await answer.read())
+
+
+def _server_id(host: str, port: int) -> str:
+    """Return the id with which the server greets whoever connects."""
+    with socket.create_connection((host, port), ANSWER_SECONDS) as connection:
+        line = connection.makefile("rb").readline().removeprefix(b"INFO ")
+    return str(orjson.loads(line)["server_id"])
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version."""
+    numbers: list[int] = []
+    for part in text.split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def _check(name: str, state: State, detail: str, cure: str) -> Check:
+    return Check(name=name, state=state, detail=detail, cure="" if state is State.OK else cure)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _words(problem: BaseException) -> str:
+    return str(problem) or type(problem).__name__
