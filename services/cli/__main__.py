@@ -4,13 +4,15 @@ import sys
 
 import typer
 
-from services.cli import claims, events, improvements, process, replay, runs, views
+from services.cli import claims, dead, events, improvements, process, replay, runs, views
 from services.cli.improve import discover, improve
 from services.cli.logs import logs
+from services.cli.options import keep_examples
 from services.cli.serving import run_one, up
 from services.cli.session import Exit, words
 from services.cli.setup import config, reset, setup
 from services.cli.status import doctor, status
+from services.cli.targets import pause, resume
 
 app = typer.Typer(
     name="aps",
@@ -30,13 +32,17 @@ app.command()(logs)
 app.add_typer(improvements.app, name="improvements")
 app.add_typer(claims.app, name="claims")
 app.add_typer(runs.app, name="runs")
+app.add_typer(dead.app, name="dead")
 app.add_typer(events.app, name="events")
 app.command()(replay.replay)
 app.add_typer(views.app, name="views")
 app.add_typer(process.app, name="process")
+app.command()(pause)
+app.command()(resume)
 app.command()(setup)
 app.add_typer(config, name="config")
 app.command()(reset)
+keep_examples(app)
 
 
 def main() -> None:

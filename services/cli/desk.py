@@ -130,7 +130,7 @@ async def _first_of(views: Views, seq: int, projecting: asyncio.Task[None]) -> N
 def not_found(kind: str, named: str, known: Iterable[str]) -> Stop:
     """Say that nothing is called so, and what comes nearest."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(named, names, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(named, names, n=3, cutoff=0.6)
     near += [n for n in names if named and n not in near and (n.startswith(named) or named in n)][:3]
     hint = f"; nearest: {', '.join(near)}" if near else "; there is none yet" if not names else ""
     return Stop(Exit.NOT_FOUND, f"there is no {kind} {named!r}{hint}")

@@ -70,4 +70,4 @@ def _root(problem: BaseException) -> BaseException:
 
 
 def _is_known(problem: BaseException | None) -> bool:
-    return isinstance(problem, Stop | tuple(kind for kind, _ in CODES))
+    return isinstance(problem, (Stop, *(kind for kind, _ in CODES)))

@@ -1,8 +1,12 @@
 """Options and arguments that several commands take, each in the same words."""
 
+import inspect
+import re
 from typing import Annotated
 
 import typer
+
+EXAMPLES = re.compile(r"\n\n(?=Example:)")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 At = Annotated[
@@ -22,3 +26,13 @@ Id = Annotated[str, typer.Argument(help=IDS_HELP, metavar="ID")]
 def topic(about: str) -> typer.Typer:
     """Return a group of commands."""
     return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+
+
+def keep_examples(group: typer.Typer) -> None:
+    """Let the help of every command show its examples as they are written, line by line."""
+    for command in group.registered_commands:
+        # click leaves a paragraph alone that begins with a line of its own holding a backspace.
+        command.help = EXAMPLES.sub("\n\n\b\n", inspect.getdoc(command.callback) or "")
+    for one in group.registered_groups:
+        if one.typer_instance is not None:
+            keep_examples(one.typer_instance)

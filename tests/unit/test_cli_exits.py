@@ -1,0 +1,70 @@
+"""Which exit code each trouble ends a command with."""
+
+import pytest
+
+from events.fact import Rejected
+from events.store import Broken, Conflict, Denied, Position, Unavailable
+from services.cli.desk import not_found
+from services.cli.exits import expected
+from services.cli.session import Exit, Stop
+from services.gateway.serving import PortInUse
+from services.runtime.ground import NotReady
+from services.runtime.settings import WrongSettings
+from services.runtime.supervisor import GaveUp
+from services.workspace.sdist import UnknownSdist
+
+
+def gave_up(cause: Exception) -> GaveUp:
+    trouble = GaveUp("gateway died 6 times")
+    trouble.__cause__ = cause
+    return trouble
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (WrongSettings("APS_PORT"), Exit.USAGE),
+        (UnknownSdist("nothing is called so"), Exit.NOT_FOUND),
+        (Denied("not yours"), Exit.DENIED),
+        (Rejected("not now"), Exit.CONFLICT),
+        (Conflict("improvement", "x", Position(), None), Exit.CONFLICT),
+        (NotReady("no server"), Exit.UNAVAILABLE),
+        (Unavailable("no answer"), Exit.UNAVAILABLE),
+        (ConnectionRefusedError("refused"), Exit.UNAVAILABLE),
+        (PortInUse(4000), Exit.UNAVAILABLE),
+        (TimeoutError(), Exit.TIMED_OUT),
+        (Broken("a link is missing"), Exit.FAILED),
+        (gave_up(ValueError("a mistake")), Exit.FAILED),
+        (Stop(Exit.DENIED, "only admin may"), Exit.DENIED),
+    ],
+)
+def test_a_trouble_has_its_exit_code_and_its_message(trouble: Exception, code: Exit) -> None:
+    found = expected(trouble)
+    assert found is not None
+    assert (found.code, bool(str(found))) == (code, True)
+
+
+def test_what_nobody_expected_stays_unexpected() -> None:
+    assert expected(ZeroDivisionError("division by zero")) is None
+
+
+def test_the_reason_a_service_gave_up_decides() -> None:
+    found = expected(ExceptionGroup("services", [gave_up(PortInUse(4000))]))
+    assert found is not None
+    assert found.code is Exit.UNAVAILABLE
+    assert "--port 4001" in str(found)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    known = ["up006-1a2b3c4d", "up031-9f8e7d6c", "f401-00112233"]
+    assert "nearest: up006-1a2b3c4d" in str(not_found("improvement", "up006-1a2b3c4e", known))
+
+
+def test_a_part_of_a_name_is_near_it() -> None:
+    assert str(not_found("improvement", "f401", ["f401-00112233", "b905-1"])).endswith(
+        "nearest: f401-00112233"
+    )
+
+
+def test_nothing_is_near_where_there_is_nothing() -> None:
+    assert str(not_found("target", "toolz", [])) == "there is no target 'toolz'; there is none yet"
