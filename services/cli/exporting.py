@@ -25,7 +25,7 @@ async def export(settings: Settings, file: str, until: str, *, as_json: bool) ->
         end = await end_of(desk, until)
         with words.status("exporting") if words.is_terminal else nullcontext():
             if file == STDIO:
-                chain = await _write(desk.book.store, end, sys.stdout.buffer)
+                chain = await write_lines(desk.book.store, end, sys.stdout.buffer)
             else:
                 chain = await _write_file(desk.book.store, end, path)
     if as_json:
@@ -35,14 +35,11 @@ async def export(settings: Settings, file: str, until: str, *, as_json: bool) ->
 
 
 async def end_of(desk: LogDesk, until: str) -> int:
-    """Return the sequence that `until` names, the head for none; ends the command with 3 past the head."""
-    head = await desk.book.store.head()
+    """Return the sequence that `until` names, the head for none; ends the command with 3 before any."""
     end = await desk.seq_at(until)
-    if end is not None and end > head:
-        raise Stop(Exit.NOT_FOUND, f"there is no event {end}: the log ends at {head}")
-    found = head if end is None else end
+    found = await desk.book.store.head() if end is None else end
     if not found:
-        raise Stop(Exit.NOT_FOUND, f"there was no event at {until}" if until else "the log is empty")
+        raise Stop(Exit.NOT_FOUND, f"there was no event yet at {until}" if until else "the log is empty")
     return found
 
 
@@ -50,7 +47,7 @@ async def _write_file(store: EventStore, end: int, path: Path) -> str:
     draft = path.with_name(f"{path.name}.part")
     with _created(draft) as out:
         try:
-            chain = await _write(store, end, out)
+            chain = await write_lines(store, end, out)
             draft.replace(path)
         except OSError as problem:
             raise Stop(Exit.FAILED, f"{path} cannot be written: {problem.strerror}") from problem
@@ -66,7 +63,8 @@ def _created(draft: Path) -> BinaryIO:
         raise Stop(Exit.USAGE, f"{draft.parent} cannot be written to: {problem.strerror}") from problem
 
 
-async def _write(store: EventStore, end: int, out: BinaryIO) -> str:
+async def write_lines(store: EventStore, end: int, out: BinaryIO) -> str:
+    """Write the log up to a sequence, a line for each event; return the chain over it."""
     chain = NO_HASH
     extent = b'{"until":%d,' % end
     async for event in store.read_all(0, end):
