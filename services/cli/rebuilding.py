@@ -120,12 +120,14 @@ async def check(settings: Settings, name: str, *, as_json: bool) -> None:
         for difference in found.differences:
             print(shortened(str(difference), LONGEST_VALUE))
     if found.differences:
-        more = "at least " if len(found.differences) == DIFFERENCES else ""
-        raise Stop(
-            Exit.FAILED,
-            f"{found.events} events, {found.rows} rows, {more}{len(found.differences)} differences;"
-            " when the log is sound (aps events verify), aps views rebuild makes the views right",
+        count = len(found.differences)
+        told = (
+            "1 difference"
+            if count == 1
+            else f"{'at least ' if count == DIFFERENCES else ''}{count} differences"
         )
+        cure = "when the log is sound (aps events verify), aps views rebuild makes the views right"
+        raise Stop(Exit.FAILED, f"{found.events} events, {found.rows} rows, {told}; {cure}")
     if not as_json:
         print(f"{found.events} events, {found.rows} rows, equal")
 

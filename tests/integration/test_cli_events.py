@@ -1,0 +1,289 @@
+"""The commands about the log and its views, on real servers, as a person runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from events.envelope import NO_HASH
+from events.verify import imported
+from projections.catalogue import VIEWS
+from projections.improvement_board import TABLE
+from services.cli.session import Exit
+from services.runtime.embedded.servers import EmbeddedServers
+from services.runtime.ground import Ground, set_up
+from services.runtime.settings import load
+from tests import projection_facts as f
+from tests.conftest import run
+from tests.projection_facts import CYCLE, tell
+
+ROOT = Path(__file__).parents[2]
+OURS = ("APS_", "NATS_", "DATABASE_", "SECRET_KEY")
+SECONDS = 60
+HOSTILE = "gone \x1b[2J\u202e"
+STORY = (*CYCLE, ("improvement", "imp-2", f.discovered(2, HOSTILE)))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> Any:
+        """The JSON on stdout."""
+        return orjson.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data folder whose servers run and whose log holds one cycle."""
+
+    home: Path
+    servers: EmbeddedServers
+
+    def aps(self, *words: str, **settings: str) -> Ended:
+        """Run a command to its end."""
+        machine = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", *words],
+            cwd=ROOT,
+            env={**machine, "APS_HOME": str(self.home), **settings},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def sql(self, statement: str) -> None:
+        """Change the views behind the projector's back."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.servers.database_url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        run(execute())
+
+
+async def record(servers: EmbeddedServers, home: Path) -> None:
+    ground = Ground(load({"APS_HOME": str(home)}), servers.nats_url, servers.database_url, servers)
+    await set_up(ground)
+    async with ground.log("admin") as (_, book):
+        await tell(book.store, STORY)
+
+
+@pytest.fixture(scope="module")
+def place(open_home: Path, nats_configuration: Path) -> Iterator[Place]:
+    home = open_home / f"log {uuid4().hex[:6]}"
+    servers = EmbeddedServers(home, configuration=nats_configuration)
+    run(servers.join())
+    run(record(servers, home))
+    yield Place(home, servers)
+    run(servers.leave())
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def board_of_another_hand(place: Place) -> Iterator[None]:
+    """One value of the live views is not what the log says."""
+    place.aps("replay", "--check")
+    place.sql(
+        "update aps.improvement_board set title = 'altered' where id = 'imp-1' and valid_to_seq is null"
+    )
+    yield
+    assert place.aps("views", "rebuild").code == Exit.OK
+
+
+def test_rebuilt_views_equal_the_live_ones(place: Place) -> None:
+    checked = place.aps("replay", "--check")
+    assert (checked.code, checked.err) == (Exit.OK, "")
+    assert checked.out.startswith(f"{len(STORY)} events, ")
+    assert checked.out.endswith(" rows, equal\n")
+    assert int(checked.out.split()[2]) > len(STORY)
+
+
+@pytest.mark.usefixtures("board_of_another_hand")
+def test_an_altered_row_of_the_live_views_is_told(place: Place) -> None:
+    checked = place.aps("replay", "--check", "--json")
+    (difference,) = checked.said["differences"]
+    assert (checked.code, checked.said["equal"], checked.said["events"]) == (Exit.FAILED, False, len(STORY))
+    assert (difference["view"], difference["column"]) == ("improvement_board", "title")
+    told = place.aps("replay", "improvement_board", "--check")
+    assert (told.code, 'live "altered", rebuilt "Remove unused imports"' in told.out) == (Exit.FAILED, True)
+    assert "rows, 1 difference; " in told.err
+    assert place.aps("replay", "timeline", "--check").code == Exit.OK
+
+
+def test_a_view_is_shown_as_it_was_at_any_event(place: Place) -> None:
+    before = place.aps("replay", "--until", "6")
+    assert (before.code, before.out) == (Exit.OK, "no rows\n")
+    assert "improvement_board: 0 rows from 6 events" in before.err
+    then = place.aps("replay", "improvement_board", "--until", "16", "--json").said
+    assert [(row["id"], row["status"]) for row in then["rows"]] == [("imp-1", "implementation_complete")]
+    now = place.aps("replay", "--json").said
+    assert {row["id"]: row["status"] for row in now["rows"]}["imp-1"] == "deployment_complete"
+    assert set(now["rows"][0]) == set(TABLE.columns)
+
+
+def test_a_replay_leaves_nothing_behind(place: Place) -> None:
+    place.aps("replay")
+    place.sql(
+        "do $$ begin assert not exists (select from pg_namespace"
+        " where nspname like 'aps\\_replay%' or nspname like 'aps\\_check%'); end $$"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("replay", "improvment_board"), Exit.NOT_FOUND),
+        (("replay", "--until", "9999"), Exit.NOT_FOUND),
+        (("replay", "--until", "2001-01-01"), Exit.NOT_FOUND),
+        (("replay", "--until", "soon"), Exit.USAGE),
+        (("replay", "--check", "--until", "3"), Exit.USAGE),
+        (("events", "show", "9999"), Exit.NOT_FOUND),
+        (("events", "list", "--aggregate", "improvements"), Exit.USAGE),
+        (("events", "export", "/no/such/folder/log.jsonl"), Exit.USAGE),
+        (("events", "export", "/"), Exit.USAGE),
+        (("process", "export", "imp-3"), Exit.NOT_FOUND),
+    ],
+)
+def test_what_is_not_there_is_told_with_its_exit_code(
+    place: Place, words: tuple[str, ...], code: int
+) -> None:
+    ended = place.aps(*words)
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err
+
+
+def test_the_nearest_view_and_improvement_are_named(place: Place) -> None:
+    assert "nearest: improvement_board" in place.aps("replay", "improvment_board").err
+    assert "nearest: imp-" in place.aps("process", "export", "imp-3").err
+
+
+def test_the_views_are_listed_and_built_anew(place: Place) -> None:
+    rebuilt = place.aps("views", "rebuild", "--json").said
+    assert rebuilt["checkpoint"] == len(STORY)
+    listed = place.aps("views", "list", "--json").said
+    assert [view["view"] for view in listed["views"]] == [view.name for view in VIEWS]
+    assert (listed["checkpoint"], listed["head"], listed["poisoned"]) == (len(STORY), len(STORY), [])
+    assert listed["chain"] == rebuilt["chain"] != NO_HASH
+    assert sum(view["rows"] for view in listed["views"]) == rebuilt["rows"]
+
+
+def test_the_log_is_listed_from_a_place_or_its_end(place: Place) -> None:
+    ended = place.aps("events", "list", "--limit", "2", "--json").said
+    assert [event["seq"] for event in ended] == [len(STORY) - 1, len(STORY)]
+    begun = place.aps("events", "list", "--after", "0", "--limit", "3", "--aggregate", "target")
+    assert [line.split()[0] for line in begun.out.splitlines()] == ["SEQ", "1", "2", "3"]
+    assert "registered: toolz" in begun.out
+
+
+def test_text_of_events_is_shown_without_its_controls(place: Place) -> None:
+    for words in (("events", "list"), ("events", "show", str(len(STORY))), ("replay",)):
+        shown = place.aps(*words).out
+        assert "gone" in shown
+        assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_an_event_is_shown_by_its_place_and_by_its_id(place: Place) -> None:
+    by_place = place.aps("events", "show", "7", "--json").said
+    assert (by_place["seq"], by_place["event"]["data"]["title"]) == (7, "Remove unused imports")
+    assert place.aps("events", "show", by_place["event"]["id"], "--json").said == by_place
+
+
+def test_the_log_is_followed_a_line_for_each_event(place: Place) -> None:
+    followed = place.aps("events", "tail", "--lines", "3", "--limit", "3", "--json")
+    assert [orjson.loads(line)["seq"] for line in followed.out.splitlines()] == [
+        len(STORY) - 2,
+        len(STORY) - 1,
+        len(STORY),
+    ]
+
+
+def test_the_log_is_proven_and_held_against_the_journal(place: Place) -> None:
+    place.aps("replay", "--check")
+    proven = place.aps("events", "verify")
+    assert (proven.code, proven.err) == (Exit.OK, "")
+    assert proven.out == f"{len(STORY)} events: every hash, link, version and sequence holds\n"
+    place.sql("update aps.journal set hash = repeat('0', 64) where seq = 9")
+    try:
+        told = place.aps("events", "verify", "--json")
+    finally:
+        place.aps("views", "rebuild")
+    assert (told.code, [fault["seq"] for fault in told.said["faults"]]) == (Exit.FAILED, [9])
+
+
+def test_an_export_holds_the_log_and_is_sound_without_servers(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    written = place.aps("events", "export", str(file), "--json").said
+    assert written["events"] == len(STORY)
+    last, chain = imported(file.read_bytes().splitlines()[-1])
+    assert (last.seq, chain) == (len(STORY), written["chain"])
+    elsewhere = place.aps("events", "verify", str(file), APS_HOME=str(tmp_path / "nothing"))
+    assert (elsewhere.code, list(tmp_path.iterdir())) == (Exit.OK, [file])
+    assert place.aps("events", "export", "-").out.encode() == file.read_bytes()
+
+
+def test_an_export_may_end_earlier(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    assert place.aps("events", "export", str(file), "--until", "12").code == Exit.OK
+    assert len(file.read_bytes().splitlines()) == 12
+    assert place.aps("events", "verify", str(file)).code == Exit.OK
+
+
+def spoilt(line: bytes) -> bytes:
+    """Return the line with another word in its event's data."""
+    assert b'"work":"baseline"' in line
+    return line.replace(b'"work":"baseline"', b'"work":"baselinf"')
+
+
+def test_what_was_done_to_an_export_is_told_with_its_sequence(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    place.aps("events", "export", str(file))
+    lines = file.read_bytes().splitlines(keepends=True)
+    for done, sequences in (
+        ([*lines[:4], spoilt(lines[4]), *lines[5:]], {5}),
+        ([*lines[:4], *lines[5:]], {6}),
+        ([*lines[:4], lines[5], lines[4], *lines[6:]], {5, 6}),
+        (lines[:-1], {len(STORY) - 1}),
+    ):
+        file.write_bytes(b"".join(done))
+        told = place.aps("events", "verify", str(file), "--json")
+        assert told.code == Exit.FAILED
+        assert sequences <= {fault["seq"] for fault in told.said["faults"]}
+
+
+def test_a_document_of_an_improvement_is_exported_and_valid(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "imp-2.aps.yaml"
+    assert place.aps("process", "export", "imp-2", "-o", str(file)).code == Exit.OK
+    checked = place.aps("process", "validate", str(file), "--json").said
+    assert (checked["valid"], checked["problems"], checked["remarks"]) == (True, [], [])
+    assert place.aps("process", "export", "imp-2").out == file.read_text("utf-8")
+    assert place.aps("process", "export", "imp-2", "--json").said["process"]["id"] == "imp-2"
+
+
+def test_servers_that_are_given_are_used(place: Place, tmp_path: Path) -> None:
+    users = ("cli", "inspector")
+    given = {f"APS_NATS_{user.upper()}_PASSWORD": place.servers.nats_password(user) for user in users}
+    given |= {"NATS_URL": place.servers.nats_url, "DATABASE_URL": place.servers.database_url}
+    checked = place.aps("replay", "--check", **given, APS_HOME=str(tmp_path / "own"))
+    assert (checked.code, checked.err) == (Exit.OK, "")
+    assert not (tmp_path / "own" / "servers").exists()
