@@ -27,6 +27,7 @@ GIT = (2, 38)  # merge-tree writes a tree from this version on
 NATS = (2, 12)  # publishes atomically from this version on
 TRIED_NATS, TRIED_POSTGRESQL = (2, 15), 18
 ANSWER_SECONDS = 2.0
+REFUSAL_SECONDS = 1.0  # a refusal comes at once, an answer never
 MONITORING_PORT = 8222
 OF_ANOTHER = subject(Address("improvement", "doctor", "change_validated"))  # QA's fact
 ELSEWHERE = {"Nats-Expected-Stream": "no-such-stream"}  # a stream that takes it all the same refuses it
@@ -115,20 +116,20 @@ async def servers(asker: Asker) -> Check:
 async def versions(asker: Asker) -> Check:
     """Ask both servers what they are."""
     ground, connection = asker.ground, asker.connection
-    server = str(connection.connected_server_version)
+    found = connection.connected_server_version
+    server = (found.major, found.minor, found.patch)
     database = await asyncpg.connect(ground.database_url, timeout=ANSWER_SECONDS)
     try:
         major = database.get_server_version().major
         said = await database.fetchval("show server_version")
     finally:
         await database.close()
-    nats_version = version_of(server)
     state = State.OK
-    if nats_version < TRIED_NATS or major < TRIED_POSTGRESQL:
-        state = State.FAILED if nats_version < NATS else State.DEGRADED
+    if server < TRIED_NATS or major < TRIED_POSTGRESQL:
+        state = State.FAILED if server < NATS else State.DEGRADED
     tried = f"NATS {_dotted(TRIED_NATS)} and PostgreSQL {TRIED_POSTGRESQL}"
     cure = f"take {tried}, with which this was tried; NATS {_dotted(NATS)} at least"
-    return _check("versions", state, f"NATS {server}, PostgreSQL {said}", cure)
+    return _check("versions", state, f"NATS {_dotted(server)}, PostgreSQL {said}", cure)
 
 
 async def sync(asker: Asker) -> Check:
@@ -172,7 +173,7 @@ async def permissions(asker: Asker) -> Check:
     connection = await ground.connect(user)
     cure = "run NATS with nats/users.conf: one user per role, each held to its own facts"
     try:
-        await connection.request(OF_ANOTHER, b"{}", timeout=ANSWER_SECONDS, headers=dict(ELSEWHERE))
+        await connection.request(OF_ANOTHER, b"{}", timeout=REFUSAL_SECONDS, headers=dict(ELSEWHERE))
     except nats.errors.TimeoutError:
         refused = "permissions violation" in str(connection.last_error or "").lower()
         state = State.OK if refused else State.DEGRADED

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import asyncpg
 import nats.errors
-import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.micro.service import ServicePing
+from pydantic import ConfigDict, ValidationError
 
 from events.rights import SERVICES
 from events.store import EventStore
@@ -57,6 +56,16 @@ class Component(Frozen):
     milliseconds: int = 0
     figures: dict[str, int] = {}
     instances: tuple[str, ...] = ()
+
+
+class _Ping(Frozen):
+    """What a service says of itself, as far as it is of use here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    id: str
+    metadata: dict[str, str] = {}
 
 
 class Health(Frozen):
@@ -246,15 +255,18 @@ async def copies(connection: Client, seconds: float = PING_SECONDS) -> dict[str,
                 break
             if not answer.data:
                 break  # the server says that nobody listens
-            name, instance = _answerer(answer)
-            found.setdefault(name, []).append(instance)
+            if answerer := _answerer(answer):
+                found.setdefault(answerer[0], []).append(answerer[1])
     finally:
         if not connection.is_closed:
             await subscription.unsubscribe()
     return {name: tuple(sorted(instances)) for name, instances in found.items()}
 
 
-def _answerer(answer: Msg) -> tuple[str, str]:
-    """Return which service answered, and which copy of it."""
-    ping = ServicePing.from_dict(orjson.loads(answer.data))
-    return ping.name.removeprefix("aps-"), str((ping.metadata or {}).get("instance", ping.id))
+def _answerer(answer: Msg) -> tuple[str, str] | None:
+    """Return which service answered, and which copy of it; None for a stranger's nonsense."""
+    try:
+        ping = _Ping.model_validate_json(answer.data)
+    except ValidationError:
+        return None
+    return ping.name.removeprefix("aps-"), ping.metadata.get("instance", ping.id)
