@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import os.path
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from projections.queries import Views
 from projections.targets import TargetRow
 from services.cli.session import Exit, Stop, say
 from services.projector.service import run as project
+from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.log import Log
 from services.runtime.settings import Settings
@@ -95,9 +96,7 @@ async def at_views(settings: Settings) -> AsyncIterator[Desk]:
             await _first_of(views, await desk.book.store.head(), projecting)
             yield Desk(desk.ground, desk.connection, desk.book, pool, views)
         finally:
-            projecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await projecting
+            await end(projecting)
 
 
 @asynccontextmanager

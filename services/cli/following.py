@@ -17,6 +17,7 @@ from services.cli.dead_letters import DeadLetter, letters
 from services.cli.desk import LogDesk
 from services.cli.running import swarm
 from services.cli.session import Exit, Stop, say, words
+from services.runtime.ending import end
 
 POLL_SECONDS = 0.2
 
@@ -39,9 +40,7 @@ async def follow(
         async with swarm(desk.ground, roles) as running:
             await _until(desk, done, running, earlier[-1].number if earlier else 0, seconds)
     finally:
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+        await end(telling)
 
 
 async def _until(

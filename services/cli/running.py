@@ -15,6 +15,7 @@ from services.cli.roles import AGENTS, EVERYONE, SERVICES
 from services.cycle.text import shortened
 from services.gateway.serving import run_gateway
 from services.projector.running import run_projector
+from services.runtime.ending import end
 from services.runtime.ground import Ground
 from services.runtime.role import run_role
 from services.runtime.supervisor import Service, supervise
@@ -77,9 +78,7 @@ async def swarm(
     try:
         yield running
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await end(running)
 
 
 async def _wait() -> None:
