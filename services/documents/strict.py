@@ -87,9 +87,17 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+# YAML reads these as ends of lines too, so only an escape in double quotes keeps them.
+_OTHER_BREAKS = "\x85\u2028\u2029"
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    block = "\n" in text and not text[0].isspace() and all(c.isprintable() or c == "\n" for c in text)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
+    style = None
+    if any(mark in text for mark in _OTHER_BREAKS):
+        style = '"'
+    elif "\n" in text and not text[0].isspace() and all(c.isprintable() or c == "\n" for c in text):
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

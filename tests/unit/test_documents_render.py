@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example as hypothesis_example
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -130,6 +131,8 @@ def test_what_leaves_the_strict_form_is_not_written() -> None:
 
 
 @given(st.text(min_size=1, max_size=60), st.text(max_size=120))
+@hypothesis_example("n", "\x85")
+@hypothesis_example("\u2028", "a\u2029b")
 def test_any_text_survives_writing_and_reading(name: str, content: str) -> None:
     message = Message.model_validate({"from": name, "to": "QA_Agent", "content": content})
     whole = Document(process=Process(name=name, description=content), message=(message,))
