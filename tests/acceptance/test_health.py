@@ -1,0 +1,63 @@
+"""A deployment that turns out sick is taken back by itself."""
+
+from pathlib import Path
+
+from tests.acceptance.command import improve
+from tests.acceptance.conftest import Repositories
+from tests.acceptance.targets import BRANCH, commit, fingerprint, git, write
+from tests.acceptance.watching import events_of
+
+SICK = "test ! -e tiny/words.py"
+
+
+async def facts_of(home: Path, target: str) -> list[tuple[str, str]]:
+    """Return what the deployments of a target say, in order: aggregate and fact."""
+    events = await events_of(home)
+    return [
+        (event.envelope.address.aggregate, event.envelope.address.fact)
+        for event in events
+        if event.envelope.address.id.startswith(target)
+        and event.envelope.address.aggregate == "deployment"
+        and not event.envelope.address.fact.startswith("work_")
+    ]
+
+
+async def test_a_failing_health_command_removes_the_branch_it_made(home: Path, target: Repositories) -> None:
+    root = target()
+    before = fingerprint(root)
+    ended = improve(home, root, APS_HEALTH_COMMAND=SICK)
+    assert set(ended.statuses.values()) == {"rolled_back", "abandoned"}
+    assert git(root, "branch", "--list", BRANCH) == ""
+    assert ended.outcome["head"] == ended.outcome["base"]
+    assert ended.outcome["findings_after"] == ended.outcome["findings_before"]
+    reasons = {one["reason"] for one in ended.outcome["improvements"] if one["status"] == "rolled_back"}
+    assert reasons == {f"the health command ended with 1: {SICK}"}
+    told = await facts_of(home, ended.outcome["target_id"])
+    assert [fact for _, fact in told] == [
+        "started",
+        "step_completed",
+        "health_checked",
+        "failed",
+        "rolled_back",
+    ]
+    assert fingerprint(root) == before
+
+
+async def test_a_failing_health_command_puts_the_branch_back_where_it_stood(
+    home: Path, target: Repositories
+) -> None:
+    root = target()
+    assert improve(home, root).code == 0
+    stood = git(root, "rev-parse", BRANCH)
+    git(root, "merge", "--quiet", "--ff-only", BRANCH)
+    write(root, {"tiny/more.py": "import os\n\n\ndef more(xs):\n    return list([x for x in xs])\n"})
+    commit(root, "More")
+    ended = improve(home, root, APS_HEALTH_COMMAND="exit 3")
+    assert "rolled_back" in ended.statuses.values()
+    assert git(root, "rev-parse", BRANCH) == stood
+
+
+def test_a_passing_health_command_runs_in_the_deployed_tree(home: Path, target: Repositories) -> None:
+    root = target()
+    ended = improve(home, root, APS_HEALTH_COMMAND="! grep -q 'import sys' tiny/words.py")
+    assert ended.statuses["F401"] == "deployment_complete"
