@@ -8,7 +8,7 @@ Rules
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from events.fact import Fact
+from events.fact import Fact, Rejected
 from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import (
     ChangeApproved,
@@ -23,6 +23,7 @@ from schemas.improvement import Status
 from services.cli import board
 from services.cli.asking import because, cause
 from services.cli.desk import Desk, at_views
+from services.cli.dossier import commands_of
 from services.cli.following import follow, refuse_given_up
 from services.cli.running import EVERYONE
 from services.cli.session import Exit, Stop, print_json, say
@@ -45,6 +46,7 @@ class Decided(Frozen):
     branch: str = ""
     rank: int = 0
     reason: str = ""
+    needs: str = ""
 
 
 async def approve(
@@ -97,7 +99,7 @@ async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: i
     async with at_views(settings) as desk:
         await _record(desk, ids, lambda _: retried, _under_way)
         await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
-        await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
+        await _tell(desk, ids, _landed_or_waits, as_json=as_json)
 
 
 async def prioritise(settings: Settings, id: str, rank: int, reason: str, *, as_json: bool) -> None:
@@ -136,8 +138,26 @@ async def _record(
             say(f"{id} is under way already: following it")
         else:
             changes.append(Change(IMPROVEMENT, id, (fact(state),)))
+    for change in changes:
+        await _admitted(desk, change)
     if changes:
         await desk.book.record_all(changes, cause())
+
+
+async def _admitted(desk: Desk, change: Change) -> None:
+    """End the command with 5, naming the improvement and what is possible, when the rules refuse a fact."""
+    state = await desk.book.state(IMPROVEMENT, change.id)
+    try:
+        for fact in change.facts:
+            IMPROVEMENT.decide(state, fact, desk.book.clock())
+    except Rejected as refused:
+        possible = [c.line for c in await commands_of(desk, change.id, state) if c.line.startswith("aps ")]
+        hint = f"; possible is: {' or '.join(possible)}" if possible else ""
+        raise Stop(Exit.CONFLICT, f"{change.id}: {refused}{hint}") from refused
+
+
+def _landed_or_waits(state: Improvement) -> bool:
+    return state.status in LANDED or state.blocked is not None
 
 
 def _under_way(state: Improvement) -> bool:
@@ -185,6 +205,9 @@ async def _tell(
     if failed:
         told = "; ".join(map(_why, failed))
         raise Stop(Exit.FAILED, f"{len(failed)} of {len(results)} not as asked: {told}")
+    for result in results:
+        if result.needs:
+            say(f"{result.id} waits for {result.needs}")
     say("done")
 
 
@@ -198,6 +221,7 @@ def _decided(id: str, state: Improvement, achieved: Callable[[Improvement], bool
         branch=state.deployed.branch if state.deployed else "",
         rank=state.rank,
         reason=state.blocked.reason if state.blocked else state.reason,
+        needs=state.blocked.needs if state.blocked else "",
     )
 
 
