@@ -97,7 +97,7 @@ def verify(
 
 @app.command()
 def export(
-    file: Annotated[str, typer.Argument(help="Where to; - is stdout.", metavar="FILE")],
+    file: Annotated[str, typer.Argument(help="Where to; - is stdout.", metavar="[FILE]")] = "-",
     until: Until = "",
     as_json: Json = False,
 ) -> None:

@@ -16,8 +16,6 @@ from services.runtime.settings import Settings
 
 async def export(settings: Settings, file: str, until: str, *, as_json: bool) -> None:
     """Write the log to a file, whole or not at all."""
-    if as_json and file == STDIO:
-        raise Stop(Exit.USAGE, "the export is JSON lines already: leave --json out, or name a file")
     path = Path(file)
     if file != STDIO and (not path.name or path.is_dir()):  # noqa: ASYNC240 -- before anything else runs
         raise Stop(Exit.USAGE, f"{path} is a folder; name a file")
@@ -28,7 +26,7 @@ async def export(settings: Settings, file: str, until: str, *, as_json: bool) ->
                 chain = await write_lines(desk.book.store, end, sys.stdout.buffer)
             else:
                 chain = await _write_file(desk.book.store, end, path)
-    if as_json:
+    if as_json and file != STDIO:
         print_json({"file": file, "events": end, "chain": chain})
     else:
         say(f"{end} events exported{f' to {file}' if file != STDIO else ''}, chain {chain}")

@@ -19,12 +19,11 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import asyncpg
 import orjson
 
-from events.envelope import Unreadable
 from events.jetstream import recorded
 from events.store import Broken, Recorded
 from events.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
-from events.verify import LOG, Fault, imported, verify, verify_export
+from events.verify import LOG, Fault, verify, verify_export
 from projections.database import SCHEMA
 from projections.table import within
 from services.cli.desk import at_log, open_pool
@@ -206,10 +205,10 @@ class Extent:
 
     def _note(self, line: bytes) -> None:
         try:
-            seq = imported(line)[0].seq
-        except Unreadable:
+            said = orjson.loads(line)
+            seq, until = int(said["seq"]), said.get("until")
+        except (KeyError, TypeError, ValueError):
             return  # told by the proof of the line itself
-        until = orjson.loads(line).get("until")
         claim = until if type(until) is int else None
         self.last = max(self.last, seq)
         self.claims[claim] += 1
