@@ -1,27 +1,22 @@
 """Looks at a data folder's log from outside, as the inspection user does, and decides as a person does."""
 
-import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 from events.batch import BATCH
 from events.catalogue import read_fact
 from events.deployment import DEPLOYMENT
-from events.envelope import Cause
-from events.fact import Fact
 from events.improvement import IMPROVEMENT
 from events.store import Recorded
 from events.target import TARGET
-from services.cli.running import swarm
 from services.runtime.data_folder import shared_place
-from services.runtime.ground import Ground, actor, stand
-from services.runtime.log import Change, Log, stamp_of
+from services.runtime.ground import stand
+from services.runtime.log import Log, stamp_of
 from services.runtime.settings import load
 
 DEADLINE = 120.0
@@ -40,34 +35,16 @@ async def events_of(home: Path) -> list[Recorded]:
         return [event async for event in book.store.read_all()]
 
 
-@asynccontextmanager
-async def deciding(home: Path, roles: Iterable[str], **settings: str) -> AsyncIterator[tuple[Ground, Log]]:
-    """Give the log as the command line writes it, while `roles` run."""
-    async with (
-        stand(load({"APS_HOME": str(home), **settings})) as ground,
-        ground.log("cli") as (_, book),
-        swarm(ground, tuple(roles)),
-    ):
-        yield ground, book
-
-
-async def decide(home: Path, facts: dict[str, Fact], until: Callable[[object], bool], *roles: str) -> None:
-    """Record a fact on each improvement, and run `roles` until every one of them is as expected."""
-    cause = Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()))
-    async with asyncio.timeout(DEADLINE), deciding(home, roles) as (_, book):
-        head = await book.store.head()
-        await book.record_all([Change(IMPROVEMENT, id, (fact,)) for id, fact in facts.items()], cause)
-        async for _event in book.store.live(head):
-            states = [await book.state(IMPROVEMENT, id) for id in facts]
-            if all(until(state) for state in states):
-                return
+def kill_server(home: Path, name: str) -> None:
+    """Kill one server of a data folder, as a power cut would; `name` is that of its pid file."""
+    for file in shared_place(home).rglob(f"{name}.pid"):
+        os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
 
 
 def kill_servers(home: Path) -> None:
-    """Kill NATS and PostgreSQL of a data folder, as a power cut would."""
-    place = shared_place(home)
-    for file in (*place.rglob("nats-server.pid"), *place.rglob("postmaster.pid")):
-        os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
+    """Kill NATS and PostgreSQL of a data folder."""
+    for name in ("nats-server", "postmaster"):
+        kill_server(home, name)
 
 
 def assert_nothing_twice(events: list[Recorded]) -> None:
