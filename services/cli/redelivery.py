@@ -6,7 +6,7 @@ import time
 import nats.errors
 import structlog
 
-from events.store import Recorded, Unavailable
+from events.store import Broken, Recorded, Unavailable
 from schemas.base import Frozen
 from services.cli.dead_letters import Closing, DeadLetter, close, letters
 from services.cli.desk import LogDesk, at_log, not_found
@@ -101,11 +101,14 @@ async def _replay(settings: Settings, desk: LogDesk, letter: DeadLetter, seconds
     if not runnable(desk.ground, [letter.role]):
         name = f"APS_NATS_{letter.role.upper()}_PASSWORD"
         raise Stop(Exit.DENIED, f"only {letter.role} may do its work: run this where {name} is set")
-    event = await _event(desk, letter.seq)
     say(f"letter {letter.number}: giving event {letter.seq} to {letter.role}")
-    async with desk.ground.log(letter.role) as (_, book):
-        agent = role.build(await workbench(letter.role, settings, book))
-        failure = await reaction(agent, event, seconds)
+    try:
+        event = await _event(desk, letter.seq)
+        async with desk.ground.log(letter.role) as (_, book):
+            agent = role.build(await workbench(letter.role, settings, book))
+            failure = await reaction(agent, event, seconds)
+    except Broken as unreadable:
+        failure = str(unreadable)
     if not failure:
         await close(desk.connection, _closing(letter, "replayed", "the role was done with it"))
     return Replayed(number=letter.number, role=letter.role, seq=letter.seq, failure=failure)
