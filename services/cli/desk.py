@@ -45,7 +45,17 @@ class LogDesk:
             raise Stop(
                 Exit.USAGE, f"{at!r} is neither a sequence nor a time such as 2026-11-23T14:05"
             ) from None
-        return await self.book.store.seq_at(moment if moment.tzinfo else moment.astimezone(UTC))
+        return await self._last_at(moment if moment.tzinfo else moment.astimezone(UTC))
+
+    async def _last_at(self, moment: datetime) -> int:
+        """Return the last event of that time or before; an event is stored a moment after its own time."""
+        store = self.book.store
+        seq = await store.seq_at(moment)
+        async for event in store.read_all(seq):
+            if event.envelope.at > moment:
+                break
+            seq = event.seq
+        return seq
 
     async def _known(self, seq: int) -> int:
         head = await self.book.store.head()

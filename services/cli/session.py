@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
+from services.cycle.text import plain_block
+
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
 
@@ -87,13 +89,13 @@ async def _cancellable(work: Awaitable[T]) -> T:
 def fail(code: Exit, message: str) -> NoReturn:
     """Say what went wrong and end the command."""
     style = "red" if code is not Exit.INTERRUPTED else "yellow"
-    words.print(message, style=style, markup=False, soft_wrap=True)
+    words.print(plain_block(message), style=style, markup=False, soft_wrap=True)
     raise typer.Exit(int(code))
 
 
 def say(text: str) -> None:
     """Tell a person something; never on stdout."""
-    words.print(text, markup=False, soft_wrap=True)
+    words.print(plain_block(text), markup=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:

@@ -1,4 +1,4 @@
-"""Tables on stdout: fitted to a terminal, never cut where a program reads them."""
+"""Tables on stdout: fitted to a terminal, never cut where a program reads them, free of hidden characters."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -7,6 +7,8 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from services.cycle.text import plain_text
 
 UNBOUNDED = 10_000  # as wide as the content
 
@@ -48,6 +50,6 @@ def _cell(value: object) -> str:
         case datetime():
             return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
         case tuple() | list():
-            return ", ".join(str(item) for item in value)
+            return plain_text(", ".join(str(item) for item in value))
         case _:
-            return str(value)
+            return plain_text(str(value))
