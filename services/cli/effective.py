@@ -11,7 +11,8 @@ from services.cli.tables import show_table
 from services.runtime.settings import Settings
 
 MASK = "******"
-CREDENTIALS = re.compile(r"//[^/]*@")  # greedy: a password may hold an @
+ADDRESSES = ("nats_url", "database_url")
+CREDENTIALS = re.compile(r"//.*@")  # to the last @: a password may hold any other sign
 QUERY = re.compile(r"\?.*$")
 
 
@@ -35,7 +36,11 @@ def settings_file(home: Path) -> str:
 def effective(settings: Settings) -> list[tuple[str, str | int | bool | None, bool]]:
     """Return name, value (secrets masked) and whether it was given, for each setting."""
     found = [
-        (str(field.validation_alias), shown(getattr(settings, name)), name in settings.model_fields_set)
+        (
+            str(field.validation_alias),
+            shown(getattr(settings, name), is_address=name in ADDRESSES),
+            name in settings.model_fields_set,
+        )
         for name, field in type(settings).model_fields.items()
         if field.validation_alias
     ]
@@ -45,22 +50,21 @@ def effective(settings: Settings) -> list[tuple[str, str | int | bool | None, bo
     return [*found, *passwords]
 
 
-def shown(value: object) -> str | int | bool | None:
+def shown(value: object, *, is_address: bool) -> str | int | bool | None:
     """Return a value as it may be seen: an address without its credentials, no other secret at all."""
     match value:
         case None | bool() | int():
             return value
+        case SecretStr() if is_address:
+            return ",".join(map(_bare, _each(value.get_secret_value())))
         case SecretStr():
-            return _masked(value.get_secret_value())
+            return MASK
         case _:
             return str(value)
 
 
-def _masked(secret: str) -> str:
-    if "://" not in secret:
-        return MASK
-    addresses = [CREDENTIALS.sub(f"//{MASK}@", QUERY.sub("", each)) for each in _each(secret)]
-    return ",".join(addresses)
+def _bare(url: str) -> str:
+    return QUERY.sub("", CREDENTIALS.sub(f"//{MASK}@", url))
 
 
 def _each(urls: str) -> list[str]:

@@ -11,6 +11,7 @@ import aiohttp
 import asyncpg
 import nats.errors
 import orjson
+from nats.aio.client import Client
 from pydantic import BaseModel
 
 from events.streams import compare, declare
@@ -43,16 +44,17 @@ class Check(Frozen):
     cure: str = ""
 
 
+class JetStreamSettings(BaseModel):
+    """How messages reach the disk, as `/jsz` says it."""
+
+    sync_always: bool = False
+
+
 class JetStreamPage(BaseModel):
     """What `/jsz` says. (`/varz` keeps what it was when it was first asked: too early.)"""
 
-    class Config(BaseModel):
-        """The part of it that tells how messages reach the disk."""
-
-        sync_always: bool = False
-
     server_id: str
-    config: Config = Config()
+    config: JetStreamSettings = JetStreamSettings()
 
 
 def python() -> Check:
@@ -133,13 +135,18 @@ async def versions(asker: Asker) -> Check:
 
 
 async def sync(asker: Asker) -> Check:
+    """Ask for the flush of messages at the monitoring port, ours or the usual one."""
+    servers, url = asker.ground.servers, asker.connection.connected_url
+    usual = f"http://{url.hostname if url else ''}:{MONITORING_PORT}"
+    return await sync_at(asker.connection, servers.monitoring_url if servers else usual)
+
+
+async def sync_at(connection: Client, pages: str) -> Check:
     """Ask the very server that is connected whether it flushes each message before it acknowledges."""
-    ground, url = asker.ground, asker.connection.connected_url
-    host, port = (url.hostname or "", url.port or 4222) if url else ("", 4222)
-    pages = ground.servers.monitoring_url if ground.servers else f"http://{host}:{MONITORING_PORT}"
+    url = connection.connected_url
     try:
         page = await _jetstream_page(pages)
-        own = await asyncio.to_thread(_server_id, host, port)
+        own = await asyncio.to_thread(_server_id, url.hostname or "", url.port or 4222) if url else ""
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as problem:
         cure = f"open NATS's monitoring port {MONITORING_PORT} to this machine, or see yourself: {SYNC_CURE}"
         return _check("sync", State.DEGRADED, f"cannot be asked at {pages}: {_words(problem)}", cure)

@@ -68,11 +68,10 @@ async def logs(settings: Settings, choice: Choice, count: int, *, follow: bool, 
     folder = DataFolder(settings.home).logs
     if not folder.is_dir():
         raise Stop(Exit.NOT_FOUND, f"there are no logs in {folder}")
-    show = _raw if as_json else _readable
     begun = ends(folder)
     shown = last(folder, choice, count, begun)
     for found in shown:
-        print(show(found), flush=follow)
+        print(shown_as(found, as_json=as_json), flush=follow)
     if follow:
         await until_told(_follow(folder, choice, begun, as_json=as_json))
     elif count and not shown:
@@ -122,12 +121,11 @@ def _last_of(files: list[Path], choice: Choice, count: int, until: dict[Path, in
 
 async def _follow(folder: Path, choice: Choice, begun: dict[Path, int], *, as_json: bool) -> None:
     tails = {path: Tail(path, offset) for path, offset in begun.items()}
-    show = _raw if as_json else _readable
     while True:
         _join(tails, folder)
         fresh = [one for tail in tails.values() for one in tail.fresh() if choice.takes(one.line)]
         for found in sorted(fresh, key=lambda one: one.line.time):
-            print(show(found), flush=True)
+            print(shown_as(found, as_json=as_json), flush=True)
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -160,6 +158,11 @@ class Tail:
             self._file.close()
             self._file, self._offset = None, 0
 
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
     def _completed(self, file: TextIO) -> Iterator[Found]:
         *texts, self._rest = (self._rest + file.read()).split("\n")
         for text in texts:
@@ -171,6 +174,11 @@ class Tail:
             return not os.path.samestat(os.fstat(file.fileno()), self._path.stat())
         except FileNotFoundError:
             return True
+
+
+def shown_as(found: Found, *, as_json: bool) -> str:
+    """Return a line for people, or as it was logged."""
+    return _raw(found) if as_json else _readable(found)
 
 
 def _raw(found: Found) -> str:
