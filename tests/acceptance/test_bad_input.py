@@ -18,6 +18,8 @@ from tests.acceptance.targets import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 LANDED = {"deployment_complete", "partly_landed"}
 
 

@@ -8,6 +8,8 @@ from tests.acceptance.command import aps, improve
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, WORDS, commit, fingerprint, git, subjects, write
 
+pytestmark = pytest.mark.slow
+
 LANDED = "deployment_complete"
 # What the suite never runs is of medium risk.
 UNTESTED = "\n\ndef never(values):\n    return dict([(v, v) for v in values])\n"

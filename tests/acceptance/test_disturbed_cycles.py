@@ -18,8 +18,9 @@ from tests.acceptance.watching import (
     watching,
 )
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("server", ["nats-server", "postmaster"])
 @pytest.mark.parametrize("moment", ["baseline_recorded", "change_implemented"])
 async def test_a_cycle_goes_on_when_a_server_is_killed(

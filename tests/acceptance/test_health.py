@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.command import improve
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, commit, fingerprint, git, write
 from tests.acceptance.watching import events_of
+
+pytestmark = pytest.mark.slow
 
 SICK = "test ! -e tiny/words.py"
 

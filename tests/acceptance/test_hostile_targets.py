@@ -9,6 +9,8 @@ from tests.acceptance.command import improve
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, fingerprint, git
 
+pytestmark = pytest.mark.slow
+
 ATTACK = """import os
 import socket
 import subprocess

@@ -24,6 +24,8 @@ from tests.acceptance.watching import (
     watching,
 )
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = 20
 LANES = 5
 LANES_WITHOUT_SERVERS = (1, 3)
@@ -77,7 +79,6 @@ async def lane(home: Path, root: Path, counts: list[int], *, servers: bool) -> t
     return kills, await asyncio.to_thread(lambda: wait(start(home, "improve", str(root), "--json", **LEASE)))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_cycle_killed_at_twenty_moments_ends_as_an_uninterrupted_one(
     ground: Path, fresh_home: Callable[[str], Path]

@@ -25,6 +25,8 @@ from tests.acceptance.command import Ended, aps, improve
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, fingerprint, git, subjects, tree
 
+pytestmark = pytest.mark.slow
+
 REF = f"refs/heads/{BRANCH}"
 PERSON = Cause(actor="cli@test", source="aps/cli", correlation="00000000-0000-0000-0000-00000000000c")
 
@@ -101,7 +103,6 @@ def all_taken_back(home: Path, cycle: Ended) -> Ended:
     return aps(home, "improvements", "rollback", "--all", "--target", target, "--json", APS_LEASE_SECONDS="5")
 
 
-@pytest.mark.slow
 async def test_each_change_is_taken_back_from_the_full_branch_and_then_all(
     home: Path, target: Repositories
 ) -> None:
@@ -120,7 +121,6 @@ async def test_each_change_is_taken_back_from_the_full_branch_and_then_all(
     assert fingerprint(root) == before
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_each_change_of_a_real_project_is_taken_back(home: Path) -> None:
     cycle = improve(home, Path("sdist:toolz==1.2.0"))

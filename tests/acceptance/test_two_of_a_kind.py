@@ -19,6 +19,8 @@ from tests.acceptance.command import ROOT, environment, improve
 from tests.acceptance.targets import repository, subjects
 from tests.acceptance.watching import DEADLINE, assert_nothing_twice, events_of
 
+pytestmark = pytest.mark.slow
+
 PARTY = ("pm", "architect", "developer", "developer", "qa", "qa", "devops", "deployer")
 
 
@@ -56,7 +58,6 @@ async def follow(home: Path, root: Path) -> dict[str, str]:
         return {state.discovered.rule: state.status.value for state in states.values() if state.discovered}
 
 
-@pytest.mark.slow
 async def test_no_work_is_done_twice_and_the_log_shows_who_won(
     ground: Path, home: Path, fresh_home: Callable[[str], Path]
 ) -> None:
