@@ -172,7 +172,8 @@ class Examination:
         if tip.suite is None or not self._is_measured(tip):
             return {}
         material, last = self._material, stacked[-1].commit
-        diff = await material.repository.diff(material.formed.base, last)
+        # The baseline counts lines as they stood at its own base, also where the stack begins further on.
+        diff = await material.repository.diff(material.baseline.base, last)
         lines: dict[str, list[int]] = {}
         for path, number in newly_uncovered(material.before, tip.suite, diff):
             lines.setdefault(path, []).append(number)
