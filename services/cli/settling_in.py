@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from events.streams import Drift, compare, declare
+from events.subjects import PREFIX, STREAM
 from services.cli.footing import footing
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.data_folder import DataFolder, write_durably
@@ -43,8 +44,8 @@ async def setup(settings: Settings, *, as_json: bool) -> None:
     say("streams and consumers stand as declared" + ("" if changed else "; nothing was to be done"))
     at = shlex.quote(str(context))
     say(f"look inside with the ordinary nats tool (file of the read-only user {INSPECTOR}):")
-    say(f"  nats --context {at} sub 'aps.v1.improvement.>'")
-    say(f"  nats --context {at} stream view APS")
+    say(f"  nats --context {at} sub '{PREFIX}.improvement.>'")
+    say(f"  nats --context {at} stream view {STREAM}")
     if ground.servers is not None:
         say("the servers run as long as a command uses them, such as: aps up")
 
