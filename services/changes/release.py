@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.workspace.checkout import Workspace
 from services.workspace.git import Repository
+from services.workspace.target import TargetProblem
 
 BRANCH = "aps/improved"
 REF = f"refs/heads/{BRANCH}"
@@ -12,6 +13,8 @@ REF = f"refs/heads/{BRANCH}"
 async def branch_tip(workspace: Workspace, target: str, path: str) -> str | None:
     """Return the commit of the release branch of the target at `path`, known to our clone; None without."""
     repository, source = workspace.repository(target), workspace.path(path)
+    if not source.is_dir():
+        raise TargetProblem(f"{source} is gone: put the repository back where it was, then retry")
     tip = await Repository(source).ref(REF)
     if tip is not None:
         await repository.clone_from(source, tip)

@@ -1,11 +1,8 @@
 """Runs one agent as a service: its connection, its consumer, its answer to service discovery."""
 
-import asyncio
-import os
-import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import nats.micro
@@ -15,10 +12,10 @@ from nats.micro.service import Service, ServiceConfig
 
 from schemas.risk import RiskClass
 from services.runtime.consumer import Agent, Consumer
-from services.runtime.ground import Ground, actor, stand
+from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
-from services.runtime.logging import configure
-from services.runtime.settings import Autonomy, Settings, load
+from services.runtime.program import run_program
+from services.runtime.settings import Autonomy, Settings
 from services.runtime.workbench import Workbench
 from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits, NoSandbox, Sandbox
@@ -54,19 +51,8 @@ async def run_role(role: Role, ground: Ground) -> None:
 
 
 def main(role: Role) -> None:
-    """Run one copy of a role as a program, by the settings of the environment, until told to stop."""
-    settings = load(os.environ)
-    configure(role.name, settings.home, settings.log_level, secrets=settings.secrets())
-    asyncio.run(_until_told(role, settings))
-
-
-async def _until_told(role: Role, settings: Settings) -> None:
-    async with stand(settings) as ground:
-        running = asyncio.create_task(run_role(role, ground))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-        with suppress(asyncio.CancelledError):
-            await running
+    """Run one copy of a role as a program."""
+    run_program(role.name, partial(run_role, role))
 
 
 async def announce(connection: Client, name: str, purpose: str, instance: str) -> Service:
