@@ -4,14 +4,18 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from events.target import TARGET
+from services.cli.swarm.swarming import swarm
 from services.cycle.requesting import Wish, ask, locate
 from services.cycle.settling import is_settled, states_of
+from services.developer.agent import Developer
+from services.runtime.claims import Later
 from services.runtime.ground import actor, stand
 from services.runtime.role import workbench
 from services.runtime.settings import load
@@ -21,6 +25,7 @@ from tests.acceptance.watching import DEADLINE, assert_nothing_twice, events_of
 
 pytestmark = pytest.mark.slow
 
+DESIGNED = "architecture_designed"
 PARTY = ("pm", "architect", "developer", "developer", "qa", "qa", "devops", "deployer")
 
 
@@ -85,3 +90,36 @@ async def test_no_work_is_done_twice_and_the_log_shows_who_won(
                 and e.envelope.sequence == event.envelope.data["claim"]
             )
             assert claimed.envelope.actor == event.envelope.actor
+
+
+async def test_of_two_developers_given_the_same_event_one_writes_and_one_comes_again(
+    ground: Path, fresh_home: Callable[[str], Path]
+) -> None:
+    root = repository(ground / "targets" / "contested" / "tiny")
+    settings = load({"APS_HOME": str(fresh_home("contested"))})
+    async with stand(settings) as base, base.log("cli") as (_, book), asyncio.timeout(DEADLINE):
+        bench = await workbench("cli", settings, book)
+        place = await locate(str(root), bench.workspace, bench.sandbox)
+        async with swarm(base, ("pm", "qa", "architect")):
+            await ask(book, place, Wish(str(root)), actor("cli"))
+            async with aclosing(book.store.live()) as events:
+                designed = await anext(e async for e in events if e.envelope.address.fact == DESIGNED)
+        async with base.log("developer") as (_, one), base.log("developer") as (_, other):
+            first = Developer(replace(await workbench("developer", settings, one), actor="developer@one"))
+            second = Developer(replace(await workbench("developer", settings, other), actor="developer@two"))
+            answers = await asyncio.gather(
+                first.react(designed), second.react(designed), return_exceptions=True
+            )
+        (refused,) = [answer for answer in answers if answer is not None]
+        assert isinstance(refused, Later)
+        winner, loser = ("one", "two") if answers[0] is None else ("two", "one")
+        assert f"is claimed by developer@{winner}" in str(refused)
+        recorded, _ = await book.store.read("improvement", designed.envelope.address.id)
+        by_developers = [
+            (e.envelope.address.fact, e.envelope.actor) for e in recorded if "developer" in e.envelope.actor
+        ]
+        assert by_developers == [
+            ("work_claimed", f"developer@{winner}"),
+            ("change_implemented", f"developer@{winner}"),
+        ]
+        assert loser not in {name.partition("@")[2] for _, name in by_developers}
