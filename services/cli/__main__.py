@@ -4,15 +4,18 @@ import sys
 
 import typer
 
-from services.cli import claims, dead, events, improvements, process, replay, runs, views
-from services.cli.improve import discover, improve
-from services.cli.logs import logs
+from services.cli.care.logs import logs
+from services.cli.care.setup import config, reset, setup
+from services.cli.care.status import doctor, status
+from services.cli.cycle.improve import discover, improve
+from services.cli.decisions import improvements
+from services.cli.documents import process
+from services.cli.history import events, replay, views
 from services.cli.options import keep_examples
-from services.cli.serving import run_one, up
 from services.cli.session import Exit, words
-from services.cli.setup import config, reset, setup
-from services.cli.status import doctor, status
-from services.cli.targets import pause, resume
+from services.cli.swarm.serving import run_one, up
+from services.cli.work import claims, dead, runs
+from services.cli.work.targets import pause, resume
 
 app = typer.Typer(
     name="aps",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from services.cli.examinations import sync_at
+from services.cli.care.examinations import sync_at
 from tests.cli_process import ended
 from tests.log_server import PROGRAM
 

@@ -23,9 +23,11 @@ from events.rights import USERS
 from events.store import Recorded
 from events.subjects import DEAD_LETTERS, Address, dead_letter, subject
 from events.target import TARGET
-from services.cli import board, claiming, decisions, engine_runs, pausing, redelivery
+from services.cli.decisions import board
+from services.cli.decisions import deciding as decisions
 from services.cli.exits import expected
 from services.cli.session import Exit, Stop
+from services.cli.work import claiming, engine_runs, pausing, redelivery
 from services.cycle import example
 from services.cycle.example import BAD, GOOD, HELD, PART, TREE, Recorder, T
 from services.runtime.consumer import Consumer

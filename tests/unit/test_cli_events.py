@@ -14,10 +14,11 @@ from events.store import EventStore, Recorded
 from events.stream_reader import Stored
 from events.subjects import subject
 from events.verify import LOG, imported
-from services.cli import events, process
-from services.cli.exporting import write_lines
-from services.cli.proving import Proof, prove, prove_lines
-from services.cli.reading import Chosen, cells, event_of, following, last
+from services.cli.documents import process
+from services.cli.history import events
+from services.cli.history.exporting import write_lines
+from services.cli.history.proving import Proof, prove, prove_lines
+from services.cli.history.reading import Chosen, cells, event_of, following, last
 from services.cli.session import Exit, Stop
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell

@@ -13,10 +13,10 @@ from events.stream_reader import Stored
 from events.subjects import closed_letter, dead_letter
 from schemas.findings import Site
 from schemas.improvement import GateResult, LeftOut, ScenarioResult, StepResult
-from services.cli.dead_letters import Closing, folded
-from services.cli.portrait import gate_line, part_line, scenario_lines
-from services.cli.redelivery import reaction
+from services.cli.decisions.portrait import gate_line, part_line, scenario_lines
 from services.cli.session import Exit, Stop
+from services.cli.work.dead_letters import Closing, folded
+from services.cli.work.redelivery import reaction
 from services.runtime.claims import Later
 from services.runtime.ending import end
 

@@ -1,0 +1,1 @@
+"""Looking after an installation: health, diagnosis, logs, set-up, settings, reset."""

@@ -1,0 +1,1 @@
+"""One improvement cycle from the command line."""

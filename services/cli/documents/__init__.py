@@ -1,0 +1,1 @@
+"""APS documents: exported and checked."""

@@ -1,0 +1,1 @@
+"""The log and the views built from it: read, proven, exported, replayed."""

@@ -1,0 +1,112 @@
+"""`aps events`: the log itself."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.alone import run_alone
+from services.cli.options import Json, Until, topic
+from services.cli.session import run
+
+app = topic("Read the log, follow it, prove that nobody altered it, export it.")
+
+Aggregate = Annotated[str, typer.Option(help="Of one kind, such as improvement.", metavar="KIND")]
+OfId = Annotated[str, typer.Option("--id", help="Of one aggregate.")]
+
+
+@app.command("list")
+def list_events(
+    after: Annotated[
+        int | None, typer.Option(help="Those that follow this sequence; else the last.", metavar="SEQ", min=0)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
+    aggregate: Aggregate = "",
+    id: OfId = "",
+    as_json: Json = False,
+) -> None:
+    """List events in their order.
+
+    Example: aps events list --after 0 --limit 20
+
+    Example: aps events list --aggregate improvement --id up006-1a2b3c4d
+    """
+    from services.cli.history import reading
+
+    chosen = reading.Chosen(aggregate, id)
+    run(lambda settings: reading.list_events(settings, chosen, after, limit, as_json=as_json))
+
+
+@app.command()
+def show(
+    named: Annotated[
+        str, typer.Argument(help="Its sequence, or its id or how that begins.", metavar="SEQ|EVENT-ID")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show one event as it stands on the log.
+
+    Example: aps events show 42
+
+    Example: aps events show 3b0c4f1e
+    """
+    from services.cli.history import reading
+
+    run(lambda settings: reading.show(settings, named, as_json=as_json))
+
+
+@app.command()
+def tail(
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Begin with the last so many.", min=0)] = 10,
+    limit: Annotated[int, typer.Option(help="Stop after so many; 0 goes on until stopped.", min=0)] = 0,
+    aggregate: Aggregate = "",
+    id: OfId = "",
+    as_json: Json = False,
+) -> None:
+    """Show the last events and then each new one, a line each, until stopped.
+
+    Example: aps events tail
+
+    Example: aps events tail --lines 0 --json
+    """
+    from services.cli.history import reading
+
+    chosen = reading.Chosen(aggregate, id)
+    run(lambda settings: reading.tail(settings, chosen, lines, limit, as_json=as_json))
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        str, typer.Argument(help="An exported log, - is stdin; else the log itself.", metavar="[FILE]")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Prove that no event was altered, removed or exchanged; name the place of each that was.
+
+    Example: aps events verify
+
+    Example: aps events verify log.jsonl
+    """
+    from services.cli.history import proving
+
+    if file:
+        run_alone(lambda: proving.prove_file(file, as_json=as_json))
+    else:
+        run(lambda settings: proving.prove_log(settings, as_json=as_json))
+
+
+@app.command()
+def export(
+    file: Annotated[str, typer.Argument(help="Where to; - is stdout.", metavar="[FILE]")] = "-",
+    until: Until = "",
+    as_json: Json = False,
+) -> None:
+    """Export the log as JSON lines: sequence, chain over the whole log, event.
+
+    Example: aps events export log.jsonl
+
+    Example: aps events export log.jsonl --until 1200
+    """
+    from services.cli.history import exporting
+
+    run(lambda settings: exporting.export(settings, file, until, as_json=as_json))

@@ -1,0 +1,193 @@
+"""Builds views from the log: to look at a moment, to compare with the live ones, to replace those.
+
+All views are built together, always: an event that one of them cannot take blocks its aggregate in all.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+
+from events.store import EventStore
+from projections import database
+from projections import rebuild as building
+from projections.catalogue import VIEWS
+from projections.comparison import Difference
+from projections.database import SCHEMA, Checkpoint
+from projections.fold import Poisoned
+from projections.projector import Projector
+from projections.queries import Views
+from projections.step import View
+from projections.table import within
+from services.cli.desk import at_log, at_views, not_found, open_pool
+from services.cli.history.exporting import end_of
+from services.cli.history.watched import watched
+from services.cli.session import Exit, Stop, print_json, say
+from services.cli.tables import show_table
+from services.cycle.text import plain_text, shortened
+from services.runtime.settings import Settings
+
+DIFFERENCES = 20
+LONGEST_VALUE = 200
+DROP = "drop schema if exists {schema} cascade"
+# What a person looks for first; --json has every column.
+SHOWN: dict[str, tuple[str, ...]] = {
+    "improvement_board": ("rank", "id", "status", "risk", "fixed", "expected", "title"),
+    "timeline": ("seq", "time", "actor", "id", "summary"),
+    "task_board": ("claimed_seq", "id", "work", "agent", "state", "ended_by"),
+    "engine_usage": ("id", "improvement", "role", "engine", "outcome", "duration_ms"),
+    "targets": ("id", "title", "scans", "scan_state", "findings", "paused"),
+    "deployments": ("id", "kind", "target", "state", "steps", "tip"),
+}
+
+
+def view_of(name: str) -> View:
+    """Return the view of that name; ends the command with 3 when there is none."""
+    for view in VIEWS:
+        if view.name == name:
+            return view
+    raise not_found("view", name, [view.name for view in VIEWS])
+
+
+async def replay(settings: Settings, name: str, until: str, *, as_json: bool) -> None:
+    """Show the rows of one view as built from the log up to a moment."""
+    view = view_of(name)
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        end = await end_of(desk, until)
+        at, rows = await rows_at(desk.book.store, pool, view, end)
+    if as_json:
+        print_json({"view": view.name, "seq": at.seq, "chain": at.chain, "rows": rows})
+        return
+    shown = SHOWN.get(view.name, tuple(view.table.columns))
+    cells = [[_plain(row[column]) for column in shown] for row in rows]
+    show_table([column.upper() for column in shown], cells, empty="no rows")
+    say(f"{view.name}: {len(rows)} rows from {at.seq} events, chain {at.chain}")
+
+
+async def rows_at(
+    store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]", view: View, until: int
+) -> tuple[Checkpoint, list[dict[str, Any]]]:
+    """Build the views up to a sequence in a schema of their own; return the rows of one that hold then."""
+    scratch = f"{SCHEMA}_replay_{uuid4().hex[:12]}"
+    try:
+        with watched(store, "replaying the log", until) as log:
+            at = await Projector(log, pool, VIEWS, scratch).catch_up(until)
+        found = await pool.fetch(within(scratch, _rows_of(view)))
+        return at, [asdict(view.table.read(line)) for line in found]
+    finally:
+        await pool.execute(within(scratch, DROP))
+
+
+def _rows_of(view: View) -> str:
+    order = ", ".join(f'"{name}"' for name in view.table.key)
+    holding = " where valid_to_seq is null" if "valid_to_seq" in view.table.columns else ""
+    return f"select * from {{schema}}.{view.table.name}{holding} order by {order}"  # noqa: S608 -- our own names
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return plain_text(value)
+        case tuple():
+            return tuple(_plain(item) for item in value)
+        case _:
+            return value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a check found: events and rows looked at, and where a rebuild comes out otherwise."""
+
+    events: int
+    rows: int
+    differences: tuple[Difference, ...]
+
+
+async def check(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Compare rebuilt views with the live ones; ends the command with 1 when a value differs."""
+    views = (view_of(name),) if name else VIEWS
+    async with at_views(settings) as desk:
+        found = await compared(desk.book.store, desk.pool, views)
+        poisoned = await desk.views.poisoned()
+    if as_json:
+        print_json({"views": [view.name for view in views], "equal": not found.differences, **asdict(found)})
+    for event in poisoned:
+        say(_poison(event))
+    if not as_json:
+        for difference in found.differences:
+            print(shortened(str(difference), LONGEST_VALUE))
+    if found.differences:
+        count = len(found.differences)
+        told = (
+            "1 difference"
+            if count == 1
+            else f"{'at least ' if count == DIFFERENCES else ''}{count} differences"
+        )
+        cure = "when the log is sound (aps events verify), aps views rebuild makes the views right"
+        raise Stop(Exit.FAILED, f"{found.events} events, {found.rows} rows, {told}; {cure}")
+    if not as_json:
+        print(f"{found.events} events, {found.rows} rows, equal")
+
+
+def _poison(event: Poisoned) -> str:
+    where = f"{event.aggregate}/{event.id}"
+    return f"event {event.seq} ({where}) could not be applied: {plain_text(event.reason)}"
+
+
+async def compared(
+    store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]", views: Sequence[View] = VIEWS
+) -> Comparison:
+    """Rebuild all views in a scratch schema and compare; differences of other views are left aside."""
+    at = await Views(pool).checkpoint()
+    with watched(store, "rebuilding the views", at.seq) as log:
+        limit = DIFFERENCES if len(views) == len(VIEWS) else 1000 * DIFFERENCES
+        found = await building.rebuild_and_compare(log, pool, limit=limit)
+    others = {view.name for view in VIEWS} - {view.name for view in views}
+    kept = [difference for difference in found if difference.view not in others]
+    return Comparison(at.seq, sum([await _count(pool, view) for view in views]), tuple(kept[:DIFFERENCES]))
+
+
+async def _count(pool: "asyncpg.Pool[asyncpg.Record]", view: View) -> int:
+    return int(await pool.fetchval(within(SCHEMA, f"select count(*) from {{schema}}.{view.table.name}")))  # noqa: S608 -- our own name
+
+
+async def list_views(settings: Settings, *, as_json: bool) -> None:
+    """List the views that stand, and how far they are."""
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        head = await desk.book.store.head()
+        async with pool.acquire() as connection:
+            if not await database.exists(connection, SCHEMA):
+                raise Stop(Exit.NOT_FOUND, "no views were built yet; build them: aps views rebuild")
+            at, versions = await database.checkpoint(connection, SCHEMA)
+        poisoned = await Views(pool).poisoned()
+        standing = [view for view in VIEWS if view.name in versions]
+        rows = {view.name: await _count(pool, view) for view in standing}
+    if as_json:
+        views = [{"view": name, "version": versions[name], "rows": rows[name]} for name in rows]
+        print_json(
+            {"checkpoint": at.seq, "head": head, "chain": at.chain, "views": views, "poisoned": poisoned}
+        )
+        return
+    show_table(("VIEW!", "VERSION", "ROWS"), [(name, versions[name], str(rows[name])) for name in rows])
+    print(f"at event {at.seq} of {head}, chain {at.chain}")
+    for event in poisoned:
+        say(_poison(event))
+
+
+async def rebuild(settings: Settings, *, as_json: bool) -> None:
+    """Replace the live views by rebuilt ones."""
+    began = time.monotonic()
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        with watched(desk.book.store, "rebuilding the views", await desk.book.store.head()) as log:
+            at = await building.rebuild(log, pool)
+        rows = sum([await _count(pool, view) for view in VIEWS])
+    spent = round((time.monotonic() - began) * 1000)
+    if as_json:
+        print_json({"checkpoint": at.seq, "chain": at.chain, "rows": rows, "ms": spent})
+    else:
+        print(
+            f"{at.seq} events, {rows} rows, built anew in {spent} ms; the former views are kept in aps_before"
+        )

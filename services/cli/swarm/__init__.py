@@ -1,0 +1,1 @@
+"""The services, run together, one by one, or inside a command."""

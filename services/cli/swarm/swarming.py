@@ -1,0 +1,123 @@
+"""Runs services until told to stop: all eight with what they should look at, or one copy of one."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.client import Client
+
+from services.cli.session import Exit, Stop, print_json_line, say
+from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
+from services.cycle.requesting import Asked, Wish, ask, locate
+from services.gateway.health import copies
+from services.gateway.serving import HOST, port_to_use
+from services.runtime.ground import Ground, actor, stand
+from services.runtime.log import Log
+from services.runtime.role import workbench
+from services.runtime.settings import Settings
+
+UP_SECONDS = 60.0
+LOOK_AGAIN_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `aps up` is to run: on which port, looking at which targets, in one process or in many."""
+
+    port: int | None = None
+    targets: tuple[str, ...] = ()
+    processes: bool = False
+
+
+async def up(settings: Settings, order: Order, *, as_json: bool) -> None:
+    """Run all services until told to stop. Raises `PortInUse` before anything is started."""
+    port = port_to_use(settings.port if order.port is None else order.port)
+    await until_told(_up(settings.model_copy(update={"port": port}), order, as_json=as_json))
+
+
+async def run_one(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Run one copy of one service until told to stop."""
+    await until_told(_run_one(settings, name, as_json=as_json))
+
+
+async def until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end; SIGTERM and Ctrl-C end it in good order, which is a success."""
+    running = asyncio.ensure_future(work)
+    told = asyncio.Event()
+
+    def stop() -> None:
+        if not told.is_set():  # a second signal must not interrupt the good order
+            told.set()
+            say("stopping")
+            running.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _up(settings: Settings, order: Order, *, as_json: bool) -> None:
+    async with stand(settings) as ground, ground.log("cli") as (connection, book):
+        _tell_notes(ground)
+        asked = await _ask_all(settings, order.targets, book)
+        make = process_of if order.processes else service_of
+        async with swarm(ground, SERVICES, make) as running:
+            await _await_answers(connection, set(runnable(ground, SERVICES)), running)
+            _tell_up(settings, asked, as_json=as_json)
+            await running
+
+
+async def _run_one(settings: Settings, name: str, *, as_json: bool) -> None:
+    async with stand(settings) as ground:
+        _tell_notes(ground)
+        if as_json:
+            print_json_line({"service": name, "instance": actor(name)})
+        say(f"{name} runs as {actor(name)}; stop it with Ctrl-C")
+        await service_of(name, ground).run()
+
+
+async def _ask_all(settings: Settings, targets: tuple[str, ...], book: Log) -> list[Asked]:
+    """Request a scan of each target. Raises what is wrong with one before any service runs."""
+    if not targets:
+        return []
+    bench = await workbench("cli", settings, book)
+    places = [await locate(target, bench.workspace, bench.sandbox) for target in targets]
+    for note in (note for place in places for note in place.inspection.notes):
+        say(f"note: {note}")
+    return [
+        await ask(book, place, Wish(target), actor("cli"))
+        for place, target in zip(places, targets, strict=True)
+    ]
+
+
+async def _await_answers(connection: Client, names: set[str], running: asyncio.Task[None]) -> None:
+    """Return once every service answers. Raises what one of them gave up with."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + UP_SECONDS
+    while not (found := set(await copies(connection, seconds=1.0))) >= names:
+        done, _ = await asyncio.wait({running}, timeout=LOOK_AGAIN_SECONDS)
+        if done:
+            running.result()
+            raise Stop(Exit.FAILED, "the services stopped; see: aps logs")
+        if clock() > deadline:
+            raise Stop(Exit.TIMED_OUT, f"no answer of {', '.join(sorted(names - found))}; see: aps logs")
+
+
+def _tell_up(settings: Settings, asked: list[Asked], *, as_json: bool) -> None:
+    url = f"http://{HOST}:{settings.port}"
+    targets = [{"target": one.place.id, "scan": one.scan} for one in asked]
+    if as_json:
+        print_json_line({"url": url, "services": list(SERVICES), "targets": targets})
+    say(f"up: {url}/api/health tells how every component is; stop with Ctrl-C")
+    for one in asked:
+        follows = " (was under way already)" if one.followed else ""
+        say(f"looking at {one.place.title}: {one.scan}{follows}")
+
+
+def _tell_notes(ground: Ground) -> None:
+    for note in ground.notes:
+        say(f"note: {note}")

@@ -1,0 +1,148 @@
+"""Lists dead letters, gives their events to the role again, or closes them without that."""
+
+import asyncio
+import time
+
+import nats.errors
+import structlog
+
+from events.store import Broken, Recorded, Unavailable
+from schemas.base import Frozen
+from services.cli.desk import LogDesk, at_log, not_found
+from services.cli.session import Exit, Stop, print_json, say
+from services.cli.swarm.roles import AGENTS
+from services.cli.swarm.running import runnable
+from services.cli.tables import show_table
+from services.cli.work.dead_letters import Closing, DeadLetter, close, letters
+from services.runtime.claims import Later
+from services.runtime.consumer import Agent
+from services.runtime.ground import actor, now
+from services.runtime.role import workbench
+from services.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Replayed(Frozen):
+    """What came of giving one event to its role again; `failure` is empty where it succeeded."""
+
+    number: int
+    role: str
+    seq: int
+    failure: str
+
+
+async def list_letters(settings: Settings, *, every: bool, as_json: bool) -> None:
+    """List the open letters, or every one."""
+    async with at_log(settings) as desk:
+        found = [one for one in await letters(desk.connection) if every or one.closed is None]
+    if as_json:
+        print_json(found)
+        return
+    show_table(
+        ("NUMBER!", "ROLE!", "EVENT!", "SUBJECT", "WHY", "CLOSED"),
+        [(one.number, one.role, one.seq, one.subject, one.reason, _closed(one)) for one in found],
+        empty="no dead letters",
+    )
+
+
+def _closed(letter: DeadLetter) -> str:
+    return f"{letter.closed.how} by {letter.closed.by}: {letter.closed.reason}" if letter.closed else ""
+
+
+async def discard(settings: Settings, numbers: list[int], reason: str, *, as_json: bool) -> None:
+    """Close letters for a reason; without numbers all that are open."""
+    if not reason.strip():
+        raise Stop(Exit.USAGE, "give a reason: it is all that will tell why nothing was done")
+    async with at_log(settings) as desk:
+        chosen = await _open(desk, numbers)
+        closings = [_closing(one, "discarded", reason) for one in chosen]
+        for closing in closings:
+            await close(desk.connection, closing)
+    if as_json:
+        print_json(closings)
+    for one in chosen:
+        say(f"letter {one.number} is discarded; event {one.seq} stays on the log")
+
+
+async def replay(settings: Settings, numbers: list[int], seconds: int, *, as_json: bool) -> None:
+    """Give the events of letters to their role again, oldest first; without numbers of all open ones."""
+    async with at_log(settings) as desk:
+        chosen = await _open(desk, numbers)
+        results = [await _replay(settings, desk, one, seconds) for one in chosen]
+    if as_json:
+        print_json(results)
+    failed = [one for one in results if one.failure]
+    if failed:
+        told = "; ".join(f"letter {one.number}: {one.failure}" for one in failed)
+        raise Stop(Exit.FAILED, f"{len(failed)} of {len(results)} still not done: {told}")
+    if results:
+        say("what follows from it is done by any running service: aps up, or aps improve on the same target")
+
+
+async def _open(desk: LogDesk, numbers: list[int]) -> list[DeadLetter]:
+    known = {one.number: one for one in await letters(desk.connection)}
+    if not numbers:
+        return [one for one in known.values() if one.closed is None]
+    for number in numbers:
+        if number not in known:
+            raise not_found("dead letter", str(number), [str(n) for n in known])
+        if (closed := known[number].closed) is not None:
+            raise Stop(
+                Exit.CONFLICT, f"letter {number} was {closed.how} already, by {closed.by}: {closed.reason}"
+            )
+    return [known[number] for number in sorted(set(numbers))]
+
+
+async def _replay(settings: Settings, desk: LogDesk, letter: DeadLetter, seconds: int) -> Replayed:
+    role = AGENTS.get(letter.role)
+    if role is None:
+        raise Stop(Exit.USAGE, f"{letter.role} is no role an event can be given to")
+    if not runnable(desk.ground, [letter.role]):
+        name = f"APS_NATS_{letter.role.upper()}_PASSWORD"
+        raise Stop(Exit.DENIED, f"only {letter.role} may do its work: run this where {name} is set")
+    say(f"letter {letter.number}: giving event {letter.seq} to {letter.role}")
+    try:
+        event = await _event(desk, letter.seq)
+        async with desk.ground.log(letter.role) as (_, book):
+            agent = role.build(await workbench(letter.role, settings, book))
+            failure = await reaction(agent, event, seconds)
+    except Broken as unreadable:
+        failure = str(unreadable)
+    if not failure:
+        await close(desk.connection, _closing(letter, "replayed", "the role was done with it"))
+    return Replayed(number=letter.number, role=letter.role, seq=letter.seq, failure=failure)
+
+
+async def _event(desk: LogDesk, seq: int) -> Recorded:
+    async for event in desk.book.store.read_all(seq - 1, seq):
+        return event
+    raise Stop(Exit.NOT_FOUND, f"the log has no event {seq}")
+
+
+async def reaction(agent: Agent, event: Recorded, seconds: int) -> str:
+    """Let `agent` react to `event`, waiting while it asks for that; return why it could not, or nothing.
+
+    Ends the command with 7 when it asks for more than `seconds` (0: no limit).
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await agent.react(event)
+        except Later as later:
+            if seconds and time.monotonic() + later.seconds > deadline:
+                raise Stop(Exit.TIMED_OUT, f"{agent.role} cannot do it now: {later}") from later
+            await asyncio.sleep(later.seconds)
+        except (Unavailable, nats.errors.Error, OSError):
+            raise
+        except Exception as failure:  # whatever it was, the letter stays
+            log.exception("replayed in vain", role=agent.role, seq=event.seq)
+            return f"{type(failure).__name__}: {failure}"
+        else:
+            return ""
+
+
+def _closing(letter: DeadLetter, how: str, reason: str) -> Closing:
+    return Closing.model_validate(
+        {"letter": letter.number, "how": how, "reason": reason, "by": actor("cli"), "at": now()}
+    )
