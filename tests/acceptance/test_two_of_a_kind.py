@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from events.target import TARGET
-from services.cli.swarm.swarming import swarm
 from services.cycle.requesting import Wish, ask, locate
 from services.cycle.settling import is_settled, states_of
 from services.developer.agent import Developer
@@ -96,11 +95,12 @@ async def test_of_two_developers_given_the_same_event_one_writes_and_one_comes_a
     ground: Path, fresh_home: Callable[[str], Path]
 ) -> None:
     root = repository(ground / "targets" / "contested" / "tiny")
-    settings = load({"APS_HOME": str(fresh_home("contested"))})
+    home = fresh_home("contested")
+    settings = load({"APS_HOME": str(home)})
     async with stand(settings) as base, base.log("cli") as (_, book), asyncio.timeout(DEADLINE):
         bench = await workbench("cli", settings, book)
         place = await locate(str(root), bench.workspace, bench.sandbox)
-        async with swarm(base, ("pm", "qa", "architect")):
+        with service(home, "pm"), service(home, "qa"), service(home, "architect"):
             await ask(book, place, Wish(str(root)), actor("cli"))
             async with aclosing(book.store.live()) as events:
                 designed = await anext(e async for e in events if e.envelope.address.fact == DESIGNED)
