@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,7 +67,7 @@ async def _reaches(store: object, count: int) -> None:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
+    with suppress(ProcessLookupError):  # it may end by itself just now
         os.killpg(process.pid, signal.SIGKILL)
 
 
