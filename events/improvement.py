@@ -204,6 +204,8 @@ def _decide_details(state: Improvement, fact: ImprovementFact) -> None:
     match fact:
         case ChangeImplemented() if fact.attempt > MAX_ATTEMPTS:
             raise Rejected(f"the change was refused {MAX_ATTEMPTS} times; abandon it")
+        case ChangeValidated() if not fact.gates or not fact.scenarios:
+            raise Rejected("a change is validated with its evidence: gates and scenarios")
         case ChangeValidated() if not all(gate.passed for gate in fact.gates):
             raise Rejected("a change with an unmet gate is not validated")
         case ChangeValidated() if not all(scenario.passed for scenario in fact.scenarios):

@@ -86,7 +86,8 @@ class Repository:
         await self.initialise(bare=True)
         await self._copy_shallow_marks(origin)
         tags = await origin._refs("refs/tags", f"--merged={commit}")
-        mine = set((await self._refs("refs")).values())
+        kept = set((await self._refs("refs")).values())
+        mine = [name for name in kept if await origin._has(name)]  # a source may be made anew at its path
         await copy_objects(origin.git, self.git, [commit, *tags.values()], sorted(mine))
         for name, value in {**tags, "refs/heads/base": commit, f"refs/aps/base/{commit}": commit}.items():
             await self.set_ref(name, value)
