@@ -139,5 +139,8 @@ class Views:
             return Checkpoint()
 
     async def _rows(self, table: Table[RowT], statement: str, *arguments: Any) -> tuple[RowT, ...]:
-        found = await self._pool.fetch(within(self._schema, statement), *arguments)
+        try:
+            found = await self._pool.fetch(within(self._schema, statement), *arguments)
+        except asyncpg.UndefinedTableError:
+            return ()  # no projector ever ran: nothing was seen yet, as `checkpoint` says too
         return tuple(table.read(line) for line in found)

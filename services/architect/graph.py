@@ -59,6 +59,8 @@ def module_name(path: str, packages: Sequence[str]) -> str:
     pure = PurePosixPath(path)
     for package in packages:
         folder = PurePosixPath(package)
+        if pure == folder:
+            return pure.stem
         if pure.is_relative_to(folder):
             parts = [folder.name, *pure.relative_to(folder).with_suffix("").parts]
             return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

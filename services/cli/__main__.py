@@ -51,7 +51,7 @@ keep_examples(app)
 def main() -> None:
     """Run `aps`; an unexpected failure is logged whole and told in one line."""
     try:
-        app()
+        app(prog_name="aps")
     except Exception as failure:  # noqa: BLE001 -- the process boundary: logged whole, told in one line
         import structlog
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 def invocation() -> str:
     """Return the start of a command line that reaches the same data folder by the same program."""
-    called = Path(sys.argv[0])
-    program = os.path.relpath(called) if called.name == "aps" else "aps"
+    beside = Path(sys.executable).with_name("aps")
     found = shutil.which("aps")
-    if found and called.exists() and Path(found).samefile(called):
-        program = "aps"
+    is_on_path = found is not None and beside.exists() and Path(found).samefile(beside)
+    program = str(beside) if beside.exists() and not is_on_path else "aps"
     home = os.environ.get("APS_HOME")
-    prefix = f"APS_HOME={shlex.quote(os.path.relpath(home))} " if home else ""
+    prefix = f"APS_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} " if home else ""
     return f"{prefix}{shlex.quote(program)}"

@@ -26,7 +26,7 @@ from services.runtime.log import Change
 from services.runtime.workbench import Workbench
 
 MARKDOWN = "text/markdown"
-SPENT_ELSEWHERE = 4  # two for the baseline, one for the original tests, one to measure coverage again
+A_HANDFUL = 5  # so few are judged one by one when runs are short: better to try them together first
 
 
 class Trial:
@@ -56,7 +56,7 @@ class Trial:
         rounds: list[Sequence[Refusal]] = []
         while True:
             step = next_step(
-                self._members, outcomes, already_spent=SPENT_ELSEWHERE, free=free, refusals=rounds
+                self._members, outcomes, already_spent=self._spent_elsewhere(), free=free, refusals=rounds
             )
             stacked = await self._stacked(stack, step.candidate)
             if isinstance(step, Done):
@@ -77,6 +77,11 @@ class Trial:
                     stacked, self._token, self._cause, coverage=coverage
                 )
             outcomes[step.candidate.key] = trees[tree]
+
+    def _spent_elsewhere(self) -> int:
+        """Runs that are not the search's: the baseline's, the original tests', a repeat for coverage."""
+        repeats = len(self._members) > A_HANDFUL or not self._material.coverage_is_cheap
+        return self._material.baseline.suite_runs + 1 + repeats
 
     async def _stacked(self, stack: Stack, candidate: Candidate) -> tuple[Stacked, ...]:
         layers = []

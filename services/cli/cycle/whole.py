@@ -113,7 +113,10 @@ def _next_commands(outcome: Outcome, report: Path, *, nothing_new: bool) -> list
             f"details:  {aps} improvements show {outcome.landed[0].id}",
             f"undo one: {aps} improvements rollback {outcome.landed[0].id}",
         ]
-    lines += [f"waiting:  {one.id} needs {one.needs}" for one in outcome.waiting]
+    lines += [
+        f"waiting:  {one.id} needs {one.needs.replace('aps improvements', f'{aps} improvements')}"
+        for one in outcome.waiting
+    ]
     if not outcome.improvements:
         lines.append("nothing that can be fixed by rule was found; try another project or other --rules")
     elif nothing_new:
@@ -139,7 +142,6 @@ async def discover(settings: Settings, wish: Wish, *, as_json: bool) -> None:
 async def _follow(cycle: Following) -> None:
     """Show the progress of a cycle until nothing more happens; raises what the swarm gave up with."""
     bench, asked, running = cycle.bench, cycle.asked, cycle.running
-    given_up = [letter.number for letter in await letters(cycle.connection)]
     began = time.monotonic()
     said = ""
     interval = LIVE_SECONDS if words.is_terminal else PLAIN_SECONDS
@@ -154,16 +156,18 @@ async def _follow(cycle: Following) -> None:
                 said = progress.note
             if progress.phase is CyclePhase.DONE:
                 return
-            await _refuse_given_up(cycle, max(given_up, default=0))
+            await _refuse_given_up(cycle)
             done, _ = await asyncio.wait({running}, timeout=interval)
             if done:
                 running.result()
                 raise Stop(Exit.FAILED, "the services stopped before the cycle was over; see: aps logs")
 
 
-async def _refuse_given_up(cycle: Following, after: int) -> None:
+async def _refuse_given_up(cycle: Following) -> None:
     """End the command when a role gave an event of this target up: the cycle would wait for ever."""
-    for letter in await letters(cycle.connection, after):
+    for letter in await letters(cycle.connection):
+        if letter.closed is not None:
+            continue
         address = parse(letter.subject)
         improvement = await cycle.bench.book.state(IMPROVEMENT, address.id)
         target = improvement.discovered.target if improvement.discovered else address.id
@@ -171,7 +175,7 @@ async def _refuse_given_up(cycle: Following, after: int) -> None:
             raise Stop(
                 Exit.FAILED,
                 f"{letter.role} gave up on event {letter.seq} ({letter.subject}): {letter.reason}\n"
-                f"see: {invocation()} dead list",
+                f"see: {invocation()} dead list; then dead replay or discard {letter.number}",
             )
 
 
