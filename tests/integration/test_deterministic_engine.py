@@ -267,14 +267,19 @@ async def test_a_fix_is_finished_where_it_makes_another_rule_report(tree: Path) 
     assert verify_gone(before, await look(tree), "UP031").gone == 4
 
 
-async def test_only_suppressions_that_no_other_tool_may_need_are_removed(tree: Path) -> None:
-    text = "x = 1  # noqa: F401\ny = 1  # noqa: E501\n"
-    (tree / "pkg" / "c.py").write_text(text)
+async def test_only_suppressions_that_no_other_tool_may_need_are_found_and_removed(tree: Path) -> None:
+    outside = ("E501", "N818", "BLE001", "FBT001", "S101", "RUF054", "PLR0911")
+    kept = "".join(f"x = 1  # noqa: {code}\n" for code in outside) + "y = 1  # noqa\n"
+    mixed = "z = 1  # noqa: N818, F401\n"
+    (tree / "pkg" / "c.py").write_text(f"{kept}{mixed}x = 1  # noqa: F401\n")
     scan = await look(tree)
+    assert [(f.text, f.fixable) for f in of(scan, "RUF100")] == [
+        ("z = 1  # noqa: N818, F401", True),
+        ("x = 1  # noqa: F401", True),
+    ]
     done = await apply(tree, recipe("RUF100"))
-    assert [f.fixable for f in of(scan, "RUF100")] == [True, False]
-    assert (tree / "pkg" / "c.py").read_text() == "x = 1\ny = 1  # noqa: E501\n"
-    assert [r.site.text for r in done.remaining] == ["y = 1  # noqa: E501"]
+    assert (tree / "pkg" / "c.py").read_text() == f"{kept}z = 1  # noqa: N818\nx = 1\n"
+    assert (done.fixed, done.remaining) == (2, ())
 
 
 async def test_a_fix_that_changes_what_the_program_reads_is_never_made(tree: Path) -> None:

@@ -89,11 +89,8 @@ def finding(said: ruff.Diagnostic, source: Source | None) -> Finding:
 
 
 def ruff_can_fix(said: ruff.Diagnostic) -> bool:
-    """Whether ruff's own fix may be used.
-
-    A suppression of a rule outside the selection is not unused: the target's own checks may need it.
-    """
-    if said.fixes is None or (said.code == "RUF100" and "non-enabled" in said.message):
+    """Whether ruff's own fix may be used."""
+    if said.fixes is None:
         return False
     rule = catalogue().get(said.code or "")
     return rule is None or rule.fix is not FixKind.NEVER

@@ -17,11 +17,12 @@ from schemas.findings import Site
 from services.engines.deterministic import by_codemod, by_site, codemods, following, ruff
 from services.engines.deterministic.by_site import Fixed
 from services.engines.deterministic.finding import described, inside, read_source, ruff_can_fix, source_files
+from services.engines.deterministic.outside import UNUSED_SUPPRESSION
 from services.engines.deterministic.recipe import Recipe, permitted
 from services.engines.deterministic.rules import catalogue
 from services.engines.deterministic.source import Source, damage
 
-DEPENDS_ON_SELECTION = "RUF100"  # whether a suppression is used depends on every rule looked for
+DEPENDS_ON_SELECTION = UNUSED_SUPPRESSION  # whether a suppression is used depends on every rule looked for
 
 
 class Remaining(Frozen):

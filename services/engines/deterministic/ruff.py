@@ -5,6 +5,7 @@ Rules:
    target changes the answer.
 2. Symbolic links are not entered: a link may lead outside the target, and what it names inside is
    seen under its own name.
+3. A suppression of a rule outside the selection is no finding: the target's own checks may need it.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the wheel carries no types
+
+from services.engines.deterministic.outside import UNUSED_SUPPRESSION, rules_outside
 
 FILES_PER_RUN = 400  # keeps the command line far below the system's limit
 SOURCE_SUFFIXES = (".py", ".pyi", ".pyw")
@@ -128,6 +131,7 @@ async def _run(
         *("--output-format", "json"),
         *("--target-version", target_version),
         *("--select", ",".join(select)),
+        *_keeping(select),
         *_without_links(root, paths),
         *options,
         "--",
@@ -151,6 +155,12 @@ async def _run(
     if process.returncode != 0:
         raise RuffFailed(err.decode(errors="replace").strip())
     return _read(root, out, err.decode(errors="replace"))
+
+
+def _keeping(select: Sequence[str]) -> tuple[str, ...]:
+    """Options that keep ruff from calling a suppression unused because its rule was not looked for."""
+    outside = rules_outside(binary(), tuple(select))
+    return ("--config", f"lint.external = {json.dumps(outside)}") if outside else ()
 
 
 def _without_links(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
@@ -181,6 +191,8 @@ def _read(root: Path, out: bytes, err: str) -> Report:
             notes.add(f"{path}: the name is not UTF-8, left out")
         elif said.code is None or said.code == "invalid-syntax":
             notes.add(f"{path}: line {said.location.row}: {said.message}")
+        elif said.code == UNUSED_SUPPRESSION and "blanket" in said.message:
+            continue  # it silences every tool, and only some of them were asked
         else:
             diagnostics.append(said.model_copy(update={"filename": path}))
     prefix = "warning: Failed to lint "
