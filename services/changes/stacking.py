@@ -77,7 +77,7 @@ class Stack:
     async def _make(self, layer: Layer, parent: str) -> Stacked:
         if self._at != parent:
             await self._repository.reset_worktree(self._worktree, parent)
-        self._at = None
+        self._at = None  # unknown until the change is whole
         applied = await apply(self._worktree, layer.recipe)
         if not applied.changed_paths:
             self._at = parent
@@ -90,4 +90,5 @@ class Stack:
             AUTHOR,
             layer.when,
         )
+        self._at = commit
         return Stacked(layer, parent, commit, tree, applied)

@@ -10,7 +10,7 @@ from services.runtime.log import Log
 async def states_of(book: Log, scan: Scan) -> dict[str, Improvement]:
     """Return the improvements of a scan with their states, in rank order."""
     ids = scan.done.improvements if scan.done else ()
-    return {id: await book.state(IMPROVEMENT, id) for id in ids}
+    return await book.states(IMPROVEMENT, ids)
 
 
 async def is_settled(book: Log, target: Target, scan: Scan) -> bool:

@@ -78,7 +78,7 @@ async def deploy(bench: Workbench, batch_id: str, cause: Cause) -> None:
 
 async def _states(bench: Workbench, batch: Batch) -> dict[str, Improvement]:
     assert batch.formed is not None  # noqa: S101 -- the caller saw it formed
-    return {id: await bench.book.state(IMPROVEMENT, id) for id in batch.formed.members}
+    return await bench.book.states(IMPROVEMENT, batch.formed.members)
 
 
 async def _prepare(

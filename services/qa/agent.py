@@ -72,7 +72,7 @@ class QA:
             batch = await self.bench.book.state(BATCH, batch_id)
         if batch.formed is None or batch.settled is None or batch.closed is not None:
             return
-        states = {i: await self.bench.book.state(IMPROVEMENT, i) for i in batch.formed.members}
+        states = await self.bench.book.states(IMPROVEMENT, batch.formed.members)
         if not any(states[i].status in NOT_YET for i in batch.settled.smaller):
             async with self.bench.claim(BATCH, batch_id, "verdicts", cause) as held:
                 await close(await self._material(batch_id), held.token, cause)
@@ -85,8 +85,7 @@ class QA:
         return self._materials[batch_id]
 
     async def _states(self, scan: Scan) -> dict[str, Improvement]:
-        ids = scan.done.improvements if scan.done else ()
-        return {i: await self.bench.book.state(IMPROVEMENT, i) for i in ids}
+        return await self.bench.book.states(IMPROVEMENT, scan.done.improvements if scan.done else ())
 
     async def _open_batch(self, scan: str) -> tuple[str, Batch]:
         number = 1

@@ -38,12 +38,8 @@ async def close(material: Material, token: int, cause: Cause) -> None:
 
 
 async def _implemented(material: Material) -> dict[str, Improvement]:
-    states = {}
-    for id in material.formed.members:
-        state = await material.bench.book.state(IMPROVEMENT, id)
-        if state.status is Status.IMPLEMENTATION_COMPLETE:
-            states[id] = state
-    return states
+    states = await material.bench.book.states(IMPROVEMENT, material.formed.members)
+    return {id: state for id, state in states.items() if state.status is Status.IMPLEMENTATION_COMPLETE}
 
 
 async def _verdicts(

@@ -1,9 +1,7 @@
 """Examines a stack that is green: every gate on every change, with its evidence."""
 
-from collections.abc import Mapping
+import asyncio
 from dataclasses import dataclass
-
-from unidiff import PatchSet
 
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
@@ -17,19 +15,14 @@ from services.engines.deterministic.source import Source
 from services.engines.deterministic.verifying import Verdict, verify_gone
 from services.gates.coverage import NO_NEWLY_UNCOVERED, judged, newly_uncovered, no_newly_uncovered
 from services.gates.evaluator_files import is_evaluator
-from services.gates.public_api import public_api_unchanged
-from services.gates.secrets import added_lines, secrets_absent
-from services.gates.size import SizeLimit, findings_gone, size_within
+from services.gates.size import findings_gone
 from services.gates.suite import ORIGINAL_TESTS_PASS, original_tests_pass, scenarios_pass, suite_no_worse
-from services.gates.weakening import evaluator_not_weakened
 from services.gherkin.feature import parse_feature
 from services.gherkin.running import execute
 from services.qa.candidate import Refusal
 from services.qa.material import Material
 from services.qa.scenarios import Observed
-
-LIMIT = SizeLimit(files=400, lines=8000)
-Texts = Mapping[str, str | None]
+from services.qa.standalone import Standalone, judged_alone
 
 
 @dataclass(frozen=True)
@@ -86,11 +79,6 @@ class Examination:
     async def measure(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
         """Scan the tip, and run the original tests on it where a change edited tests."""
         material = self._material
-        rules = RuleSet(select=material.scan.requested.rules)
-        async with material.worktree("examine") as tree:
-            before = await find(tree, material.packages, rules)
-            await material.repository.reset_worktree(tree, stacked[-1].commit)
-            after = await find(tree, material.packages, rules)
         tip = stacked[-1]
         if material.baseline.usable and material.baseline.coverage:
             await material.tested(tip.commit, tip.tree, len(stacked), token, cause, coverage=True)
@@ -99,12 +87,20 @@ class Examination:
         if edited and material.baseline.usable:
             await material.tested(tip.commit, tip.tree, len(stacked), token, cause, original=edited)
         return Tip(
-            before=before,
-            after=after,
+            before=await self._found(material.formed.base),
+            after=await self._found(tip.commit),
             suite=await material.report(tip.tree),
             edited=edited,
             original=await material.report(tip.tree, original=True),
         )
+
+    async def _found(self, commit: str) -> Scan:
+        material, known = self._material, self._material.found
+        if commit not in known:
+            rules = RuleSet(select=material.scan.requested.rules)
+            async with material.worktree("examine", commit) as tree:
+                known[commit] = await find(tree, material.packages, rules)
+        return known[commit]
 
     async def sheets(self, stacked: tuple[Stacked, ...], tip: Tip) -> tuple[Sheet, ...]:
         """Return every change's gates; changes that came out empty have none."""
@@ -114,10 +110,8 @@ class Examination:
         )
 
     async def _sheet(self, one: Stacked, tip: Tip, lost: tuple[Lost, ...]) -> Sheet:
-        material, repository = self._material, self._material.repository
-        diff = await repository.diff(one.parent, one.commit)
-        before, after = await self._texts(one.parent, one), await self._texts(one.commit, one)
-        patch = PatchSet(diff)
+        material = self._material
+        alone = await self._alone(one)
         gone = verify_gone(tip.before, tip.after, one.layer.recipe.rule)
         gates = (
             self._suite(tip),
@@ -129,15 +123,23 @@ class Examination:
             )
             if material.baseline.usable
             else original_tests_pass((), material.before, (), None),
-            evaluator_not_weakened(before, after),
-            public_api_unchanged(_present(before), _present(after)),
-            self._coverage(tip, lost, diff),
-            secrets_absent(added_lines(diff)),
-            size_within(len(patch), patch.added, patch.removed, LIMIT),
+            alone.evaluator,
+            alone.public_api,
+            self._coverage(tip, lost, alone.diff),
+            alone.secrets,
+            alone.size,
             _gone(gone, one),
         )
         scenarios = await self._scenarios(one, tip, gone, gates)
         return Sheet(one, (*gates, scenarios_pass(scenarios)), scenarios, lost)
+
+    async def _alone(self, one: Stacked) -> Standalone:
+        known = self._material.alone
+        if one.commit not in known:
+            diff = await self._material.repository.diff(one.parent, one.commit)
+            before, after = await self._texts(one.parent, one), await self._texts(one.commit, one)
+            known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after)
+        return known[one.commit]
 
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]
@@ -185,18 +187,9 @@ class Examination:
         return lost
 
     async def _texts(self, commit: str, one: Stacked) -> dict[str, str | None]:
-        repository = self._material.repository
-        texts: dict[str, str | None] = {}
-        for path in one.applied.changed_paths:
-            try:
-                texts[path] = (await repository.read_file(commit, path)).decode("utf-8", "replace")
-            except FileNotFoundError:
-                texts[path] = None
-        return texts
-
-
-def _present(texts: Texts) -> dict[str, str]:
-    return {path: text for path, text in texts.items() if text is not None}
+        paths = one.applied.changed_paths
+        found = await self._material.repository.read_files(commit, paths)
+        return {path: found[path].decode("utf-8", "replace") if path in found else None for path in paths}
 
 
 def _gone(gone: Verdict, one: Stacked) -> GateResult:

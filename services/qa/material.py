@@ -11,7 +11,9 @@ from events.target import TARGET, BaselineRecorded, Scan
 from schemas.suite import SuiteReport
 from services.changes.stacking import Made, Stack, Stacked
 from services.changes.verifying import baseline_report
+from services.engines.deterministic.finding import Scan as Findings
 from services.gates.suite import suite_no_worse, worse_tests
+from services.qa.standalone import Standalone
 from services.runtime.workbench import Workbench
 from services.workspace.git import Repository
 
@@ -22,7 +24,10 @@ CHEAP_MS = 5000
 
 @dataclass(frozen=True)
 class Material:
-    """One batch with everything its verdicts rest on. `before` is the suite report of the baseline."""
+    """One batch with everything its verdicts rest on. `before` is the suite report of the baseline.
+
+    What was made, judged and found is kept by commit: a search comes back to the same ones.
+    """
 
     bench: Workbench
     id: str
@@ -31,6 +36,8 @@ class Material:
     baseline: BaselineRecorded
     before: SuiteReport
     made: Made = field(default_factory=dict)
+    alone: dict[str, Standalone] = field(default_factory=dict)
+    found: dict[str, Findings] = field(default_factory=dict)
 
     @property
     def repository(self) -> Repository:
@@ -58,9 +65,10 @@ class Material:
             yield Stack(self.repository, tree, self.made)
 
     @asynccontextmanager
-    async def worktree(self, name: str) -> AsyncIterator[Path]:
-        """Give a work tree of this batch alone, at its base."""
-        async with self.bench.worktree(self.formed.target, f"{self.id}-{name}", self.formed.base) as tree:
+    async def worktree(self, name: str, commit: str = "") -> AsyncIterator[Path]:
+        """Give a work tree of this batch alone, at `commit` or at its base."""
+        at = commit or self.formed.base
+        async with self.bench.worktree(self.formed.target, f"{self.id}-{name}", at) as tree:
             yield tree
 
     async def is_green(

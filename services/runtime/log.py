@@ -1,7 +1,8 @@
 """Loads aggregates from the log and records facts their rules admit."""
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -69,6 +70,11 @@ class Log:
         """Return the current state alone."""
         return (await self.load(kind, id)).state
 
+    async def states(self, kind: AggregateType[StateT], ids: Iterable[str]) -> dict[str, StateT]:
+        """Return the current states of many aggregates, in the order asked for."""
+        ids = tuple(ids)
+        return dict(zip(ids, await asyncio.gather(*(self.state(kind, id) for id in ids)), strict=True))
+
     async def record(self, kind: AggregateType[Any], id: str, *facts: Fact, cause: Cause) -> Position:
         """Record facts on one aggregate. Raises `Rejected` when its rules refuse them now."""
         return (await self.record_all([Change(kind, id, facts)], cause))[0]
@@ -76,7 +82,7 @@ class Log:
     async def record_all(self, changes: Sequence[Change], cause: Cause) -> tuple[Position, ...]:
         """Record facts on several aggregates, all or none; decided again when another writer was faster."""
         for attempt in range(ATTEMPTS):
-            batches = [await self._decided(change, cause) for change in changes]
+            batches = await asyncio.gather(*(self._decided(change, cause) for change in changes))
             try:
                 return await self.store.append_many(batches, cause)
             except Conflict:

@@ -133,23 +133,18 @@ class Repository:
         await git("clean", "-ffdxq")
 
     async def write_tree(self, worktree: Path, paths: Sequence[str] | None = None) -> str:
-        """Return the tree of `worktree`: its base with every tracked change, or with exactly `paths`.
+        """Return the tree of `worktree`: its index with every tracked change, or with exactly `paths`.
 
         A path that is gone is removed; a path that is ignored is refused unless it is tracked. The work
-        tree's own index is left as it was.
+        tree's index then holds that tree, so that the next one stands on it.
         """
         git = self._worktree_git(worktree)
-        with tempfile.TemporaryDirectory(prefix="aps-index-") as scratch:
-            env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-            await git("read-tree", "HEAD", env=env)
-            if paths is None:
-                await git("add", "--update", "--", ".", env=env)
-            else:
-                named = b"".join(os.fsencode(path) + b"\0" for path in paths)
-                await git(
-                    "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=named, env=env
-                )
-            return (await git("write-tree", env=env)).text
+        if paths is None:
+            await git("add", "--update", "--", ".")
+        else:
+            named = b"".join(os.fsencode(path) + b"\0" for path in paths)
+            await git("add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=named)
+        return (await git("write-tree")).text
 
     async def import_folder(self, folder: Path) -> str:
         """Return the tree of every file in `folder`, ignored ones included, with no commit made."""
@@ -235,11 +230,17 @@ class Repository:
         except GitError as refused:
             raise FileNotFoundError(f"{path} is not a file of {rev} in {self.path}") from refused
 
-    async def read_blobs(self, shas: Iterable[str]) -> Mapping[str, bytes]:
-        """Return the contents of many blobs by id, in one call of git."""
-        wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
-        answer = (await self.git("cat-file", "--batch", stdin=wanted.encode())).stdout
-        return parsed_blobs(answer)
+    async def read_files(self, rev: str, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """Return those of `paths` that are files of `rev`, in one call of git."""
+        found = await self.read_blobs(f"{rev}:{path}" for path in paths)
+        return {name.removeprefix(f"{rev}:"): content for name, content in found.items()}
+
+    async def read_blobs(self, names: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the contents of many blobs by id or `rev:path`, in one call of git; no others."""
+        asked = tuple(dict.fromkeys(names))
+        wanted = b"".join(os.fsencode(name) + b"\0" for name in asked)
+        answer = (await self.git("cat-file", "--batch", "-z", stdin=wanted)).stdout
+        return parsed_blobs(answer, asked)
 
     async def log(self, revs: str, *, limit: int | None = None) -> tuple[CommitInfo, ...]:
         """Return the commits of a revision or range, newest first, parents after their children."""

@@ -1,6 +1,7 @@
 """Names what git tells about: identities, files, commits, conflicts; and reads its output."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,14 +41,19 @@ class Conflict:
     paths: tuple[str, ...]
 
 
-def parsed_blobs(answer: bytes) -> Mapping[str, bytes]:
-    """Read the answer of `git cat-file --batch`."""
+def parsed_blobs(answer: bytes, asked: Sequence[str]) -> Mapping[str, bytes]:
+    """Read the answer of `git cat-file --batch` by the names asked for; what is missing is left out."""
     found: dict[str, bytes] = {}
     place = 0
-    while place < len(answer):
+    for name in asked:
+        absent = os.fsencode(name) + b" missing\n"
+        if answer.startswith(absent, place):
+            place += len(absent)
+            continue
         start = answer.index(b"\n", place) + 1
-        sha, _, size = answer[place : start - 1].decode().split(" ")
-        found[sha] = answer[start : start + int(size)]
+        _, kind, size = answer[place : start - 1].decode().split(" ")
+        if kind == "blob":
+            found[name] = answer[start : start + int(size)]
         place = start + int(size) + 1
     return found
 

@@ -102,8 +102,24 @@ async def test_writing_a_tree_takes_tracked_changes_or_exactly_the_named_paths(c
     (worktree / "stray.py").write_text("stray")
     (worktree / "ü.txt").unlink()
     assert await clone.changed_paths(base, await clone.write_tree(worktree)) == ("a.py", "ü.txt")
+    await clone.reset_worktree(worktree, base)
+    (worktree / "a.py").write_text("new")
+    (worktree / "stray.py").write_text("stray")
+    (worktree / "ü.txt").unlink()
     named = await clone.write_tree(worktree, ["stray.py", "ü.txt"])
     assert await clone.changed_paths(base, named) == ("stray.py", "ü.txt")
+
+
+async def test_a_second_tree_of_a_work_tree_stands_on_the_first(clone, tmp_path):
+    base = await clone.resolve("base")
+    worktree = tmp_path / "w"
+    await clone.add_worktree(worktree, base)
+    (worktree / "a.py").write_text("new")
+    first = await clone.write_tree(worktree, ["a.py"])
+    (worktree / "ü.txt").unlink()
+    second = await clone.write_tree(worktree, ["ü.txt"])
+    assert await clone.changed_paths(first, second) == ("ü.txt",)
+    assert await clone.changed_paths(base, second) == ("a.py", "ü.txt")
 
 
 async def test_bytes_are_checked_out_as_committed_whatever_the_attributes_ask(tmp_path, target):

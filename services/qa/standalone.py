@@ -1,0 +1,42 @@
+"""Judges one change by itself: the gates that need neither the suite nor any other change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from unidiff import PatchSet
+
+from schemas.improvement import GateResult
+from services.gates.public_api import public_api_unchanged
+from services.gates.secrets import added_lines, secrets_absent
+from services.gates.size import SizeLimit, size_within
+from services.gates.weakening import evaluator_not_weakened
+
+LIMIT = SizeLimit(files=400, lines=8000)
+Texts = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """A change's diff, and what the gates say of it whatever it stands on."""
+
+    diff: str
+    evaluator: GateResult
+    public_api: GateResult
+    secrets: GateResult
+    size: GateResult
+
+
+def judged_alone(diff: str, before: Texts, after: Texts) -> Standalone:
+    """Judge a change by its diff and the texts of its files; None where a file is not there."""
+    patch = PatchSet(diff)
+    return Standalone(
+        diff=diff,
+        evaluator=evaluator_not_weakened(before, after),
+        public_api=public_api_unchanged(_present(before), _present(after)),
+        secrets=secrets_absent(added_lines(diff)),
+        size=size_within(len(patch), patch.added, patch.removed, LIMIT),
+    )
+
+
+def _present(texts: Texts) -> dict[str, str]:
+    return {path: text for path, text in texts.items() if text is not None}
