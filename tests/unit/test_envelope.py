@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 import pytest
@@ -118,6 +118,15 @@ def test_an_answer_has_the_same_id_at_every_repetition_and_another_for_another_p
     assert len({made(ADDRESS, 1), *others}) == 4
 
 
+@given(st.uuids(), text, st.integers(1, 10**9))
+def test_the_id_of_an_answer_is_the_uuid5_of_its_cause_and_its_place(
+    root: UUID, name: str, version: int
+) -> None:
+    address = Address("improvement", name, "blocked")
+    cause = replace(CAUSE, event=str(root))
+    assert cause.answer_id(address, version) == str(uuid5(root, f"improvement/{name}/{version}/blocked"))
+
+
 def test_times_are_written_in_utc_whatever_zone_they_came_in() -> None:
     east = timezone(timedelta(hours=2))
     envelope = envelop(
@@ -151,6 +160,8 @@ GOOD = envelop(Blocked(reason="r", needs="n"), ADDRESS, 1, NO_HASH, CAUSE, NOON)
         {"time": "yesterday"},
         {"time": None},
         {"subject": 5},
+        {"actor": 5},
+        {"prevhash": None},
     ],
     ids=str,
 )
