@@ -36,7 +36,8 @@ KEPT = 64  # in a stack, what one change leaves of a file is what the next one f
 def public_names(source: str, *, package: bool) -> Mapping[str, str]:
     """Describe each public name, methods as `Class.method`. `package`: the source of an `__init__`.
 
-    The same text gives the same names, which nobody may change. Raises SyntaxError or ValueError for a source that does not parse.
+    The same text gives the same names, which nobody may change. Raises SyntaxError or ValueError for a
+    source that does not parse.
     """
     tree = ast.parse(source)
     described = {
