@@ -14,8 +14,10 @@ from services.changes.recipes import without
 from services.changes.stacking import Layer, Stack, Stacked
 from services.developer.policy import Abandon, Implement, whenever
 from services.engines.deterministic.recipe import Recipe
+from services.engines.deterministic.rules import written_for
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
+from services.workspace.declared_python import python_at
 
 ENGINE = "deterministic"
 NO_NEW_TESTS = (
@@ -80,16 +82,17 @@ class Developer:
         target = await self.bench.book.state(TARGET, discovered.target)
         scan = target.scans[discovered.scan]
         assert scan.done is not None  # noqa: S101 -- an improvement is discovered by a finished scan
-        whole = Recipe(
-            rule=discovered.rule,
-            packages=scan.done.packages,
-            select=scan.requested.rules,
-            only_paths=discovered.files,
-        )
-        recipe = without(whole, state.leave_out, discovered.files)
-        layer = Layer(id, recipe, discovered, state.discovered_at)
         repository = self.bench.workspace.repository(discovered.target)
         async with self.bench.worktree(discovered.target, f"{id}-write", discovered.base) as tree:
+            whole = Recipe(
+                rule=discovered.rule,
+                target_version=written_for(python_at(tree).oldest),
+                packages=scan.done.packages,
+                select=scan.requested.rules,
+                only_paths=discovered.files,
+            )
+            recipe = without(whole, state.leave_out, discovered.files)
+            layer = Layer(id, recipe, discovered, state.discovered_at)
             return (await Stack(repository, tree).build(discovered.base, [layer]))[0]
 
     async def _fact(

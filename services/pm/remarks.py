@@ -1,45 +1,28 @@
 """What a person should know about a target before fixes are written for it."""
 
-import tomllib
 from collections.abc import Mapping
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-OLDER = ("2.7", *(f"3.{minor}" for minor in range(10)))
+from services.workspace.declared_python import DeclaredPython
 
 
-def python_remark(texts: Mapping[str, str], target_version: str) -> tuple[str, ...]:
-    """Say so when the project declares support for a Python older than the fixes are written for.
+def python_remarks(
+    declared: DeclaredPython, written_for: str, withheld: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Say for which Python fixes are written (such as `3.9`), and what that leaves undone.
 
-    `texts` holds the project's `pyproject.toml` and `PKG-INFO` where it has them; `target_version` is ruff's
-    name of the oldest Python fixes are written for, such as `py310`.
+    `withheld` counts by rule the findings whose fix would need a newer one.
     """
-    stated = _stated(texts)
-    written_for = f"{target_version[2]}.{target_version[3:]}"
-    try:
-        older = stated and any(
-            version in SpecifierSet(stated) for version in OLDER if _key(version) < _key(written_for)
+    remarks = []
+    if withheld:
+        stay = ", ".join(f"{rule}: {count}" for rule, count in sorted(withheld.items()))
+        remarks.append(
+            f"the project declares Python {declared.stated}, so fixes are written for {written_for}; "
+            f"what only a newer Python can read stays ({stay})"
         )
-    except InvalidSpecifier:
-        return ()
-    if not older:
-        return ()
-    return (
-        f"the project declares Python {stated}; fixes are written for Python {written_for} and later, "
-        "and proven on the Python that runs here only",
-    )
-
-
-def _stated(texts: Mapping[str, str]) -> str:
-    try:
-        project = tomllib.loads(texts.get("pyproject.toml", "")).get("project", {})
-    except tomllib.TOMLDecodeError:
-        project = {}
-    if isinstance(project, dict) and isinstance(project.get("requires-python"), str):
-        return str(project["requires-python"])
-    lines = texts.get("PKG-INFO", "").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("Requires-Python:")), "")
-
-
-def _key(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    if declared.oldest is not None and declared.oldest < int(written_for.partition(".")[2]):
+        remarks.append(
+            f"the project declares Python {declared.stated}; fixes are written for {written_for} and later"
+        )
+    if declared.two:
+        remarks.append("the project declares Python 2 as well; fixes are written for Python 3 only")
+    return tuple(remarks)

@@ -11,15 +11,15 @@ from events.improvement import IMPROVEMENT, Improvement
 from events.improvement_facts import Discovered
 from events.target import TARGET, ScanRequested, Target
 from services.engines.deterministic.finding import Scan, find
-from services.engines.deterministic.grouping import Proposal, propose
+from services.engines.deterministic.grouping import Proposal, propose, withheld
 from services.engines.deterministic.rehearsal import rehearse
-from services.engines.deterministic.rules import RuleSet
+from services.engines.deterministic.rules import RuleSet, spoken, written_for
 from services.pm.policy import improvement_id, inputs_digest, remembered
-from services.pm.remarks import python_remark
+from services.pm.remarks import python_remarks
 from services.runtime.log import Log
-from services.workspace.files import read_regular
+from services.workspace.declared_python import python_at
 from services.workspace.git import Repository
-from services.workspace.layout import BUILD_FILES, import_packages
+from services.workspace.layout import import_packages
 
 JSON = "application/json"
 SOURCE = "deterministic"
@@ -53,13 +53,13 @@ class Found:
 
 async def look(tree: Path, rules: tuple[str, ...]) -> Found:
     """Search the import packages of `tree`, executing nothing of it."""
-    packages = import_packages(tree)
-    selection = RuleSet(select=rules)
+    packages, declared = import_packages(tree), python_at(tree)
+    selection = RuleSet(select=rules, written_for=written_for(declared.oldest))
     scan = await find(tree, packages, selection)
     rehearsed = await rehearse(tree, packages, scan, selection)
     proposals = propose(scan, rehearsed, packages, selection)
-    texts = {name: (read_regular(tree / name) or b"").decode("utf-8", "replace") for name in BUILD_FILES}
-    notes = (*scan.notes, *python_remark(texts, selection.target_version))
+    newer = {rule: len(places) for rule, places in withheld(scan, rehearsed, selection).items()}
+    notes = (*scan.notes, *python_remarks(declared, spoken(selection.written_for), newer))
     return Found(packages, scan, proposals, notes)
 
 

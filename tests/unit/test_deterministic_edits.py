@@ -61,11 +61,20 @@ def test_text_outside_edits_is_found_again_where_it_went(text: str, data: st.Dat
 
 def test_what_would_damage_a_file_is_named() -> None:
     before = Source("x = 1\r\n")
-    assert damage(before, Source("x = 2\r\n")) is None
-    assert damage(before, Source("x = \r\n")) == "the fixed file would no longer parse"
-    assert damage(before, Source("x = 2\n")) == "the fix would change the line endings"
-    assert damage(before, Source("x = 1  # noqa\r\n")) == "the fix only suppresses the finding"
-    assert damage(before, Source("x = 2\r\n", bom=True)) == "the fix would change the byte order mark"
+    assert damage(before, Source("x = 2\r\n"), 10) is None
+    assert damage(before, Source("x = \r\n"), 10) == "the fixed file would no longer parse"
+    assert damage(before, Source("x = 2\n"), 10) == "the fix would change the line endings"
+    assert damage(before, Source("x = 1  # noqa\r\n"), 10) == "the fix only suppresses the finding"
+    assert damage(before, Source("x = 2\r\n", bom=True), 10) == "the fix would change the byte order mark"
+
+
+def test_a_fix_must_not_need_a_newer_python_than_the_file_did() -> None:
+    old, walrus, match = Source("x = 1\n"), Source("(x := 1)\n"), Source("match x:\n    case 1: pass\n")
+    assert (old.needs, walrus.needs, match.needs, Source("x = ").needs) == (7, 8, 10, 0)
+    assert damage(old, walrus, 8) is None
+    assert damage(old, walrus, 7) == "the fixed file would need Python 3.8"
+    assert damage(match, match, 8) is None
+    assert damage(walrus, match, 8) == "the fixed file would need Python 3.10"
 
 
 def test_a_scope_is_the_innermost_definition() -> None:

@@ -1,11 +1,13 @@
 """Recipes, ranking and verification: the pure decisions of the deterministic engine."""
 
+import pytest
+
 from schemas.findings import Finding, Site
 from services.engines.deterministic.finding import Scan, SettingsFile
 from services.engines.deterministic.fixing import Applied
-from services.engines.deterministic.grouping import propose
+from services.engines.deterministic.grouping import propose, withheld
 from services.engines.deterministic.recipe import Recipe, permitted
-from services.engines.deterministic.rules import FixKind, RuleSet, catalogue, describe
+from services.engines.deterministic.rules import FixKind, RuleSet, catalogue, describe, written_for
 from services.engines.deterministic.verifying import verify_gone
 
 A, B, C = (Site(path="p/a.py", scope="f", text=text) for text in ("x = dict()", "return [1] + y", "pass"))
@@ -64,6 +66,29 @@ def test_one_improvement_per_rule_that_a_rehearsal_removed() -> None:
     assert [(p.rule, p.found, p.expected) for p in given] == [("B904", 1, 1), ("UP025", 2, 1)]
     assert given[0].title == "Raise with `from` so that the cause is kept"
     assert given[1].recipe == Recipe(rule="UP025", packages=("p",))
+
+
+def test_what_needs_a_newer_python_is_withheld_with_its_reason() -> None:
+    found = (finding("B905"), finding("UP031"), finding("UP031", "y"))
+    rehearsed = {"B905": removes(), "UP031": removes(found[1])}
+    rules = RuleSet(written_for="py39")
+    given = propose(scan(*found), rehearsed, ("p",), rules)
+    assert [(p.rule, p.recipe.target_version) for p in given] == [("UP031", "py39")]
+    assert [(u.site.text, u.reason) for u in given[0].unfixed] == [
+        ("y", "a fix needs a newer Python than 3.9")
+    ]
+    assert {rule: len(left) for rule, left in withheld(scan(*found), rehearsed, rules).items()} == {
+        "B905": 1,
+        "UP031": 1,
+    }
+    assert withheld(scan(*found), rehearsed, RuleSet()) == {}
+
+
+@pytest.mark.parametrize(("oldest", "name"), [(None, "py310"), (5, "py37"), (8, "py38"), (12, "py310")])
+def test_fixes_are_written_for_the_oldest_declared_python_within_bounds(
+    oldest: int | None, name: str
+) -> None:
+    assert written_for(oldest) == name
 
 
 def test_what_others_leave_unused_is_removed_last_whatever_its_weight() -> None:

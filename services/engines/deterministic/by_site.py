@@ -75,7 +75,7 @@ def _fix_file(
         for piece in pieces(source, [d for d in diagnostics if ruff_can_fix(d)])
         if _may(piece, sites, allowed, barred)
     ]
-    done = _safely(source, chosen, sites, standing)
+    done = _safely(source, chosen, sites, standing, recipe.oldest_python)
     if done is None:
         return False
     (tree / path).write_bytes(Source(done.text, source.bom).encode())
@@ -96,17 +96,17 @@ def _may(piece: Piece, sites: dict[int, Site], allowed: set[Site], barred: set[S
 
 
 def _safely(
-    source: Source, chosen: Sequence[Piece], sites: dict[int, Site], standing: _Standing
+    source: Source, chosen: Sequence[Piece], sites: dict[int, Site], standing: _Standing, oldest: int
 ) -> Pass | None:
     """Apply all that fit together, or the first that is harmless alone; None when nothing is."""
     if not chosen:
         return None
     done = apply_pieces(source.text, chosen)
-    if damage(source, Source(done.text, source.bom)) is None:
+    if damage(source, Source(done.text, source.bom), oldest) is None:
         return done
     for piece in chosen:
         done = apply_pieces(source.text, [piece])
-        harm = damage(source, Source(done.text, source.bom))
+        harm = damage(source, Source(done.text, source.bom), oldest)
         if harm is None:
             return done
         for row in piece.rows:

@@ -1,8 +1,8 @@
 """Fixes: applies a recipe to a tree in place, and says what it fixed and what it left.
 
 Rules:
-1. A file that a fix would damage (it no longer parses, other line endings, a suppression more) is
-   put back as it was, and its sites are reported with the reason.
+1. A file that a fix would damage (it no longer parses, or not on the oldest Python it must run on,
+   other line endings, a suppression more) is put back as it was, and its sites are reported with the reason.
 2. What a fix makes another rule report is finished with it where the catalogue says so.
 3. Nothing is reformatted and no suppression is added.
 4. The same tree and recipe give the same bytes.
@@ -65,7 +65,7 @@ async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | No
         known = {(f.rule, f.site) for f in await described(tree, others, sources)}
         if await following.finish(tree, recipe, then, known, originals, _looker(tree)):
             after = await look(tree, recipe, files)
-    restored = _put_back_damaged(tree, originals, sources)
+    restored = _put_back_damaged(tree, originals, sources, recipe.oldest_python)
     kept = [d for d in after if d.filename not in restored]
     sites_after = [f.site for f in await described(tree, kept, {})]
     sites_after += [site for site in sites_before if site.path in restored]
@@ -122,7 +122,7 @@ def _candidates(tree: Path, recipe: Recipe) -> tuple[str, ...]:
 
 
 def _put_back_damaged(
-    tree: Path, originals: dict[str, bytes], sources: dict[str, Source | None]
+    tree: Path, originals: dict[str, bytes], sources: dict[str, Source | None], oldest: int
 ) -> dict[str, str]:
     restored = {}
     for path, content in originals.items():
@@ -131,7 +131,7 @@ def _put_back_damaged(
         before, after = sources[path], read_source(tree / path)
         reason = "the fix would change the encoding"
         if before is not None and after is not None:
-            harm = damage(before, after)
+            harm = damage(before, after, oldest)
             if harm is None:
                 continue
             reason = harm

@@ -14,7 +14,7 @@ from schemas.findings import Finding, Site
 from services.engines.deterministic.finding import Scan
 from services.engines.deterministic.fixing import Applied, Remaining
 from services.engines.deterministic.recipe import Recipe
-from services.engines.deterministic.rules import Category, Rule, RuleSet, describe
+from services.engines.deterministic.rules import Category, Rule, RuleSet, describe, spoken
 
 
 class Proposal(Frozen):
@@ -45,9 +45,32 @@ def propose(
         by_rule.setdefault(finding.rule, []).append(finding)
     known = {code: describe(code) for code, done in rehearsed.items() if done.fixed > 0 and code in by_rule}
     ranked = sorted(known, key=lambda code: _rank(code, known[code], rehearsed[code].fixed))
+    newer = withheld(scan, rehearsed, rules)
     return tuple(
-        _proposal(code, known[code], len(by_rule[code]), rehearsed[code], packages, rules) for code in ranked
+        _proposal(
+            code, known[code], len(by_rule[code]), rehearsed[code], newer.get(code, ()), packages, rules
+        )
+        for code in ranked
     )
+
+
+def withheld(
+    scan: Scan, rehearsed: Mapping[str, Applied], rules: RuleSet
+) -> dict[str, tuple[Remaining, ...]]:
+    """Give by rule the findings whose fix needs a newer Python than fixes are written for.
+
+    They are those that a rehearsal, which looks with the eyes of the older Python, did not see at all.
+    """
+    if not rules.withholds:
+        return {}
+    reason = f"a fix needs a newer Python than {spoken(rules.written_for)}"
+    newer: dict[str, tuple[Remaining, ...]] = {}
+    for finding in scan.findings:
+        done = rehearsed.get(finding.rule)
+        if done is None or finding.site in (*done.fixed_sites, *(r.site for r in done.remaining)):
+            continue
+        newer[finding.rule] = (*newer.get(finding.rule, ()), Remaining(site=finding.site, reason=reason))
+    return newer
 
 
 def _rank(code: str, rule: Rule, fixed: int) -> tuple[int, int, int, str]:
@@ -55,7 +78,13 @@ def _rank(code: str, rule: Rule, fixed: int) -> tuple[int, int, int, str]:
 
 
 def _proposal(
-    code: str, rule: Rule, found: int, done: Applied, packages: tuple[str, ...], rules: RuleSet
+    code: str,
+    rule: Rule,
+    found: int,
+    done: Applied,
+    newer: tuple[Remaining, ...],
+    packages: tuple[str, ...],
+    rules: RuleSet,
 ) -> Proposal:
     return Proposal(
         rule=code,
@@ -63,10 +92,10 @@ def _proposal(
         why=rule.why,
         category=rule.category,
         weight=rule.weight,
-        recipe=Recipe(rule=code, target_version=rules.target_version, packages=packages, select=rules.select),
+        recipe=Recipe(rule=code, target_version=rules.written_for, packages=packages, select=rules.select),
         sites=done.fixed_sites,
         files=done.changed_paths,
         found=found,
         expected=done.fixed,
-        unfixed=done.remaining,
+        unfixed=(*done.remaining, *newer),
     )

@@ -4,7 +4,7 @@ from difflib import SequenceMatcher
 
 from schemas.base import Frozen
 from schemas.findings import Site
-from services.engines.deterministic.rules import DEFAULT_SELECT, RuleSet
+from services.engines.deterministic.rules import DEFAULT_SELECT, RuleSet, minor_of
 
 ALIKE = 0.6  # below this, two lines of one scope are taken for different ones
 
@@ -16,6 +16,7 @@ class Recipe(Frozen):
     both. A left-out site that earlier changes have rewritten is known again by its path, scope and
     likeness; a site in `only` must match exactly. So a doubt always leaves the source as it is.
     `select` is the selection the finding was made under; one rule (RUF100) depends on it.
+    `target_version` is the oldest Python the fixed source must run on.
     """
 
     rule: str
@@ -30,6 +31,11 @@ class Recipe(Frozen):
     def rule_set(self) -> RuleSet:
         """The rules under which this recipe looks."""
         return RuleSet(select=self.select, target_version=self.target_version)
+
+    @property
+    def oldest_python(self) -> int:
+        """The minor version of the oldest Python 3 the fixed source must run on."""
+        return minor_of(self.target_version)
 
     @property
     def by_site(self) -> bool:

@@ -25,12 +25,12 @@ async def rehearse(tree: Path, packages: Sequence[str], scan: Scan, rules: RuleS
         copies = [Path(folder, str(n)) for n in range(COPIES)]
         for scratch in copies:
             _copy(tree, scratch, scan.files)
-        report = await ruff.check(copies[0], scan.files, rules.select, rules.target_version)
+        report = await ruff.check(copies[0], scan.files, rules.select, rules.written_for)
         seen = [d for d in report.diagnostics if d.cell is None]
         recipes = iter(
             Recipe(
                 rule=rule,
-                target_version=rules.target_version,
+                target_version=rules.written_for,
                 packages=tuple(packages),
                 select=rules.select,
             )

@@ -16,6 +16,8 @@ from pydantic import Field, TypeAdapter
 from schemas.base import Frozen
 from services.engines.deterministic.ruff import binary
 
+NEWEST_TARGET = 10  # the Python whose rules are looked for, whatever a project declares
+OLDEST_TARGET = 7  # ruff writes for nothing older
 DEFAULT_SELECT = ("F", "UP", "SIM", "C4", "PERF", "FURB", "B", "PIE", "RET", "RUF")
 
 
@@ -63,10 +65,35 @@ class Rule(Frozen):
 
 
 class RuleSet(Frozen):
-    """Which rules are looked for in a target, and the oldest Python it supports (`py310`)."""
+    """Which rules are looked for in a target, and as for which Python (`target_version`).
+
+    `written_for` is the oldest Python that fixes must run on. Where it is older, some findings stay.
+    """
 
     select: tuple[str, ...] = DEFAULT_SELECT
-    target_version: str = Field(default="py310", pattern=r"^py3\d+$")
+    target_version: str = Field(default=f"py3{NEWEST_TARGET}", pattern=r"^py3\d+$")
+    written_for: str = Field(default=f"py3{NEWEST_TARGET}", pattern=r"^py3\d+$")
+
+    @property
+    def withholds(self) -> bool:
+        """Whether a rule may be found whose fix is not written."""
+        return minor_of(self.written_for) < minor_of(self.target_version)
+
+
+def written_for(oldest: int | None) -> str:
+    """Name the Python that fixes are written for: the oldest a project declares, `oldest` being its minor
+    version (None: it does not say), within what ruff can write for and what is looked for."""
+    return f"py3{NEWEST_TARGET if oldest is None else max(OLDEST_TARGET, min(NEWEST_TARGET, oldest))}"
+
+
+def spoken(target_version: str) -> str:
+    """Give ruff's name of a Python as people write it: `3.10` for `py310`."""
+    return f"3.{minor_of(target_version)}"
+
+
+def minor_of(target_version: str) -> int:
+    """Give the minor version in ruff's name of a Python."""
+    return int(target_version.removeprefix("py3"))
 
 
 _CATALOGUE = TypeAdapter(dict[str, Rule])

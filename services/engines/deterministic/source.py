@@ -8,6 +8,7 @@ Rules:
 import ast
 import bisect
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _SUPPRESSION = re.compile(
     r"#\s*(noqa|type:\s*ignore|ruff:|flake8:|pylint:\s*disable|pyright:|mypy:|pragma:\s*no)", re.IGNORECASE
 )
+OLDEST_GRAMMAR = 7  # older ones are not told apart
 _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what a definition can stand in
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -70,10 +72,18 @@ class Source:
         """Whether the running Python can parse the module."""
         return _outline(self.text) is not None
 
+    @property
+    def needs(self) -> int:
+        """The minor version of the oldest Python 3 whose grammar reads the module, as far as it is known;
+        0 for a module that does not parse."""
+        outline = _outline(self.text)
+        return outline.needs if outline else 0
+
     def scope(self, row: int) -> str:
         """Give the dotted name of the innermost function or class around `row`."""
         found = ""
-        for start, end, name in _outline(self.text) or ():
+        outline = _outline(self.text)
+        for start, end, name in outline.blocks if outline else ():
             if start > row:
                 break
             if row <= end:
@@ -91,19 +101,30 @@ class Source:
         return len(_SUPPRESSION.findall(self.text))
 
 
-def _parse(text: str) -> ast.Module | None:
+def _parse(text: str, minor: int = sys.version_info.minor) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ast.parse(text)
+            return ast.parse(text, feature_version=(3, minor))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
 
+@dataclass(frozen=True)
+class _Outline:
+    """Rows and names of the functions and classes of a module, and the oldest grammar that reads it."""
+
+    blocks: tuple[tuple[int, int, str], ...]
+    needs: int
+
+
 @lru_cache(maxsize=256)  # the same base files are looked at once for every rule
-def _outline(text: str) -> tuple[tuple[int, int, str], ...] | None:
-    tree = _parse(text)
-    return None if tree is None else tuple(sorted(_named_blocks(tree, "")))
+def _outline(text: str) -> _Outline | None:
+    for minor in range(OLDEST_GRAMMAR, sys.version_info.minor + 1):
+        tree = _parse(text, minor)
+        if tree is not None:
+            return _Outline(tuple(sorted(_named_blocks(tree, ""))), minor)
+    return None
 
 
 def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
@@ -116,10 +137,15 @@ def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
             yield from _named_blocks(child, outer)
 
 
-def damage(before: Source, after: Source) -> str | None:
-    """Say why `after` must not replace `before`, or None when it may."""
+def damage(before: Source, after: Source, oldest: int) -> str | None:
+    """Say why `after` must not replace `before`, or None when it may.
+
+    `oldest` is the minor version of the oldest Python 3 that must still read what it could read before.
+    """
     if before.parses and not after.parses:
         return "the fixed file would no longer parse"
+    if before.parses and after.needs > max(before.needs, oldest):
+        return f"the fixed file would need Python 3.{after.needs}"
     if before.bom != after.bom:
         return "the fix would change the byte order mark"
     if not after.newlines <= before.newlines:
