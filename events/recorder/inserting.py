@@ -1,0 +1,169 @@
+"""Group commit: inserts of many threads become one atomic batch, and each learns its own outcome.
+
+Rules
+1. An insert is stored whole or not at all, and its messages lie side by side in the stream.
+2. Every message expects its subject to be empty, so the server itself refuses a version that is there.
+3. Whatever is not a plain yes is settled by reading back: an insert is stored when its own mark is there,
+   it conflicts when another's is, and it is tried again when nothing is there. One conflict never fails a
+   neighbour, and a repeated attempt stores nothing twice (by rule 2).
+4. A lone insert goes straight out; while `IN_FLIGHT` batches are under way the others gather.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, PersistenceError
+
+from events.recorder.connection import Bell, ThreadedConnection
+from events.recorder.loop import refuse_within_a_running_loop
+from events.recorder.stream import MAX_BATCH, Message, Refused, Stored, Stream, Unanswered
+
+IN_FLIGHT = 2  # more of them make smaller batches, and each costs the server a flush
+MAX_BYTES = 8 * 1024 * 1024
+PAUSE_SECONDS = 0.05
+LOOK_SECONDS = 1.0  # a thread that waits looks this often whether the recorder was closed meanwhile
+MARK = "Eventsourcing-Insert"
+
+
+@dataclass(eq=False)
+class Insert:
+    """Messages to store together; `mark` is in the headers of each and tells whose they are."""
+
+    mark: str
+    messages: tuple[Message, ...]
+    first_seq: Future[int] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all messages."""
+        return sum(len(message.body) for message in self.messages)
+
+
+class Inserter:
+    """Stores inserts in one stream, from any thread."""
+
+    def __init__(self, connection: ThreadedConnection, stream: Stream, bell: Bell) -> None:
+        """`bell` is rung after every batch."""
+        self._connection = connection
+        self._stream = stream
+        self._bell = bell
+        self._waiting: deque[Insert] = deque()
+        self._awake = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    def insert(self, insert: Insert) -> range:
+        """Store the messages of `insert` and return their sequences. Raises as the library's recorders do."""
+        refuse_within_a_running_loop()
+        self._waiting.append(insert)
+        if not self._awake:
+            self._awake = True
+            try:
+                self._connection.thread.loop.call_soon_threadsafe(self._start)
+            except RuntimeError as problem:
+                raise InterfaceError("the recorder was closed") from problem
+        first = self._outcome(insert)
+        return range(first, first + len(insert.messages))
+
+    def _outcome(self, insert: Insert) -> int:
+        while True:
+            try:
+                return insert.first_seq.result(LOOK_SECONDS)
+            except TimeoutError as problem:
+                if self._connection.thread.loop.is_closed():
+                    raise InterfaceError("the recorder was closed") from problem
+
+    def _start(self) -> None:
+        # first the flag, then the queue: who finds the flag down rings again
+        self._awake = False
+        while self._waiting and len(self._running) < IN_FLIGHT:
+            task = asyncio.get_running_loop().create_task(self._run(gather(self._waiting)))
+            self._running.add(task)
+            task.add_done_callback(self._next)
+
+    def _next(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            self._start()
+
+    async def _run(self, group: list[Insert]) -> None:
+        try:
+            await self._commit(group)
+        except PersistenceError as problem:
+            _fail(group, problem)
+        except BaseException:
+            _fail([*group, *self._waiting], InterfaceError("the recorder was closed"))
+            raise
+
+    async def _commit(self, group: list[Insert]) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._connection.patience
+        while group:
+            try:
+                last = await self._stream.store([m for insert in group for m in insert.messages])
+            except (Refused, Unanswered) as problem:
+                left = await self._connection.patiently(partial(self._settle, group))
+                if clock() >= deadline and left:
+                    why = self._connection.reason(problem)
+                    raise OperationalError(
+                        f"stream {self._stream.name} does not take events: {why}"
+                    ) from problem
+                if len(left) == len(group):
+                    await asyncio.sleep(PAUSE_SECONDS)
+                group = left
+            else:
+                _stored(group, last)
+                await self._bell.ring()
+                return
+
+    async def _settle(self, group: list[Insert]) -> list[Insert]:
+        found = {
+            s.subject: s for s in await self._stream.lasts([m.subject for i in group for m in i.messages])
+        }
+        left = []
+        for insert in group:
+            there = [found[m.subject] for m in insert.messages if m.subject in found]
+            if not there:
+                left.append(insert)
+            elif all(stored.headers.get(MARK) == insert.mark for stored in there):
+                insert.first_seq.set_result(there[0].seq)
+            else:
+                insert.first_seq.set_exception(_conflict(there))
+        return left
+
+
+def gather(waiting: deque[Insert]) -> list[Insert]:
+    """Take inserts for one batch off the queue, in order; those of one subject never meet in a batch."""
+    group: list[Insert] = []
+    subjects: set[str] = set()
+    size = 0
+    while waiting:
+        insert = waiting[0]
+        names = {message.subject for message in insert.messages}
+        size += insert.size
+        full = len(subjects) + len(names) > MAX_BATCH or size > MAX_BYTES
+        if group and (full or not subjects.isdisjoint(names)):
+            break
+        group.append(waiting.popleft())
+        subjects |= names
+    return group
+
+
+def _stored(group: Sequence[Insert], last: int) -> None:
+    first = last + 1 - sum(len(insert.messages) for insert in group)
+    for insert in group:
+        insert.first_seq.set_result(first)
+        first += len(insert.messages)
+
+
+def _fail(group: Sequence[Insert], problem: PersistenceError) -> None:
+    for insert in group:
+        if not insert.first_seq.done():
+            insert.first_seq.set_exception(type(problem)(*problem.args))
+
+
+def _conflict(there: Sequence[Stored]) -> IntegrityError:
+    return IntegrityError(f"already recorded: {', '.join(stored.subject for stored in there[:3])}")
