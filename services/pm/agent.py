@@ -1,6 +1,6 @@
 """PM: searches the target, ranks what it finds, and writes what must hold after each change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from events.catalogue import read_fact
 from events.envelope import Cause
@@ -15,6 +15,7 @@ from services.gherkin.vocabulary import rule_improvement_feature
 from services.pm.policy import Scan, Specify, whenever
 from services.pm.requirements import requirements
 from services.pm.scanning import JSON, Found, Selection, look, select
+from services.pm.standing import going_on, standing_at
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
 from services.workspace.git_command import GitError
@@ -65,7 +66,9 @@ class PM:
             found = await look(tree, request.rules)
         chosen = NOTHING
         if not request.look_only:
-            chosen = await select(book, repository, target, request, found)
+            standing = await standing_at(workspace, target, state.registered.path, request.base)
+            chosen = await select(book, repository, target, request, found, standing)
+            found = replace(found, notes=(*found.notes, *going_on(standing, chosen.remembered)))
         scanned = await self._scanned(request, token, found, chosen)
         discoveries = [Change(IMPROVEMENT, id, (fact,)) for id, fact in chosen.new]
         return [Change(TARGET, target, (scanned,)), *discoveries]

@@ -2,10 +2,11 @@
 
 Whenever a scan is asked for, the target is searched. Whenever an improvement was discovered or is
 retried, its requirements are written. A refusal is remembered until the files it was about change.
+A limit bounds what is worked on or lands: what is not finished yet, whether found before or just now.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from events.fact import Fact
@@ -62,3 +63,19 @@ def remembered(inputs: str, earlier: Iterable[tuple[str, Improvement]]) -> str |
         if known is not None and known.inputs == inputs and improvement.status in REMEMBERED:
             return f"{id} was {improvement.status.value} on the same files: {improvement.reason}"
     return None
+
+
+def taken_up(ids: Sequence[str], earlier: Mapping[str, Improvement], limit: int) -> tuple[str, ...]:
+    """Return which of `ids`, best first, a scan takes up: at most `limit` (0: all) that are not finished.
+
+    What stood before has the rank it was given since. What ended needs no work, so it takes no place.
+    """
+    places = {id: earlier[id].rank if id in earlier else n for n, id in enumerate(ids, start=1)}
+    chosen: list[str] = []
+    room = limit or len(ids)
+    for id in sorted(ids, key=lambda one: (places[one], one not in earlier)):
+        ended = id in earlier and earlier[id].ended
+        if ended or room:
+            chosen.append(id)
+            room -= not ended
+    return tuple(chosen)

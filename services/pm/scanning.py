@@ -2,6 +2,7 @@
 
 import importlib.metadata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.grouping import Proposal, propose, withheld
 from services.engines.deterministic.rehearsal import rehearse
 from services.engines.deterministic.rules import RuleSet, spoken, written_for
-from services.pm.policy import improvement_id, inputs_digest, remembered
+from services.pm.policy import improvement_id, inputs_digest, remembered, taken_up
 from services.pm.remarks import python_remarks
+from services.pm.standing import Standing
 from services.runtime.log import Log
 from services.workspace.declared_python import python_at
 from services.workspace.git import Repository
@@ -78,26 +80,38 @@ class Selection:
 
 
 async def select(
-    book: Log, repository: Repository, target: str, request: ScanRequested, found: Found
+    book: Log,
+    repository: Repository,
+    target: str,
+    request: ScanRequested,
+    found: Found,
+    standing: Mapping[str, Standing],
 ) -> Selection:
-    """Choose what to take up: up to the limit of the request, without what a refusal rules out."""
+    """Choose what to take up: up to the limit of the request, without what was refused or is `standing`."""
     state = await book.state(TARGET, target)
     earlier = await _earlier(book, state)
     blobs = {path: entry.sha for path, entry in (await repository.entries(request.base)).items()}
     tool = importlib.metadata.version("ruff")
-    new: list[tuple[str, Discovered]] = []
-    known: list[str] = []
+    proposals: dict[str, Proposal] = {}
+    inputs: dict[str, str] = {}
     skipped: dict[str, str] = {}
     for proposal in found.proposals:
         id = improvement_id(target, request.base, proposal.rule)
-        inputs = inputs_digest(proposal.rule, tool, ((path, blobs[path]) for path in proposal.files))
-        if id in earlier:
-            known.append(id)
-        elif why := remembered(inputs, earlier.items()):
+        inputs[id] = inputs_digest(proposal.rule, tool, ((path, blobs[path]) for path in proposal.files))
+        if id not in earlier and proposal.rule in standing:
+            skipped[proposal.rule] = standing[proposal.rule].why
+        elif id not in earlier and (why := remembered(inputs[id], earlier.items())):
             skipped[proposal.rule] = why
-        elif not request.limit or len(new) < request.limit:
-            new.append((id, await _discovered(book, target, request, proposal, inputs, len(new) + 1)))
-    return Selection(tuple(new), tuple(known), skipped)
+        else:
+            proposals[id] = proposal
+    chosen = taken_up(tuple(proposals), earlier, request.limit)
+    ranks = {id: rank for rank, id in enumerate(proposals, start=1)}
+    new = [
+        (id, await _discovered(book, target, request, proposals[id], inputs[id], ranks[id]))
+        for id in chosen
+        if id not in earlier
+    ]
+    return Selection(tuple(new), tuple(id for id in chosen if id in earlier), skipped)
 
 
 async def _earlier(book: Log, target: Target) -> dict[str, Improvement]:

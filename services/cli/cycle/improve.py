@@ -9,7 +9,14 @@ from services.cli.session import Exit, fail, run
 Target = Annotated[
     str, typer.Argument(help="A folder with a git repository, or sdist:NAME==VERSION.", metavar="TARGET")
 ]
-Limit = Annotated[int, typer.Option(help="Take up at most so many improvements; 0 is all.", min=0)]
+Limit = Annotated[
+    int,
+    typer.Option(
+        help="Work on, and land, at most so many improvements, best first. Those an earlier run left proven "
+        "or waiting count too; those that landed or were refused do not. 0 is all.",
+        min=0,
+    ),
+]
 Rules = Annotated[str, typer.Option(help="Rules to look for, by comma.", metavar="RULES")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Engine = Annotated[str, typer.Option(help="The engine that writes changes.")]
