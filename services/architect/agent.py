@@ -22,6 +22,7 @@ from services.architect.risk import Surface, classify
 from services.architect.surface import surface
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
+from services.workspace.declared_python import DeclaredPython, python_at
 
 MERMAID = "text/vnd.mermaid"
 MARKDOWN = "text/markdown"
@@ -30,9 +31,10 @@ SITES = TypeAdapter(tuple[Site, ...])
 
 @dataclass(frozen=True)
 class Seen:
-    """What the Architect knows of one base commit: the imports, and what the suite runs."""
+    """What the Architect knows of one base commit: imports, declared Python, what the suite runs."""
 
     graph: ImportGraph
+    python: DeclaredPython
     suite: SuiteReport
     baseline: BaselineRecorded
 
@@ -113,9 +115,9 @@ class Architect:
         key = f"{target_id}@{baseline.base}"
         if key not in self._seen:
             async with self.bench.worktree(target_id, "architect", baseline.base) as tree:
-                graph = await import_graph(tree, packages)
+                graph, python = await import_graph(tree, packages), python_at(tree)
             suite = SuiteReport.model_validate_json(await self.bench.book.fetch(baseline.report))
-            self._seen = {**dict(list(self._seen.items())[-3:]), key: Seen(graph, suite, baseline)}
+            self._seen = {**dict(list(self._seen.items())[-3:]), key: Seen(graph, python, suite, baseline)}
         return self._seen[key]
 
     async def _surface(
@@ -131,4 +133,4 @@ class Architect:
             path: (await repository.read_file(discovered.base, path)).decode("utf-8", "replace")
             for path in sorted({site.path for site in sites})
         }
-        return surface(discovered.files, sites, sources, seen.suite, seen.baseline, parts)
+        return surface(discovered.files, sites, sources, seen.suite, seen.baseline, parts, seen.python)

@@ -2,7 +2,8 @@
 
 Rules, the first that applies wins
 1. High: no usable test suite (nothing would prove the change); a build, packaging or CI file.
-2. Low: only tests; or every touched line is run by the suite and few modules import the touched ones.
+2. Low: only tests; or every touched line is run by the suite, few modules import the touched ones, and
+   the change is written for every declared Python.
 3. Medium: everything else, with each reason named.
 """
 
@@ -21,7 +22,7 @@ class Surface:
     """What a change touches: its files, the lines run and not run by the baseline, and who imports them.
 
     `public` counts touched lines that define a public name. `suite` is empty when the suite is usable,
-    else the reason it is not.
+    else the reason it is not. `unproven` says for which declared Pythons the change is not written, if any.
     """
 
     files: tuple[str, ...]
@@ -31,6 +32,7 @@ class Surface:
     fan_in: int
     public: int
     measured: bool
+    unproven: str = ""
 
 
 def is_machinery(path: str) -> bool:
@@ -68,4 +70,6 @@ def _reasons(surface: Surface) -> tuple[str, ...]:
         reasons.append(f"{surface.fan_in} modules import what is touched.")
     if surface.public:
         reasons.append(f"{surface.public} touched lines define public names.")
+    if surface.unproven:
+        reasons.append(surface.unproven)
     return tuple(reasons)

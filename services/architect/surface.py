@@ -7,7 +7,9 @@ from schemas.findings import Site
 from schemas.improvement import Component
 from schemas.suite import SuiteReport
 from services.architect.risk import Surface
+from services.engines.deterministic.rules import minor_of, written_for
 from services.gates.evaluator_files import is_test_code
+from services.workspace.declared_python import DeclaredPython
 
 DEFINES = ("def ", "async def ", "class ")
 
@@ -19,6 +21,7 @@ def surface(
     suite: SuiteReport,
     baseline: BaselineRecorded,
     parts: Sequence[Component],
+    python: DeclaredPython,
 ) -> Surface:
     """Return the surface; `sources` holds the text of each file a site lies in."""
     covered = uncovered = public = 0
@@ -38,7 +41,20 @@ def surface(
         fan_in=max((part.fan_in for part in parts if part.touched), default=0),
         public=public,
         measured=baseline.coverage,
+        unproven=_unproven(python),
     )
+
+
+def _unproven(python: DeclaredPython) -> str:
+    """Name the declared Pythons that fixes are not written for."""
+    oldest = minor_of(written_for(python.oldest))
+    if python.two:
+        return (
+            f"The project declares Python 2 as well, and fixes are written for Python 3.{oldest} and later."
+        )
+    if python.oldest is not None and python.oldest < oldest:
+        return f"The project declares Python {python.stated}, and fixes are written for 3.{oldest} and later."
+    return ""
 
 
 def _lines(source: str, text: str) -> set[int]:

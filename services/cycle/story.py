@@ -148,7 +148,4 @@ def _search(outcome: Outcome) -> tuple[str, ...]:
 def _python(outcome: Outcome, details: Details) -> tuple[str, ...]:
     if not details.python or not (outcome.landed or outcome.waiting):
         return ()
-    return (
-        f"the changes are written for Python {details.python} and newer; "
-        "where the target's requires-python is older, look at them with that in mind",
-    )
+    return (f"the changes are written for Python {details.python} and newer",)
