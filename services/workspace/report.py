@@ -84,11 +84,10 @@ def ending(ended: Ended, exit_code: int, said: Told) -> SuiteEnd:
 
 
 def _unsaid(exit_code: int, said: Told) -> SuiteEnd:
-    if said.collected is not None or exit_code < 0:
+    """A run without pytest's last word. One that says all is well has ended by itself (`os._exit(0)`)."""
+    if said.started or exit_code <= 0:
         return SuiteEnd.CRASHED
-    if exit_code == 0 and not said.tests:
-        return SuiteEnd.NOTHING_COLLECTED
-    return SuiteEnd.CRASHED if said.started else SuiteEnd.COLLECTION_FAILED
+    return SuiteEnd.COLLECTION_FAILED
 
 
 def covered_lines(content: bytes) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:

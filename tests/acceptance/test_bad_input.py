@@ -114,7 +114,7 @@ def test_a_suite_that_fails_already_may_not_get_worse(home: Path, target: Reposi
             "did not end within the time limit",
         ),
         ("leaves", "import os\n\ndef test_it():\n    os._exit(0)\n", "without finishing its report"),
-        ("empty", "import os\nos._exit(0)\n", "proves nothing"),
+        ("empty", "import os\nos._exit(0)\n", "without finishing its report"),
     ],
 )
 def test_a_suite_that_proves_nothing_lands_nothing(

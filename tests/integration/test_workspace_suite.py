@@ -159,10 +159,14 @@ async def test_memory_is_bounded(bench):
 @pytest.mark.parametrize(
     ("files", "end"),
     [
-        ({"conftest.py": "import pytest\ndef pytest_sessionstart(): pytest.exit('x', returncode=0)\n"}, None),
+        (
+            {"conftest.py": "import pytest\ndef pytest_sessionstart(): pytest.exit('x', returncode=0)\n"},
+            SuiteEnd.CRASHED,
+        ),
         ({"conftest.py": "import pytest\ndef pytest_collection(): pytest.exit('x', returncode=0)\n"}, None),
-        ({"conftest.py": "import os\nos._exit(0)\n"}, None),
-        ({"pytest.py": "raise SystemExit(0)\n"}, None),
+        ({"conftest.py": "import os\nos._exit(0)\n"}, SuiteEnd.CRASHED),
+        ({"test_b.py": "import os\nos._exit(0)\n"}, SuiteEnd.CRASHED),
+        ({"pytest.py": "raise SystemExit(0)\n"}, SuiteEnd.CRASHED),
         ({"pkg/other.py": "x = 1\n", "test_a.py": None}, None),
         ({"test_a.py": "import os\ndef test_a(): os._exit(0)\n"}, SuiteEnd.CRASHED),
         ({"test_b.py": "import os\ndef test_b(): os._exit(0)\n"}, SuiteEnd.CRASHED),
