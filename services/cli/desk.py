@@ -90,7 +90,7 @@ class Desk(LogDesk):
 @asynccontextmanager
 async def at_log(settings: Settings) -> AsyncIterator[LogDesk]:
     """Stand on ready ground with the log open as `cli`."""
-    async with stand(settings) as ground, ground.log("cli") as (connection, book):
+    async with stand(settings, say) as ground, ground.log("cli") as (connection, book):
         for note in ground.notes:
             say(f"note: {note}")
         yield LogDesk(ground, connection, book)

@@ -11,6 +11,7 @@ from services.gateway.serving import PortInUse
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import NotReady
+from services.runtime.room import NoRoom, is_full
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
 from services.sandbox.port import NoSandbox
@@ -29,6 +30,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (Conflict, Exit.CONFLICT),
     (Denied, Exit.DENIED),
     (NotReady, Exit.UNAVAILABLE),
+    (NoRoom, Exit.UNAVAILABLE),
     (ServerProblem, Exit.UNAVAILABLE),
     (UnusableFolder, Exit.UNAVAILABLE),
     (Unavailable, Exit.UNAVAILABLE),
@@ -52,6 +54,8 @@ def expected(problem: Exception) -> Stop | None:
     for kind, code in CODES:
         if isinstance(cause, kind):
             return Stop(code, str(cause) or "it took too long")
+    if is_full(cause):
+        return Stop(Exit.UNAVAILABLE, f"a disk is full: {cause}\nfree space there, then run the same again")
     if isinstance(cause, AWAY):
         return Stop(Exit.UNAVAILABLE, f"out of reach: {cause}")
     return None

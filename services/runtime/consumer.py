@@ -3,7 +3,8 @@
 Rules
 1. An event is acknowledged only after its reaction appended what it had to.
 2. While an agent works, the delivery is kept alive.
-3. `Later` and a log out of reach deliver again after a delay and never count as failures.
+3. `Later`, a log out of reach and a full disk deliver again after a delay and never count as failures;
+   while the disk is full nothing new is pulled.
 4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason.
 """
 
@@ -21,10 +22,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.envelope import Unreadable, decode
-from events.fact import Rejected
 from events.store import Recorded, Unavailable
 from events.subjects import STREAM, dead_letter, subject
 from services.runtime.claims import Later
+from services.runtime.ending import end
+from services.runtime.room import Look, is_full, until_room
 
 log = structlog.get_logger()
 
@@ -32,6 +34,7 @@ MAX_FAILURES = 5
 FETCH_SECONDS = 5.0
 ALIVE_SECONDS = 3.0
 RETRY_SECONDS = 1.0
+ROOM_SECONDS = 5.0
 
 
 class Agent(Protocol):
@@ -47,13 +50,18 @@ class Agent(Protocol):
         ...
 
 
-class Consumer:
-    """Feeds one agent from the durable consumer named after its role."""
+def _room() -> None:
+    """Find room always."""
 
-    def __init__(self, connection: Client, agent: Agent, parallel: int = 1) -> None:
+
+class Consumer:
+    """Feeds one agent from the durable consumer named after its role, while `look` finds room."""
+
+    def __init__(self, connection: Client, agent: Agent, parallel: int = 1, look: Look = _room) -> None:
         self._connection = connection
         self._agent = agent
         self._parallel = parallel
+        self._look = look
         self._failures: Counter[int] = Counter()
         self.handled = 0
 
@@ -82,6 +90,7 @@ class Consumer:
                 if free <= 0:
                     await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
                     continue
+                await until_room(self._look)
                 for message in await self._fetch(subscription.fetch, free):
                     task = asyncio.create_task(self._deliver(message))
                     working.add(task)
@@ -101,36 +110,45 @@ class Consumer:
             return []
 
     async def _deliver(self, message: Msg) -> None:
-        seq = message.metadata.sequence.stream
         alive = asyncio.create_task(_keep_alive(message))
+        try:
+            await self._react(message, message.metadata.sequence.stream)
+        except (nats.errors.Error, ConnectionError, TimeoutError) as problem:
+            # what was not acknowledged is delivered again
+            log.warning("delivery interrupted", role=self._agent.role, problem=repr(problem))
+        finally:
+            await end(alive)
+
+    async def _react(self, message: Msg, seq: int) -> None:
         try:
             await self._agent.react(_checked(message, seq))
             await message.ack()
-            self._failures.pop(seq, None)
-            self.handled += 1
         except Later as later:
             await message.nak(delay=later.seconds)
         except Unavailable as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
-            await _quietly(message.nak(delay=RETRY_SECONDS))
-        except Rejected as refused:
-            await self._failed(message, seq, refused)
+            await message.nak(delay=RETRY_SECONDS)
         except Unreadable as unreadable:
             await self._bury(message, seq, str(unreadable))
-        except (nats.errors.Error, ConnectionError) as problem:
-            log.warning("delivery interrupted", role=self._agent.role, seq=seq, problem=repr(problem))
+        except (nats.errors.Error, ConnectionError):
+            raise
         except Exception as failure:  # noqa: BLE001 -- the process boundary: whatever it was, retry
             await self._failed(message, seq, failure)
-        finally:
-            alive.cancel()
+        else:
+            self._failures.pop(seq, None)
+            self.handled += 1
 
     async def _failed(self, message: Msg, seq: int, failure: Exception) -> None:
+        if is_full(failure):
+            log.warning("put off: the disk is full", role=self._agent.role, seq=seq, problem=str(failure))
+            await message.nak(delay=ROOM_SECONDS)
+            return
         self._failures[seq] += 1
         log.error("reaction failed", role=self._agent.role, seq=seq, exc_info=failure)
         if self._failures[seq] >= MAX_FAILURES:
             await self._bury(message, seq, f"{type(failure).__name__}: {failure}")
         else:
-            await _quietly(message.nak(delay=RETRY_SECONDS * self._failures[seq]))
+            await message.nak(delay=RETRY_SECONDS * self._failures[seq])
 
     async def _bury(self, message: Msg, seq: int, reason: str) -> None:
         letter = {"role": self._agent.role, "seq": seq, "subject": message.subject, "reason": reason[:4000]}
@@ -154,10 +172,7 @@ def _checked(message: Msg, seq: int) -> Recorded:
 async def _keep_alive(message: Msg) -> None:
     while True:
         await asyncio.sleep(ALIVE_SECONDS)
-        await _quietly(message.in_progress())
-
-
-async def _quietly(sending: Awaitable[None]) -> None:
-    """A lost nak or keep-alive only means an earlier redelivery."""
-    with suppress(nats.errors.Error):
-        await sending
+        with suppress(
+            nats.errors.Error, ConnectionError
+        ):  # a lost sign of life only means an earlier redelivery
+            await message.in_progress()

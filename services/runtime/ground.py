@@ -3,10 +3,11 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -17,14 +18,22 @@ import nats
 from events.artefacts import JetStreamArtefacts
 from events.jetstream import JetStreamEventStore
 from events.streams import compare, declare
+from services.runtime.data_folder import SHARED_ROOT
+from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
+from services.runtime.ending import end
 from services.runtime.log import Log
+from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 CLOSE_SECONDS = 5.0
+
+
+def _untold(_: str) -> None:
+    """Leave it to the log."""
 
 
 class NotReady(Exception):  # noqa: N818 -- what is wrong with the ground
@@ -40,6 +49,11 @@ class Ground:
     database_url: str
     servers: EmbeddedServers | None = None
     notes: tuple[str, ...] = ()
+
+    def shortage(self) -> str | None:
+        """Say which disk is full: that of the data folder, or of the data of servers of ours."""
+        places = () if self.servers is None else (self.servers.place,)
+        return shortage((self.settings.home, *places))
 
     def password(self, user: str) -> str | None:
         """Return the NATS password of a user; None when the URL carries the credentials."""
@@ -99,29 +113,62 @@ def actor(role: str) -> str:
 
 
 @asynccontextmanager
-async def stand(settings: Settings) -> AsyncIterator[Ground]:
+async def stand(settings: Settings, tell: Callable[[str], None] = _untold) -> AsyncIterator[Ground]:
     """Give ready ground for the time of the block: servers up, streams as declared.
 
-    Embedded servers are started or adopted, and stopped by their last user. Raises `NotReady` when given
-    streams differ from their declaration, or ServerProblem when embedded servers do not start.
+    Embedded servers are started or adopted, and stopped by their last user. `tell` is called, and the log
+    written, with one sentence whenever a disk is full or a server died, and when that is over. Raises
+    `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
+    servers do not start.
     """
     if settings.nats_url is not None and settings.database_url is not None:
         given = Ground(
             settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()
         )
         await _refuse_drift(given)
-        yield given
+        async with _watched(given, tell):
+            yield given
         return
-    async with EmbeddedServers(settings.home) as servers:
+    async with _embedded(settings.home) as servers:
         nats_url = settings.nats_url.get_secret_value() if settings.nats_url else servers.nats_url
         database = settings.database_url.get_secret_value() if settings.database_url else servers.database_url
         ground = Ground(settings, nats_url, database, servers, tuple(servers.notes))
         await set_up(ground)
-        watching = asyncio.create_task(servers.watch(lambda text: log.warning("servers", said=text)))
-        try:
+        async with _watched(ground, tell):
             yield ground
-        finally:
-            watching.cancel()
+
+
+@asynccontextmanager
+async def _embedded(home: Path) -> AsyncIterator[EmbeddedServers]:
+    """Give the embedded servers; where they do not start for want of room, that is what is said."""
+    servers = EmbeddedServers(home)
+    try:
+        await servers.join()
+    except ServerProblem:
+        refuse_without_room((home, SHARED_ROOT))
+        raise
+    try:
+        yield servers
+    finally:
+        await servers.leave()
+
+
+@asynccontextmanager
+async def _watched(ground: Ground, tell: Callable[[str], None]) -> AsyncIterator[None]:
+    """Look after disks and embedded servers for the time of the block."""
+
+    def told(text: str) -> None:
+        log.warning("ground", said=text)
+        tell(text)
+
+    watching = [asyncio.create_task(watch_room(ground.shortage, told))]
+    if ground.servers is not None:
+        watching.append(asyncio.create_task(ground.servers.watch(told)))
+    try:
+        yield
+    finally:
+        for task in watching:
+            await end(task)
 
 
 async def set_up(ground: Ground, replicas: int = 1) -> None:

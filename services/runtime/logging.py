@@ -12,8 +12,10 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 import orjson
 import structlog
@@ -58,7 +60,7 @@ def configure(
     to_json: list[Processor] = [structlog.processors.format_exc_info, _json_line]
     for_people: list[Processor] = [structlog.dev.ConsoleRenderer()]
     mask = _masking(secrets)
-    screen = logging.StreamHandler(sys.stderr)
+    screen = QuietScreen(sys.stderr)
     readable = console and sys.stderr.isatty()
     screen.setFormatter(_formatter(shared, for_people if readable else to_json, mask))
     file = RotatedBetweenProcesses(folder / f"{service}.jsonl")
@@ -80,12 +82,22 @@ def configure(
     )
 
 
+class QuietScreen(logging.StreamHandler[TextIO]):
+    """Lines for a terminal, which may be closed: what cannot be shown there still stands in the file."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the library's name
+        """Go on without the line; the library would print a traceback."""
+
+
 class RotatedBetweenProcesses(RotatingFileHandler):
     """A size-rotated file that several processes append to.
 
     Each line is one write in append mode. Whoever finds the file too long rotates it under a lock,
-    and whoever finds that another did opens the fresh one.
+    and whoever finds that another did opens the fresh one. Lines that cannot be written, as on a full
+    disk, are counted, and the next one that can be is preceded by their number.
     """
+
+    _lost = 0
 
     def __init__(self, path: Path, max_bytes: int = _FILE_BYTES, kept: int = _FILES_KEPT) -> None:
         """Append to `path`, keeping `kept` older files."""
@@ -109,6 +121,33 @@ class RotatedBetweenProcesses(RotatingFileHandler):
         finally:
             os.close(lock)
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, after one that says how many are missing before it."""
+        missing, self._lost = self._lost, 0
+        if missing:
+            self._end_torn_line()
+            super().emit(_gap(missing))
+        if self._lost:
+            self._lost += missing  # still no room, for this line either
+        else:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the library's name
+        """Count a line as lost and forget what is left of it; the library would print a traceback."""
+        self._lost += 1
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+
+    def _end_torn_line(self) -> None:
+        """Let the next line begin on a line of its own."""
+        with suppress(OSError), Path(self.baseFilename).open("r+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":
+                    file.write(b"\n")
+
     def _reopen(self) -> None:
         if self.stream is not None:
             self.stream.close()
@@ -121,6 +160,11 @@ class RotatedBetweenProcesses(RotatingFileHandler):
             return os.path.samestat(os.fstat(self.stream.fileno()), Path(self.baseFilename).stat())
         except FileNotFoundError:
             return False
+
+
+def _gap(lines: int) -> logging.LogRecord:
+    told = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+    return logging.makeLogRecord({**told, "msg": f"{lines} lines could not be written before this one"})
 
 
 def _formatter(

@@ -15,6 +15,7 @@ from services.runtime.consumer import Agent, Consumer
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 from services.runtime.program import run_program
+from services.runtime.room import RoomySandbox, shortage
 from services.runtime.settings import Autonomy, Settings
 from services.runtime.workbench import Workbench
 from services.sandbox.detect import detect
@@ -41,7 +42,7 @@ async def run_role(role: Role, ground: Ground) -> None:
     """Run one copy of a role until cancelled; what was under way is delivered again to another copy."""
     async with ground.log(role.name) as (connection, book):
         bench = await workbench(role.name, ground.settings, book)
-        consumer = Consumer(connection, role.build(bench), role.parallel)
+        consumer = Consumer(connection, role.build(bench), role.parallel, ground.shortage)
         service = await announce(connection, role.name, role.purpose, bench.actor)
         log.info("running", role=role.name, actor=bench.actor)
         try:
@@ -70,7 +71,7 @@ async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
         actor=actor(role),
         lease_seconds=settings.lease_seconds,
         workspace=Workspace(settings.home),
-        sandbox=await sandbox_of(settings),
+        sandbox=RoomySandbox(await sandbox_of(settings), lambda: shortage([settings.home])),
         limits=Limits(
             wall_seconds=settings.suite_timeout_seconds, memory_bytes=settings.suite_memory_mib * MIB
         ),

@@ -150,3 +150,37 @@ def test_a_file_that_was_removed_is_begun_again(tmp_path: Path) -> None:
     writer.emit(logging.makeLogRecord({"msg": "kept"}))
     writer.close()
     assert (tmp_path / "some.jsonl").read_text("utf-8") == "kept\n"
+
+
+def test_lines_that_cannot_be_written_leave_no_traceback_and_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("pm", tmp_path, stderr=False)
+    log = structlog.get_logger()
+    log.info("before")
+    file = tmp_path / "logs" / "pm.jsonl"
+    away = file.rename(tmp_path / "away")
+    file.mkdir()  # nothing can be written to a folder
+    log.info("lost")
+    log.info("lost too")
+    file.rmdir()
+    away.rename(file)
+    with file.open("a") as torn:
+        torn.write('{"event": "half a li')
+    log.info("after")
+    assert capsys.readouterr().err == ""
+    kept = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
+    assert [line["event"] for line in kept] == [
+        "before",
+        "2 lines could not be written before this one",
+        "after",
+    ]
+
+
+def test_a_closed_terminal_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", closed)
+    configure("pm", tmp_path)
+    closed.close()
+    structlog.get_logger().info("said")
+    assert [line["event"] for line in lines(tmp_path)] == ["said"]

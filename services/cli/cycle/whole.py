@@ -32,6 +32,7 @@ from services.runtime.data_folder import DataFolder, make_folder
 from services.runtime.ground import actor, stand
 from services.runtime.log import Log
 from services.runtime.role import workbench
+from services.runtime.room import refuse_without_room
 from services.runtime.settings import Settings
 from services.runtime.workbench import Workbench
 
@@ -52,7 +53,8 @@ class Following:
 @asynccontextmanager
 async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> AsyncIterator[Following]:
     """Ask for a cycle and run the named services until the block ends."""
-    async with stand(settings) as ground, ground.log("cli") as (connection, book):
+    refuse_without_room([settings.home])
+    async with stand(settings, say) as ground, ground.log("cli") as (connection, book):
         for note in ground.notes:
             say(f"note: {note}")
         bench = await workbench("cli", settings, book)

@@ -19,6 +19,7 @@ from services.runtime.embedded.process import Launch, give_to_service
 from services.runtime.embedded.programs import nats_server
 
 _ANSWER_SECONDS = 5.0
+_WRITE_ERROR = "write error"
 
 
 class _Info(BaseModel):
@@ -37,6 +38,16 @@ class _JetStream(BaseModel):
 
     server_id: str
     config: _JetStreamConfig = _JetStreamConfig()
+
+
+class _Trouble(BaseModel):
+    error: str = ""
+
+
+class _Health(BaseModel):
+    """What `/healthz` says is not well."""
+
+    errors: tuple[_Trouble, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,17 @@ class NatsServer:
                 return await self._proved()
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             return f"{type(error).__name__}: {error}"
+
+    async def stuck(self) -> str | None:
+        """Ask for a stream that once failed to write: it takes nothing more, not even when there is room."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                page = _Health.model_validate_json(
+                    await _get(self.addresses.monitoring, "/healthz?details=true")
+                )
+        except (OSError, EOFError, ValueError, TimeoutError):
+            return None  # starting, or gone: `wrong` and its lock tell
+        return "could not write its log" if any(_WRITE_ERROR in one.error for one in page.errors) else None
 
     def pid(self) -> int:
         """Return the process to signal; called while the lock is held."""

@@ -92,6 +92,10 @@ class PostgresServer:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return f"{type(error).__name__}: {error}"
 
+    async def stuck(self) -> str | None:
+        """Never: it goes on by itself once there is room, or ends."""
+        return None
+
     def pid(self) -> int:
         """Return the process to signal; called while the lock is held."""
         return int(self._pid_file.read_text("utf-8").split("\n", 1)[0])

@@ -65,6 +65,9 @@ class Server(Protocol):
     async def wrong(self) -> str | None:
         """Say why it cannot be used now, or None when it answers and is this data folder's own."""
 
+    async def stuck(self) -> str | None:
+        """Say why it lives and will never work again unless it is started anew, or None."""
+
     def pid(self) -> int:
         """Return the process to signal; called while the lock is held."""
 

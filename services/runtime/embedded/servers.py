@@ -23,6 +23,7 @@ from services.runtime.embedded.postgres import DATABASE, USER, PostgresServer
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.process import Server, is_alive, start_or_adopt, stop
 from services.runtime.embedded.programs import configuration_folder
+from services.runtime.room import shortage
 
 NATS_USERS = (
     "admin",
@@ -38,7 +39,8 @@ NATS_USERS = (
     "inspector",
 )
 _TURN_SECONDS = 90.0  # longer than one start may take
-_WATCH_SECONDS = 0.5
+# Between looks at a server; the longer ones between attempts to start one that does not start.
+_PAUSES = (0.5, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class EmbeddedServers:
@@ -119,15 +121,17 @@ class EmbeddedServers:
                 os.close(usage)
 
     async def watch(self, tell: Callable[[str], None]) -> None:
-        """Start again, on the same ports and data, each server that dies; until cancelled.
+        """Start again, on the same ports and data, each server that dies or cannot write any more.
 
-        `tell` is called with one sentence for each death, restart and failed attempt.
+        `tell` is called with one sentence for each death and restart, and for each new reason why one does
+        not start. Goes on until cancelled.
         """
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            for server in self._servers:
-                if not is_alive(server):
-                    await self._revive(server, tell)
+        await asyncio.gather(*(self._watch(server.title, tell) for server in self._servers))
+
+    @property
+    def place(self) -> Path:
+        """The folder of the servers' data."""
+        return self._place
 
     @property
     def nats_url(self) -> str:
@@ -173,6 +177,7 @@ class EmbeddedServers:
                 await stop(self._nats)
             else:
                 self.notes.append("NATS keeps its former configuration until every other command has ended")
+        await self._stop_stuck(self._nats)
         await _all(*(start_or_adopt(server) for server in self._servers))
 
     def _load(self) -> None:
@@ -220,18 +225,49 @@ class EmbeddedServers:
             kept.keep_addresses(self._addresses_file, moved)
             self._set_addresses(moved)
 
-    async def _revive(self, server: Server, tell: Callable[[str], None]) -> None:
-        tell(f"{server.title} died; starting it again")
-        try:
-            async with exclusive(self._start_lock, _TURN_SECONDS):
-                if self._usage is None:
-                    return  # left meanwhile: this death was wanted
-                self._set_addresses(kept.load_addresses(self._addresses_file))
-                await start_or_adopt(next(s for s in self._servers if s.title == server.title))
-        except (ServerProblem, OSError) as problem:
-            tell(str(problem))
-        else:
-            tell(f"{server.title} is back")
+    async def _watch(self, title: str, tell: Callable[[str], None]) -> None:
+        """Look after one server: what is wrong with it is told once, however often it is tried."""
+        said, attempts = "", 0
+        while True:
+            await asyncio.sleep(_PAUSES[min(attempts, len(_PAUSES) - 1)])
+            try:
+                why = await self._ailment(title)
+                if why is None:
+                    continue
+                if not attempts:
+                    tell(f"{title} {why}; starting it again")
+                await self._start_again(title)
+            except (ServerProblem, OSError) as problem:
+                attempts += 1
+                if str(problem) != said:
+                    tell(said := str(problem))
+            else:
+                said, attempts = "", 0
+                tell(f"{title} is back")
+
+    async def _ailment(self, title: str) -> str | None:
+        """Say why a server must be started again; nothing while the disk is full: it would die again."""
+        if shortage((self._place,)) is not None:
+            return None
+        server = self._named(title)
+        return await server.stuck() if is_alive(server) else "died"
+
+    async def _start_again(self, title: str) -> None:
+        async with exclusive(self._start_lock, _TURN_SECONDS):
+            if self._usage is None:
+                return  # left meanwhile: this death was wanted
+            self._set_addresses(kept.load_addresses(self._addresses_file))
+            server = self._named(title)
+            await self._stop_stuck(server)
+            await start_or_adopt(server)
+
+    async def _stop_stuck(self, server: Server) -> None:
+        """Stop a server that lives but can work no more, unless its disk is still full."""
+        if is_alive(server) and shortage((self._place,)) is None and await server.stuck() is not None:
+            await stop(server)
+
+    def _named(self, title: str) -> Server:
+        return next(server for server in self._servers if server.title == title)
 
 
 async def _all(*work: Coroutine[None, None, object]) -> None:
