@@ -7,19 +7,33 @@ holds each role to its own facts.
 from events import batch, improvement_facts, lease, target
 from events.batch import BATCH
 from events.deployment import DEPLOYMENT
-from events.envelope import Envelope
 from events.fact import AggregateType, Fact
 from events.improvement import IMPROVEMENT
 from events.run import RUN
 from events.target import TARGET
+from events.upcasting import UPCASTS, UnknownFact, Vocabulary
+
+__all__ = (
+    "AGGREGATES",
+    "FACTS",
+    "MAY_RECORD",
+    "VOCABULARY",
+    "UnknownFact",
+    "read_fact",
+)
 
 AGGREGATES: dict[str, AggregateType] = {a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT)}  # type: ignore[type-arg]  # the state differs by aggregate
 
-FACTS: dict[str, type[Fact]] = {
-    f"aps.{aggregate.name}.{fact.name}.v{fact.version}": fact
-    for aggregate in AGGREGATES.values()
-    for fact in aggregate.facts
-}
+VOCABULARY = Vocabulary(
+    {
+        f"aps.{aggregate.name}.{fact.name}": fact
+        for aggregate in AGGREGATES.values()
+        for fact in aggregate.facts
+    },
+    UPCASTS,
+)
+FACTS: dict[str, type[Fact]] = VOCABULARY.current
+read_fact = VOCABULARY.read
 
 LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
 i = improvement_facts
@@ -77,18 +91,3 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
     },
     "projector": {},
 }
-
-
-class UnknownFact(ValueError):  # noqa: N818 -- says what was met
-    """An event type this version does not know: kept on the log, never guessed."""
-
-
-def read_fact(envelope: Envelope) -> Fact:
-    """Return the typed fact inside `envelope`; raise `UnknownFact` for a type or body not known here."""
-    fact = FACTS.get(envelope.type)
-    if fact is None:
-        raise UnknownFact(f"no fact of type {envelope.type}")
-    try:
-        return fact.model_validate(envelope.data)
-    except ValueError as problem:
-        raise UnknownFact(f"{envelope.type} {envelope.id}: {problem}") from problem
