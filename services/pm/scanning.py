@@ -22,6 +22,7 @@ from services.runtime.log import Log
 from services.workspace.declared_python import python_at
 from services.workspace.git import Repository
 from services.workspace.layout import import_packages
+from services.workspace.links import link_remarks
 
 JSON = "application/json"
 SOURCE = "deterministic"
@@ -61,7 +62,8 @@ async def look(tree: Path, rules: tuple[str, ...]) -> Found:
     rehearsed = await rehearse(tree, packages, scan, selection)
     proposals = propose(scan, rehearsed, packages, selection)
     newer = {rule: len(places) for rule, places in withheld(scan, rehearsed, selection).items()}
-    notes = (*scan.notes, *python_remarks(declared, spoken(selection.written_for), newer))
+    remarks = (*link_remarks(tree), *python_remarks(declared, spoken(selection.written_for), newer))
+    notes = (*scan.notes, *remarks)
     return Found(packages, scan, proposals, notes)
 
 

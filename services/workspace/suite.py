@@ -4,7 +4,8 @@ Rules:
 1. The tree's sources are what is imported: its source root stands before the environment's packages.
 2. The target's own pytest configuration is used; where pytest refuses it, it is used with fewer and fewer of
    its settings, and the report's output begins by saying so.
-3. Every file a run wrote is read as hostile: no links followed, sizes bounded.
+3. Links that lead out of the tree are not followed: a search for tests would go through the whole machine.
+4. Every file a run wrote is read as hostile: no links followed, sizes bounded.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from schemas.suite import SuiteEnd, SuiteReport
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environment import Environment
 from services.workspace.files import read_regular
+from services.workspace.links import links_outside
 from services.workspace.pytest_options import CONFIGURATION_FILES, Configured, configured, kept_addopts
 from services.workspace.report import Told, covered_lines, ending, told
 
@@ -122,7 +124,7 @@ def _command(
     measured = ("-m", "coverage", "run", f"--rcfile={place.rules}/coverage.ini") if coverage else ()
     options = tuple(option.replace("{rules}", str(place.rules)) for option in attempt.options)
     rootdir = () if "--rootdir" in options else ("--rootdir", str(tree))
-    ignored = tuple(f"--ignore={name}" for name in _NEVER_COLLECTED)
+    ignored = tuple(f"--ignore={name}" for name in (*_NEVER_COLLECTED, *links_outside(tree)))
     argv = (
         python, *measured, "-m", "pytest", "-p", "aps_report", *options, *rootdir, "-o",
         f"cache_dir={place.out}/cache", *_ARGUMENTS, *ignored, *_paths(tree, only),

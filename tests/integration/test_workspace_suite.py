@@ -189,6 +189,28 @@ async def test_a_suite_that_did_not_run_is_never_taken_for_a_green_one(bench, fi
     assert report.end is (end or SuiteEnd.NOTHING_COLLECTED)
 
 
+async def test_links_that_lead_outside_the_tree_are_not_collected(bench):
+    outside = bench.root / "outside"
+    outside.mkdir()
+    (outside / "test_outside.py").write_text(PASSING)
+
+    def link(source):
+        (source / "own").mkdir()
+        for name, goal in {
+            "away": outside,
+            "above": "../..",
+            "root": "/",
+            "inside": "own",
+            "self": ".",
+        }.items():
+            (source / name).symlink_to(goal)
+        (source / "test_away.py").symlink_to(outside / "test_outside.py")
+
+    report = await bench.run({"test_a.py": PASSING, "own/test_b.py": PASSING}, prepare=link)
+    assert report.end is SuiteEnd.FINISHED
+    assert set(report.tests) == {"test_a.py::test_ok", "own/test_b.py::test_ok", "inside/test_b.py::test_ok"}
+
+
 async def test_one_module_that_does_not_import_is_an_error_among_the_others(bench):
     report = await bench.run({"test_a.py": PASSING, "test_b.py": "def broken(:\n"})
     assert report.end is SuiteEnd.FINISHED
