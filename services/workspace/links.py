@@ -1,5 +1,6 @@
 """Finds symbolic links that lead out of a tree: what they name is no part of the target."""
 
+import os
 from pathlib import Path
 
 from services.workspace.files import tree_files
@@ -19,7 +20,7 @@ def link_remarks(root: Path) -> tuple[str, ...]:
     if not links:
         return ()
     more = f" and {len(links) - _NAMED} more" if len(links) > _NAMED else ""
-    named = ", ".join(links[:_NAMED])
+    named = os.fsencode(", ".join(links[:_NAMED])).decode("utf-8", "replace")  # an event holds text only
     return (f"links that lead out of the target or in a circle are not followed: {named}{more}",)
 
 

@@ -30,3 +30,8 @@ def test_a_remark_names_the_first_links_and_counts_the_others(tmp_path: Path) ->
     assert link_remarks(tree) == (
         "links that lead out of the target or in a circle are not followed: l0, l1, l2, l3, l4 and 2 more",
     )
+
+
+def test_a_name_that_is_not_text_can_be_told(tmp_path: Path) -> None:
+    tree = linked(tmp_path, **{"n\udce9": ".."})
+    assert link_remarks(tree)[0].endswith("not followed: n\ufffd")
