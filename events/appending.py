@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.envelope import Cause, Envelope, envelop
+from events.envelope import Cause, Envelope, digest, envelop
 from events.store import Batch, Broken, Conflict, Position, Recorded
 from events.subjects import Address, subject
 
@@ -46,22 +46,24 @@ def prepare(batches: Sequence[Batch], cause: Cause, times: Sequence[datetime]) -
 
 def _prepare(batch: Batch, cause: Cause, now: datetime) -> Prepared:
     envelopes: list[Envelope] = []
+    subjects: list[str] = []
+    bodies: list[bytes] = []
     prevhash = batch.expected.hash
-    addresses = [Address(batch.aggregate, batch.id, fact.name) for fact in batch.facts]
-    for number, (fact, address) in enumerate(zip(batch.facts, addresses, strict=True), start=1):
-        version = batch.expected.version + number
+    for version, fact in enumerate(batch.facts, start=batch.expected.version + 1):
+        address = Address(batch.aggregate, batch.id, fact.name)
+        name = subject(address)
         try:
             envelope = envelop(fact, address, version, prevhash, cause, now)
         except (TypeError, UnicodeError) as problem:
-            raise ValueError(f"{subject(address)} cannot be written as JSON: {problem}") from problem
-        envelopes.append(envelope)
-        prevhash = envelope.hash
-    bodies = tuple(envelope.encode() for envelope in envelopes)
-    subjects = tuple(subject(address) for address in addresses)
-    for name, body in zip(subjects, bodies, strict=True):
+            raise ValueError(f"{name} cannot be written as JSON: {problem}") from problem
+        body = envelope.encode()
         if len(body) > MAX_EVENT_BYTES:
             raise ValueError(f"{name} is {len(body)} bytes; {MAX_EVENT_BYTES} is the limit of an event")
-    return Prepared(batch, tuple(envelopes), subjects, bodies)
+        envelopes.append(envelope)
+        subjects.append(name)
+        bodies.append(body)
+        prevhash = envelope.hash
+    return Prepared(batch, tuple(envelopes), tuple(subjects), tuple(bodies))
 
 
 def not_before(batch: Batch, events: Sequence[Recorded], now: datetime) -> datetime:
@@ -96,6 +98,6 @@ def link(event: Recorded, before: Position) -> Position:
         )
     if envelope.prevhash != before.hash:
         raise Broken(f"sequence {event.seq}: {envelope.subject} does not link to the event before it")
-    if envelope.sealed().hash != envelope.hash:
+    if digest(envelope) != envelope.hash:
         raise Broken(f"sequence {event.seq}: {envelope.subject} was altered: its hash does not fit")
     return Position(envelope.sequence, event.seq, envelope.hash)

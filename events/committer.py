@@ -1,13 +1,14 @@
 """Puts messages into a stream: one by a publish, several as one atomic batch.
 
 Rules
-1. A commit returns the last sequence, or says why the outcome must be read back (`Uncertain`).
+1. A commit returns the last sequence, or says why the outcome must be read back (`Uncertain`). `Refused`
+   is the server's own word that nothing was stored now; it may have been stored before.
 2. A refusal by permissions is silent on the wire: the connection's last error tells, after a ping.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from uuid import uuid4
 
 import nats.errors
@@ -16,8 +17,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.store import Denied
+from events.wire import Message, in_batch, send_opening
 
-OPEN_BATCHES = 16  # the server allows 50 a stream, for all writers together
+OPEN_BATCHES = 5  # the server allows 50 a stream, for all ten writers together
 ANSWER_SECONDS = 2.0  # then it is read back, which is always right
 ASK_SECONDS = 0.25  # an answer takes milliseconds; after this the server is asked whether it refused
 
@@ -26,58 +28,52 @@ class Uncertain(Exception):  # noqa: N818 -- says what is not known
     """The messages may or may not be stored; read back before anything else."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """One message to store; `headers` are its own, the batch's are added."""
-
-    subject: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+class Refused(Uncertain):
+    """The server answered, and did not store the messages now."""
 
 
 class Committer:
     """The one place that writes to streams. The connection stays the caller's."""
 
     def __init__(self, connection: Client) -> None:
-        """Bounds its open batches; share one committer among all who write on a connection."""
+        """Bounds its open batches; share one committer among all who write to a stream on a connection."""
         self._connection = connection
         self._batches = asyncio.Semaphore(OPEN_BATCHES)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a commit has a chance now."""
+        return bool(self._connection.is_connected)
 
     async def commit(self, messages: Sequence[Message]) -> int:
         """Store all messages or none; return the sequence of the last. Raises `Uncertain`, `Denied`."""
         error_before = self._connection.last_error
         try:
-            async with self._batches:
-                answer = await self._send(messages, error_before)
+            answer = await self._send(messages, error_before)
         except (nats.errors.Error, TimeoutError) as problem:
             raise Uncertain(str(problem) or type(problem).__name__) from problem
         found = orjson.loads(answer.data)
         if "error" in found:
             self._check_permission(messages, error_before)
-            raise Uncertain(f"{found['error']['description']} ({found['error'].get('err_code')})")
+            raise Refused(f"{found['error']['description']} ({found['error'].get('err_code')})")
         if found.get("duplicate") or found.get("count", 1) != len(messages):
-            raise Uncertain("the server has seen these messages before")
+            raise Refused("the server has seen these messages before")
         return int(found["seq"])
 
     async def ring(self, doorbell: str) -> None:
         """Tell whoever follows the log that there is something new; nobody depends on it."""
         if self._connection.is_connected:
-            await self._connection.publish(doorbell)
+            with suppress(nats.errors.Error):  # followers also look by themselves
+                await self._connection.publish(doorbell)
 
     async def _send(self, messages: Sequence[Message], error_before: Exception | None) -> Msg:
         if len(messages) == 1:
             return await self._request(messages, messages[0].headers, error_before)
-        batch = uuid4().hex
-        for number, message in enumerate(messages[:-1], start=1):
-            headers = {**message.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-            await self._connection.publish(message.subject, message.body, headers=headers)
-        closing = {
-            **messages[-1].headers,
-            "Nats-Batch-Id": batch,
-            "Nats-Batch-Sequence": str(len(messages)),
-            "Nats-Batch-Commit": "1",
-        }
-        return await self._request(messages, closing, error_before)
+        async with self._batches:
+            batch = uuid4().hex
+            await send_opening(self._connection, messages, batch)
+            closing = in_batch(messages[-1], batch, len(messages))
+            return await self._request(messages, {**closing, "Nats-Batch-Commit": "1"}, error_before)
 
     async def _request(
         self, messages: Sequence[Message], headers: dict[str, str], error_before: Exception | None

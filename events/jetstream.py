@@ -9,7 +9,6 @@ Rules
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -17,47 +16,20 @@ from datetime import datetime
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.appending import Prepared, link, not_before, prepare, resolve
-from events.committer import Committer, Message, Uncertain
-from events.envelope import Cause, Unreadable, decode
+from events.appending import Prepared, not_before, prepare, resolve
+from events.committer import Committer, Uncertain
+from events.envelope import Cause
+from events.group_commit import GroupCommit
+from events.past import Past, PastEvents, up_to
 from events.store import Batch, Broken, Position, Recorded, Unavailable
-from events.stream_reader import EXPECTED, Stored, StreamReader
-from events.subjects import DOORBELL, STREAM, aggregate_subjects, subject
+from events.stream_reader import EXPECTED, StreamReader
+from events.subjects import DOORBELL, STREAM, aggregate_subjects
+from events.trail import LENGTH, PART, TRAIL, trail_after
+from events.walk import Walk, recorded
+from events.wire import Message
 
-PAGE = 1000
-CACHED_EVENTS = 50_000
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-Key = tuple[str, str]
-Past = tuple[tuple[Recorded, ...], Position]
-NOTHING: Past = ((), Position())
-
-
-class PastEvents:
-    """The events of aggregates by position, the least recently used dropped first."""
-
-    def __init__(self, limit: int = CACHED_EVENTS) -> None:
-        """`limit` counts events over all aggregates."""
-        self._kept: OrderedDict[Key, Past] = OrderedDict()
-        self._limit = limit
-        self._count = 0
-
-    def get(self, key: Key) -> Past:
-        """Return what is kept of an aggregate."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key, NOTHING)
-
-    def put(self, key: Key, past: Past) -> None:
-        """Keep what an aggregate is known to hold, unless more of it is kept already."""
-        if past[1].version < self.get(key)[1].version:
-            return
-        self._count += len(past[0]) - len(self._kept.get(key, NOTHING)[0])
-        self._kept[key] = past
-        self._kept.move_to_end(key)
-        while self._count > self._limit and len(self._kept) > 1:
-            self._count -= len(self._kept.popitem(last=False)[1][0])
 
 
 class JetStreamEventStore:
@@ -76,7 +48,7 @@ class JetStreamEventStore:
         self._clock = clock
         self._patience = patience
         self._reader = StreamReader(connection, stream, patience)
-        self._committer = Committer(connection)
+        self._commits = GroupCommit(Committer(connection), DOORBELL)
         self._past = PastEvents()
 
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
@@ -85,12 +57,15 @@ class JetStreamEventStore:
         known = [self._past.get((batch.aggregate, batch.id))[0] for batch in batches]
         times = [not_before(batch, past, now) for batch, past in zip(batches, known, strict=True)]
         prepared = prepare(batches, cause, times)
-        messages = [message for part in prepared for message in _messages(part)]
+        messages = [
+            message for part, past in zip(prepared, known, strict=True) for message in _messages(part, past)
+        ]
+        aggregates = frozenset(part.subjects[0].rpartition(".")[0] for part in prepared)
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
         for pause in _pauses():
             try:
-                last = await self._committer.commit(messages)
+                last = await self._commits.commit(messages, aggregates)
             except Uncertain as uncertain:
                 positions = await self._read_back(prepared)
                 if positions is not None:
@@ -116,9 +91,15 @@ class JetStreamEventStore:
             )
         if head is None or head.seq == known[1].stream_seq:
             return known
-        past = await self._extend(key, known, head)
+        past = await Walk(self._reader, key, known).back_from(head)
         self._past.put(key, past)
         return past
+
+    async def as_of(self, aggregate: str, id: str, moment: int | datetime) -> Past:
+        """Return one aggregate as it stood at `moment`; see the port."""
+        seq = moment if isinstance(moment, int) else await self.seq_at(moment)
+        known = self._past.get((aggregate, id))
+        return up_to(known if seq <= known[1].stream_seq else await self.read(aggregate, id), seq)
 
     async def position(self, aggregate: str, id: str) -> Position:
         """Return where one aggregate stands; see the port."""
@@ -133,16 +114,16 @@ class JetStreamEventStore:
         until = await self.head() if until is None else until
         pauses = _pauses()
         while after < until:
-            page = await self._reader.page(after, min(PAGE, until - after))
-            if not page:
+            async for page in self._reader.pages(after, until):
+                if page:
+                    pauses = _pauses()
+                for stored in page:
+                    if stored.seq != after + 1:
+                        raise Broken(f"sequence {after + 1} is missing; the next is {stored.seq}")
+                    after = stored.seq
+                    yield recorded(stored)
+            if after < until:
                 await self._wait_for_replica(next(pauses), f"the log ends at {after}, before {until}")
-                continue
-            pauses = _pauses()
-            for stored in page:
-                if stored.seq != after + 1:
-                    raise Broken(f"sequence {after + 1} is missing; the next is {stored.seq}")
-                after = stored.seq
-                yield recorded(stored)
 
     async def live(self, after: int = 0) -> AsyncIterator[Recorded]:
         """Yield the log and then what is new; see the port."""
@@ -187,7 +168,6 @@ class JetStreamEventStore:
             positions.append(part.position(seq))
             if known[1] == part.batch.expected:
                 self._past.put(key, ((*known[0], *events), positions[-1]))
-        await self._committer.ring(DOORBELL)
         return tuple(positions)
 
     async def _read_back(self, prepared: Sequence[Prepared]) -> tuple[Position, ...] | None:
@@ -198,53 +178,28 @@ class JetStreamEventStore:
         complete = tuple(position for position in found if position is not None)
         return complete if len(complete) == len(found) else None
 
-    async def _extend(self, key: Key, known: Past, head: Stored) -> Past:
-        nearby = {head.seq: head}
-        if not known[0]:
-            nearby |= {s.seq: s for s in await self._reader.lasts(aggregate_subjects(*key))}
-        newest_first = [head]
-        while (before := _before(newest_first[-1])) > known[1].stream_seq:
-            stored = nearby.get(before) or await self._reader.at(before)
-            if stored is None:
-                raise Broken(f"sequence {before} of {key[0]}/{key[1]} is missing")
-            newest_first.append(stored)
-        events, position = known
-        fresh = [recorded(stored) for stored in reversed(newest_first)]
-        for event in fresh:
-            if event.envelope.subject != f"{key[0]}/{key[1]}":
-                raise Broken(f"sequence {event.seq} is of {event.envelope.subject}, not {key[0]}/{key[1]}")
-            position = link(event, position)
-        return (*events, *fresh), position
-
     async def _wait_for_replica(self, pause: float, what: str) -> None:
         if pause == PAUSES[-1]:
             raise Broken(what)
         await asyncio.sleep(pause)
 
 
-def recorded(stored: Stored) -> Recorded:
-    """Return the event in a stored message; raise `Broken` when it holds none, or another subject's."""
-    try:
-        envelope = decode(stored.body)
-    except Unreadable as problem:
-        raise Broken(f"sequence {stored.seq}: {problem}") from problem
-    if subject(envelope.address) != stored.subject:
-        raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {subject(envelope.address)}")
-    return Recorded(stored.seq, envelope)
-
-
-def _before(stored: Stored) -> int:
-    return stored.seq - 1 if stored.expected is None else stored.expected
-
-
-def _messages(part: Prepared) -> list[Message]:
-    messages = [
-        Message(name, body, {"Nats-Msg-Id": envelope.id})
-        for name, body, envelope in zip(part.subjects, part.bodies, part.envelopes, strict=True)
-    ]
+def _messages(part: Prepared, past: Sequence[Recorded]) -> list[Message]:
+    """Return `part` as messages; `past` are the events before it as far as they are known."""
     batch = part.batch
-    messages[0].headers[EXPECTED] = str(batch.expected.stream_seq)
-    messages[0].headers[f"{EXPECTED}-Subject"] = aggregate_subjects(batch.aggregate, batch.id)
+    expected = str(batch.expected.stream_seq)
+    where = aggregate_subjects(batch.aggregate, batch.id)
+    trail = {TRAIL: trail_after([event.seq for event in past[-LENGTH:]])} if past else {}
+    messages = []
+    for number, (name, body, envelope) in enumerate(
+        zip(part.subjects, part.bodies, part.envelopes, strict=True)
+    ):
+        headers = {"Nats-Msg-Id": envelope.id, **trail}
+        if number:
+            headers[PART] = str(number)
+        else:
+            headers |= {EXPECTED: expected, f"{EXPECTED}-Subject": where}
+        messages.append(Message(name, body, headers))
     return messages
 
 

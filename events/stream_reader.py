@@ -4,10 +4,10 @@ Reads are repeated until `patience` is over: a request lost in a reconnect is as
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import nats.errors
 import orjson
@@ -15,24 +15,46 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.store import Unavailable
+from events.trail import earlier
 
 API = "$JS.API"
 TRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
+PAGE = 1000
 PAGE_BYTES = 8 * 1024 * 1024
+END = "204"
+NOT_FOUND = "404"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A message as the stream keeps it. `expected` is the concurrency header it was stored with."""
+class Stored(NamedTuple):
+    """A message as the stream keeps it."""
 
     seq: int
     subject: str
     body: bytes
-    expected: int | None
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def expected(self) -> int | None:
+        """The concurrency header it was stored with."""
+        found = self.headers.get(EXPECTED)
+        return None if found is None else int(found)
+
+    @property
+    def earlier(self) -> tuple[int, ...]:
+        """Where its trail says that earlier events of the same aggregate stand, newest first."""
+        return earlier(self.seq, self.headers)
+
+
+class Coming(NamedTuple):
+    """A page that was asked for."""
+
+    after: int
+    limit: int
+    messages: "asyncio.Task[list[Stored]]"
 
 
 class StreamReader:
@@ -70,39 +92,98 @@ class StreamReader:
         """Return the last message of each subject that matches, by sequence."""
         return await self._patiently(lambda: self._many({"multi_last": [subjects]}))
 
+    async def these(self, seqs: Sequence[int]) -> list[Stored]:
+        """Return the messages at `seqs` that are there, in any order, in one round trip."""
+        bodies = [orjson.dumps({"seq": seq}) for seq in seqs]
+        return await self._patiently(lambda: self._each(bodies))
+
     async def page(self, after: int, limit: int) -> list[Stored]:
         """Return up to `limit` messages after a sequence, in order."""
         body = {"seq": after + 1, "batch": limit, "max_bytes": PAGE_BYTES, "next_by_subj": ">"}
         return await self._patiently(lambda: self._many(body))
 
+    async def pages(self, after: int, until: int) -> AsyncIterator[list[Stored]]:
+        """Yield the messages with `after < seq <= until`, page by page, the next one under way already.
+
+        At most two pages are held. Ends early, by an empty page, where the stream ends before `until`.
+        """
+        coming: Coming | None = None
+        try:
+            while after < until:
+                page, coming = coming or self._coming(after, until), None
+                full = page.after + page.limit
+                if full < until:
+                    coming = self._coming(full, until)
+                messages = await page.messages
+                if coming is not None and (not messages or messages[-1].seq != full):
+                    coming.messages.cancel()  # the page was cut by its size: go on where it ended
+                    coming = None
+                yield messages
+                if not messages:
+                    return
+                after = messages[-1].seq
+        finally:
+            if coming is not None:
+                coming.messages.cancel()
+
+    def _coming(self, after: int, until: int) -> Coming:
+        limit = min(PAGE, until - after)
+        return Coming(after, limit, asyncio.ensure_future(self.page(after, limit)))
+
     async def _one(self, body: dict[str, Any]) -> Stored | None:
         answer = await self._patiently(lambda: self._request(self._direct, orjson.dumps(body)))
-        return None if _status(answer) else _stored(answer)
+        headers = answer.headers or {}
+        return None if "Status" in headers else _stored(answer.data, headers)
 
     async def _request(self, subject: str, body: bytes) -> Msg:
         return await self._connection.request(subject, body, timeout=TRY_SECONDS)
 
     async def _many(self, body: dict[str, Any]) -> list[Stored]:
+        """Ask for a batch: messages, then a status."""
+        found, statuses = await self._collect([orjson.dumps(body)], lambda _, statuses: bool(statuses))
+        if statuses[0] not in (END, NOT_FOUND):
+            raise nats.errors.Error(f"direct get from {self._stream}: status {statuses[0]}")
+        return found
+
+    async def _each(self, bodies: Sequence[bytes]) -> list[Stored]:
+        """Ask for single messages: each is answered by a message or a status."""
+        found, statuses = await self._collect(
+            bodies, lambda found, statuses: len(found) + len(statuses) == len(bodies)
+        )
+        if strange := [status for status in statuses if status != NOT_FOUND]:
+            raise nats.errors.Error(f"direct get from {self._stream}: status {strange[0]}")
+        return found
+
+    async def _collect(
+        self, bodies: Sequence[bytes], is_all: Callable[[list[Stored], list[str]], bool]
+    ) -> tuple[list[Stored], list[str]]:
         found: list[Stored] = []
-        ended: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        statuses: list[str] = []
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def receive(message: Msg) -> None:
-            if not _status(message):
-                found.append(_stored(message))
-            elif not ended.done():
-                ended.set_result(message)
+            headers = message.headers or {}
+            if "Status" in headers:
+                statuses.append(headers["Status"])
+            else:
+                found.append(_stored(message.data, headers))
+            if is_all(found, statuses) and not ended.done():
+                ended.set_result(None)
 
         inbox = self._connection.new_inbox()
         subscription = await self._connection.subscribe(inbox, cb=receive)
         try:
-            await self._connection.publish(self._direct, orjson.dumps(body), reply=inbox)
-            status = _status(await asyncio.wait_for(ended, TRY_SECONDS))
+            for body in bodies:
+                await self._connection.publish(self._direct, body, reply=inbox)
+            seen = -1
+            while not ended.done():
+                if seen == (seen := len(found) + len(statuses)):
+                    raise TimeoutError(f"direct get from {self._stream}: silent after {seen} messages")
+                await asyncio.wait({ended}, timeout=TRY_SECONDS)
         finally:
             if not self._connection.is_closed:
                 await subscription.unsubscribe()
-        if status not in ("204", "404"):
-            raise nats.errors.Error(f"direct get from {self._stream}: status {status}")
-        return found
+        return found, statuses
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
@@ -117,16 +198,5 @@ class StreamReader:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _status(message: Msg) -> str:
-    return (message.headers or {}).get("Status", "")
-
-
-def _stored(message: Msg) -> Stored:
-    headers = message.headers or {}
-    expected = headers.get(EXPECTED)
-    return Stored(
-        seq=int(headers["Nats-Sequence"]),
-        subject=headers["Nats-Subject"],
-        body=message.data,
-        expected=None if expected is None else int(expected),
-    )
+def _stored(body: bytes, headers: Mapping[str, str]) -> Stored:
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], body, headers)

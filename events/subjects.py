@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 PREFIX = "aps.v1"
 STREAM = "APS"
@@ -25,6 +26,7 @@ class Address:
     fact: str
 
 
+@lru_cache(1 << 14)
 def token(text: str) -> str:
     """Check one subject token; raise ValueError for what NATS or a shell would read otherwise."""
     if not TOKEN.fullmatch(text):
@@ -40,6 +42,11 @@ def slug(text: str, limit: int = 40) -> str:
 def subject(address: Address) -> str:
     """Return the subject of one fact."""
     return f"{PREFIX}.{token(address.aggregate)}.{token(address.id)}.{token(address.fact)}"
+
+
+def place(aggregate_and_id: str, fact: str) -> str:
+    """Return the subject of a fact of `<aggregate>/<id>`, unchecked: to compare with one that is."""
+    return f"{PREFIX}.{aggregate_and_id.replace('/', '.', 1)}.{fact}"
 
 
 def aggregate_subjects(aggregate: str, id: str) -> str:

@@ -130,7 +130,7 @@ class Kept:
 
 
 def stored(event: Recorded) -> Stored:
-    return Stored(event.seq, subject(event.envelope.address), event.envelope.encode(), None)
+    return Stored(event.seq, subject(event.envelope.address), event.envelope.encode())
 
 
 async def everything(store: EventStore) -> list[Recorded]:
@@ -153,7 +153,7 @@ async def test_an_altered_event_of_the_log_is_told_and_the_proof_goes_on(store: 
     messages = [*map(stored, log)]
     for seq in (3, 20):
         body = messages[seq - 1].body.replace(b'"actor":"pm"', b'"actor":"xx"')
-        messages[seq - 1] = replace(messages[seq - 1], body=body)
+        messages[seq - 1] = messages[seq - 1]._replace(body=body)
     assert places(await proof_of(messages, log)) == [3, 20]
 
 
@@ -186,7 +186,7 @@ async def test_a_log_that_lost_its_end_is_told(store: EventStore) -> None:
 async def test_a_message_that_is_no_event_is_told(store: EventStore) -> None:
     log = await everything(store)
     messages = [*map(stored, log)]
-    messages[6] = replace(messages[6], body=b"hello")
+    messages[6] = messages[6]._replace(body=b"hello")
     assert 7 in places(await proof_of(messages, log))
 
 

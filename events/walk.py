@@ -1,0 +1,68 @@
+"""Reads the events of one aggregate from its head back, without scanning the stream."""
+
+from events.appending import link
+from events.envelope import Unreadable, decode
+from events.past import Key, Past
+from events.store import Broken, Recorded
+from events.stream_reader import Stored, StreamReader
+from events.subjects import aggregate_subjects, place
+
+
+class Walk:
+    """One way back: what was fetched on it, by sequence."""
+
+    def __init__(self, reader: StreamReader, key: Key, known: Past) -> None:
+        """`known` is a beginning of the aggregate that needs no reading."""
+        self._reader = reader
+        self._key = key
+        self._known = known
+        self._fetched: dict[int, Stored] = {}
+
+    async def back_from(self, head: Stored) -> Past:
+        """Return the aggregate up to `head`; raise `Broken` where an event is missing or does not link."""
+        self._fetched[head.seq] = head
+        if not self._known[0] and not head.earlier:
+            await self._fetch_lasts()
+        newest_first = [head]
+        while (before := _before(newest_first[-1])) > self._known[1].stream_seq:
+            if before not in self._fetched:
+                await self._fetch(before, newest_first[-1])
+            newest_first.append(self._fetched[before])
+        return self._linked([recorded(stored) for stored in reversed(newest_first)])
+
+    async def _fetch_lasts(self) -> None:
+        for stored in await self._reader.lasts(aggregate_subjects(*self._key)):
+            self._fetched[stored.seq] = stored
+
+    async def _fetch(self, before: int, after: Stored) -> None:
+        known = self._known[1].stream_seq
+        wanted = {seq for seq in after.earlier if seq > known and seq not in self._fetched}
+        for stored in await self._reader.these(sorted({before, *wanted})):
+            self._fetched[stored.seq] = stored
+        if before not in self._fetched:
+            raise Broken(f"sequence {before} of {self._key[0]}/{self._key[1]} is missing")
+
+    def _linked(self, fresh: list[Recorded]) -> Past:
+        events, position = self._known
+        where = f"{self._key[0]}/{self._key[1]}"
+        for event in fresh:
+            if event.envelope.subject != where:
+                raise Broken(f"sequence {event.seq} is of {event.envelope.subject}, not {where}")
+            position = link(event, position)
+        return (*events, *fresh), position
+
+
+def recorded(stored: Stored) -> Recorded:
+    """Return the event in a stored message; raise `Broken` when it holds none, or another subject's."""
+    try:
+        envelope = decode(stored.body)
+    except Unreadable as problem:
+        raise Broken(f"sequence {stored.seq}: {problem}") from problem
+    where = place(envelope.subject, envelope.type.split(".")[2])
+    if where != stored.subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
+        raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where}")
+    return Recorded(stored.seq, envelope)
+
+
+def _before(stored: Stored) -> int:
+    return stored.seq - 1 if stored.expected is None else stored.expected
