@@ -267,6 +267,16 @@ async def test_a_fix_is_finished_where_it_makes_another_rule_report(tree: Path) 
     assert verify_gone(before, await look(tree), "UP031").gone == 4
 
 
+async def test_a_negation_is_simplified_before_it_is_returned(tree: Path) -> None:
+    (tree / "c.py").write_text(
+        "def differ(a, b):\n    if not a == b:\n        return True\n    return False\n"
+    )
+    scan = await look(tree, "c.py")
+    for proposal in propose(scan, await rehearse(tree, ("c.py",), scan, RuleSet()), ("c.py",), RuleSet()):
+        await apply(tree, proposal.recipe)
+    assert (tree / "c.py").read_text() == "def differ(a, b):\n    return a != b\n"
+
+
 async def test_only_suppressions_that_no_other_tool_may_need_are_found_and_removed(tree: Path) -> None:
     outside = ("E501", "N818", "BLE001", "FBT001", "S101", "RUF054", "PLR0911")
     kept = "".join(f"x = 1  # noqa: {code}\n" for code in outside) + "y = 1  # noqa\n"
