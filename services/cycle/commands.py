@@ -1,10 +1,14 @@
-"""The commands a person types next, quoted for the shell."""
+"""The commands a person types next, quoted for the shell.
+
+`aps` is how a command line begins that reaches the data folder spoken of.
+"""
 
 import shlex
 
 from schemas.base import Frozen
 from services.cycle.outcome import Outcome
 from services.cycle.text import escaped, is_plain
+from services.engines.deterministic.rules import DEFAULT_SELECT
 
 SHORT = 12
 
@@ -37,28 +41,43 @@ def seeing(outcome: Outcome) -> tuple[Command, ...]:
     )
 
 
-def undoing(outcome: Outcome) -> tuple[Command, ...]:
+def undoing(outcome: Outcome, aps: str) -> tuple[Command, ...]:
     """Return the commands that take back what landed; nothing when nothing did."""
     if not outcome.landed:
         return ()
-    every = f"aps improvements rollback --all --target {shell_word(outcome.target_id)}"
+    every = f"{aps} improvements rollback --all --target {shell_word(outcome.target_id)}"
     return (
         Command(
             purpose="Take one back",
-            line=f"aps improvements rollback {shell_word(outcome.landed[-1].id)}",
+            line=f"{aps} improvements rollback {shell_word(outcome.landed[-1].id)}",
         ),
         Command(purpose="Take all back", line=every),
     )
 
 
-def deciding(outcome: Outcome, id: str) -> tuple[Command, ...]:
+def deciding(outcome: Outcome, id: str, aps: str) -> tuple[Command, ...]:
     """Return the commands by which a person decides about a waiting improvement."""
     word = shell_word(id)
-    approve = Command(purpose="Let it land", line=f"aps improvements approve {word}")
+    approve = Command(purpose="Let it land", line=f"{aps} improvements approve {word}")
     if outcome.dry_run:
-        approve = Command(purpose="Let all of them land", line=f"aps improve {shell_word(outcome.target)}")
+        approve = Command(purpose="Let all of them land", line=landing(outcome, aps))
     return (
-        Command(purpose="Look at it", line=f"aps improvements show {word}"),
+        Command(purpose="Look at it", line=f"{aps} improvements show {word}"),
         approve,
-        Command(purpose="Decline it", line=f"aps improvements decline {word}"),
+        Command(purpose="Decline it", line=f"{aps} improvements decline {word}"),
     )
+
+
+def landing(outcome: Outcome, aps: str) -> str:
+    """Return the command that lands what a dry run proved, and no more than that run was allowed."""
+    words = [aps, "improve", shell_word(outcome.origin)]
+    if outcome.limit:
+        words += ["--limit", str(outcome.limit)]
+    if outcome.rules != DEFAULT_SELECT:
+        words += ["--rules", shell_word(",".join(outcome.rules))]
+    return " ".join(words)
+
+
+def reaching(text: str, aps: str) -> str:
+    """Return a text whose commands begin as they have to for this data folder."""
+    return text.replace("aps improvements", f"{aps} improvements")

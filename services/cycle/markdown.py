@@ -24,9 +24,9 @@ NUMBERED = re.compile(r"^(\d+)(?=[.)])")
 SHOWN_FILES = 12
 
 
-def markdown(outcome: Outcome, details: Details) -> str:
-    """Return the whole report."""
-    story = story_of(outcome, details)
+def markdown(outcome: Outcome, details: Details, aps: str) -> str:
+    """Return the whole report; `aps` begins each command."""
+    story = story_of(outcome, details, aps)
     parts = (
         _opening(outcome, story),
         _waiting(story),

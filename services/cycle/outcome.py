@@ -14,14 +14,16 @@ from pydantic import TypeAdapter
 
 from events.batch import Split, Tested
 from events.deployment import RolledBack, Succeeded
-from events.improvement import LANDED, Improvement
+from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import BenefitMeasured, ChangeDeployed, ChangeRolledBack
-from events.target import TARGET, BaselineRecorded, Scan, Target
+from events.target import TARGET, BaselineRecorded
 from schemas.base import Frozen
 from schemas.improvement import Status
+from schemas.suite import Outcome as Ran
 from schemas.suite import SuiteReport
 from services.changes.release import BRANCH
 from services.cycle.chronicle import Chronicle, chronicle_of
+from services.cycle.notes import notes_of
 from services.cycle.settling import states_of
 from services.runtime.log import Log
 from services.workspace.checkout import Workspace
@@ -76,7 +78,9 @@ class Halving(Frozen):
 class Outcome(Frozen):
     """One cycle. `target` can be cloned; `scope` names the import packages the findings are counted in.
 
-    `failure` is why the target could not be searched; empty when it was.
+    `failure` is why the target could not be searched; empty when it was. `failing` names the tests that
+    failed before any change. `origin`, `limit` and `rules` are as they were asked for; `remembered` says by
+    rule why it was not proposed again. `nothing_new` when no improvement was found or went on.
     """
 
     target: str
@@ -102,6 +106,12 @@ class Outcome(Frozen):
     look_only: bool
     failure: str
     splits: tuple[Halving, ...]
+    failing: tuple[str, ...]
+    origin: str
+    limit: int
+    rules: tuple[str, ...]
+    remembered: dict[str, str]
+    nothing_new: bool
     findings: dict[str, RuleCounts]
 
     @property
@@ -120,6 +130,7 @@ async def outcome_of(book: Log, workspace: Workspace, target_id: str, scan_id: s
     baseline = target.baseline_at(scan.requested.base)
     before = dict(scan.done.findings) if scan.done else {}
     after = await _findings_after(book, chronicle, states, before)
+    failing = await _failing(book, baseline)
     tests = SuiteCounts(passed=baseline.passed, failed=baseline.failed) if baseline else NO_TESTS
     return Outcome(
         target=str(workspace.path(target.registered.path)),
@@ -139,12 +150,18 @@ async def outcome_of(book: Log, workspace: Workspace, target_id: str, scan_id: s
         scan=scan_id,
         target_id=target_id,
         title=target.registered.title,
-        notes=notes_of(target, scan),
+        notes=notes_of(target, scan, failing),
         waiting=tuple(Waiting(id=id, needs=s.blocked.needs) for id, s in states.items() if s.blocked),
         dry_run=scan.requested.dry_run,
         look_only=scan.requested.look_only,
         failure=scan.failed.reason if scan.failed else "",
         splits=_splits(chronicle),
+        failing=failing,
+        origin=target.registered.origin,
+        limit=scan.requested.limit,
+        rules=scan.requested.rules,
+        remembered=dict(scan.done.remembered) if scan.done else {},
+        nothing_new=not any(entry.aggregate == IMPROVEMENT.name for entry in chronicle.own),
         findings={
             rule: RuleCounts(before=before.get(rule, 0), after=after.get(rule, 0))
             for rule in sorted(before.keys() | after.keys())
@@ -194,34 +211,6 @@ def kept_because(state: Improvement) -> str:
     return state.reason if state.status in LANDED and state.reason not in refused else ""
 
 
-def notes_of(target: Target, scan: Scan) -> tuple[str, ...]:
-    """Return what a person should know beside the figures, each once."""
-    baseline = target.baseline_at(scan.requested.base)
-    remembered = scan.done.remembered.items() if scan.done else ()
-    return tuple(
-        dict.fromkeys(
-            (
-                *scan.requested.notes,
-                *(scan.done.notes if scan.done else ()),
-                *(_baseline_notes(baseline) if baseline else ()),
-                *(f"{rule} was not proposed again: {why}" for rule, why in remembered),
-            )
-        )
-    )
-
-
-def _baseline_notes(baseline: BaselineRecorded) -> tuple[str, ...]:
-    notes = list(baseline.notes)
-    if not baseline.usable:
-        notes.append(f"the suite proves nothing: {baseline.reason}")
-    elif not baseline.coverage:
-        notes.append("coverage was not measured: the suite does not run under it")
-    if baseline.flaky:
-        names = ", ".join(baseline.flaky)
-        notes.append(f"{len(baseline.flaky)} flaky, excused whatever they show: {names}")
-    return tuple(notes)
-
-
 def head_of(chronicle: Chronicle, base: str) -> str:
     """Return where the release branch stands: where the last deployment left it, else at the base."""
     if not any(chronicle.of(ChangeDeployed)):
@@ -264,6 +253,13 @@ async def _findings_after(
         if gone.seq > entry.seq and found is not None and states[gone.id].status not in LANDED:
             after[found.rule] = before.get(found.rule, 0)
     return after
+
+
+async def _failing(book: Log, baseline: BaselineRecorded | None) -> tuple[str, ...]:
+    if baseline is None or not baseline.failed:
+        return ()
+    report = SuiteReport.model_validate_json(await book.fetch(baseline.report))
+    return tuple(name for name, ran in report.tests.items() if ran in (Ran.FAILED, Ran.ERROR))
 
 
 async def _tests_after(book: Log, chronicle: Chronicle, states: States) -> SuiteCounts | None:

@@ -6,8 +6,8 @@ Rules
    so that only the runs every batch needs are to come. A search has no honest estimate.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from events.batch import BATCH, Batch
@@ -57,15 +57,16 @@ async def progress_at(book: Log, target_id: str, scan_id: str) -> Progress:
     """Return how far a scan's cycle is now."""
     target = await book.state(TARGET, target_id)
     scan = target.scans[scan_id]
-    batch, number = Batch(), 1
-    while (found := await book.state(BATCH, f"{scan_id}-b{number}")).formed is not None:
-        batch, number = found, number + 1
-    return progress_of(target, scan, await states_of(book, scan), batch)
+    batches: list[Batch] = []
+    while (found := await book.state(BATCH, f"{scan_id}-b{len(batches) + 1}")).formed is not None:
+        batches.append(found)
+    return progress_of(target, scan, await states_of(book, scan), batches)
 
 
-def progress_of(target: Target, scan: Scan, states: States, batch: Batch) -> Progress:
-    """Return how far the cycle of `scan` is; `batch` is its last one, or the initial state before that."""
-    runs = len(batch.runs) + (scan.baseline.suite_runs if scan.baseline else 0)
+def progress_of(target: Target, scan: Scan, states: States, batches: Sequence[Batch]) -> Progress:
+    """Return how far the cycle of `scan` is; `batches` are all it had, in order."""
+    runs = sum(len(one.runs) for one in batches) + (scan.baseline.suite_runs if scan.baseline else 0)
+    batch = batches[-1] if batches else Batch()
 
     def at(phase: CyclePhase, note: str, done: int = 0, total: int = 0, left: int | None = None) -> Progress:
         return Progress(phase, done, total, runs, left, note)
@@ -103,7 +104,8 @@ def _proving(target: Target, scan: Scan, states: States, batch: Batch, at: At) -
         return at(CyclePhase.TRIAL, "putting the changes together", 0, waiting) if waiting else None
     members = len(batch.formed.members)
     if batch.settled is None:
-        return at(CyclePhase.TRIAL, _trial(members, batch), 0, members, _left(target, scan, states, batch))
+        trial = at(CyclePhase.TRIAL, "", 0, members, _left(target, scan, states, batch))
+        return replace(trial, note=_trial(trial.suite_runs + 1, members, batch))
     again = sum(states[id].status is S.ARCHITECTURE_COMPLETE for id in batch.settled.smaller if id in states)
     note = "checking every gate and scenario on what is kept"
     if again:
@@ -111,11 +113,21 @@ def _proving(target: Target, scan: Scan, states: States, batch: Batch, at: At) -
     return at(CyclePhase.VERDICTS, note, members - again, members)
 
 
-def _trial(members: int, batch: Batch) -> str:
-    number = len(batch.runs) + 1
-    if any(not run.passed for run in batch.runs.values()):
-        return f"suite run {number}: searching for what breaks the suite among {members} changes"
-    return f"suite run {number}: {members} changes together"
+def _trial(number: int, members: int, batch: Batch) -> str:
+    """Say which run of the suite is under way, and what the one before it showed.
+
+    What is tried now is on the log only once its run is over.
+    """
+    tried = tuple(batch.runs.values())
+    changes = "1 change" if members == 1 else f"{members} changes"
+    if not tried:
+        return f"suite run {number}, for {changes}"
+    last = tried[-1]
+    how = " under coverage" if last.coverage else ""
+    if last.original_tests:
+        how = " with the tests as they were"
+    verdict = "passed" if last.passed else "failed"
+    return f"suite run {number}; the last {verdict} on {last.members} of {changes}{how}"
 
 
 def _left(target: Target, scan: Scan, states: States, batch: Batch) -> int | None:

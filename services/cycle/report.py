@@ -18,9 +18,10 @@ from services.cycle.text import plain_block, plain_text
 __all__ = ["Detail", "Details", "details_of", "html", "markdown"]
 
 
-def html(outcome: Outcome, details: Details) -> str:
-    """Return the whole report as one HTML page without scripts."""
-    return _pages().get_template("report.html").render(outcome=outcome, story=story_of(outcome, details))
+def html(outcome: Outcome, details: Details, aps: str) -> str:
+    """Return the whole report as one HTML page without scripts; `aps` begins each command."""
+    story = story_of(outcome, details, aps)
+    return _pages().get_template("report.html").render(outcome=outcome, story=story)
 
 
 def _pages() -> Environment:

@@ -6,7 +6,6 @@ Rules
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,17 +14,15 @@ from events.envelope import Cause
 from events.fact import Rejected
 from events.subjects import slug
 from events.target import TARGET, Registered, Scan, ScanRequested, Target
+from services.cycle.naming import named_sdist
 from services.cycle.settling import is_settled
 from services.engines.deterministic.rules import DEFAULT_SELECT
 from services.runtime.log import Change, Log
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
 from services.workspace.sdist import fetch_sdist, unpack_as_repository
-from services.workspace.target import TargetInspection, TargetProblem, inspect_target
+from services.workspace.target import TargetInspection, inspect_target
 
-SDIST = re.compile(
-    r"sdist:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+_-]+)(?:#sha256=(?P<sha>[0-9a-f]{64}))?"
-)
 ENGINE = "deterministic"
 TRIES = 5
 
@@ -76,9 +73,7 @@ async def locate(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
 
 
 async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
-    named = SDIST.fullmatch(target)
-    if named is None:
-        raise TargetProblem(f"{target} names no source distribution: write sdist:NAME==VERSION")
+    named = named_sdist(target)
     name, version = named["name"], named["version"]
     sdist = await fetch_sdist(name, version, named["sha"], workspace.downloads, sandbox)
     title = f"{name}-{version}"

@@ -7,7 +7,7 @@ Rules
 
 from dataclasses import dataclass
 
-from services.cycle.commands import Command, deciding, seeing, undoing
+from services.cycle.commands import Command, deciding, reaching, seeing, undoing
 from services.cycle.details import Detail, Details
 from services.cycle.outcome import Outcome, Result
 from services.cycle.words import Standing, change_of, counted, duration, standing
@@ -64,15 +64,15 @@ class Story:
     rules: tuple[tuple[str, int, int], ...]
 
 
-def story_of(outcome: Outcome, details: Details) -> Story:
-    """Order what there is to tell."""
-    items = tuple(_item(outcome, details, one) for one in outcome.improvements)
+def story_of(outcome: Outcome, details: Details, aps: str) -> Story:
+    """Order what there is to tell; `aps` begins each command."""
+    items = tuple(_item(outcome, details, one, aps) for one in outcome.improvements)
     return Story(
         title=_title(outcome),
         lead=_lead(outcome),
         figures=_figures(outcome),
         seeing=seeing(outcome),
-        undoing=undoing(outcome),
+        undoing=undoing(outcome, aps),
         waiting=tuple(item for item in items if item.standing is Standing.WAITING),
         landed=tuple(item for item in items if item.standing in ON_BRANCH),
         harmful=tuple(item for item in items if item.detail.harms or item.standing in ENDED),
@@ -82,7 +82,7 @@ def story_of(outcome: Outcome, details: Details) -> Story:
     )
 
 
-def _item(outcome: Outcome, details: Details, one: Result) -> Item:
+def _item(outcome: Outcome, details: Details, one: Result, aps: str) -> Item:
     stands = standing(outcome, one)
     needs = next((waiting.needs for waiting in outcome.waiting if waiting.id == one.id), "")
     return Item(
@@ -90,8 +90,8 @@ def _item(outcome: Outcome, details: Details, one: Result) -> Item:
         detail=details.improvements.get(one.id, UNKNOWN),
         standing=stands,
         findings=change_of(outcome, one.rule),
-        needs=needs,
-        commands=deciding(outcome, one.id) if stands is Standing.WAITING else (),
+        needs=reaching(needs, aps),
+        commands=deciding(outcome, one.id, aps) if stands is Standing.WAITING else (),
     )
 
 

@@ -1,6 +1,7 @@
 """Makes text of the target safe to show: nothing in it moves a cursor, hides, or reorders its neighbours."""
 
 import unicodedata
+from collections.abc import Sequence
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, bidi and zero-width marks, lone surrogates
 SPACES = frozenset("\t\n\r\v\f")
@@ -21,6 +22,13 @@ def shortened(text: str, length: int) -> str:
     """Return `text` on one line of at most `length` characters, with an ellipsis where some are left out."""
     line = plain_text(text)
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - most
+    shown = ", ".join(names[:most])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def is_plain(text: str) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from events import batch as batches
 from events.improvement import IMPROVEMENT
 from events.target import TARGET
+from schemas.artefacts import ArtefactRef
 from services.cycle import example
 from services.cycle.example import BAD, GOOD, HELD, PART, SCAN, Recorder, T
 from services.cycle.progress import CyclePhase, Progress, progress_at, progress_of
@@ -22,27 +23,33 @@ async def now(r: Recorder) -> Progress:
     return await progress_at(r.book, T, SCAN)
 
 
-async def with_runs(r: Recorder, *runs: tuple[bool, bool]) -> Progress:
-    """Progress while a batch is tried: runs as (with the original tests, passed)."""
+def a_run(ref: ArtefactRef, tree: str, *, original: bool, passed: bool, members: int) -> batches.Tested:
+    return batches.Tested(
+        claim=1,
+        tree=tree,
+        original_tests=original,
+        coverage=False,
+        passed=passed,
+        reason="",
+        members=members,
+        suite_ms=1,
+        report=ref,
+    )
+
+
+async def with_runs(r: Recorder, *runs: tuple[bool, bool], members: tuple[int, ...] = ()) -> Progress:
+    """Progress while a batch is tried: runs as (with the original tests, passed), on so many members each."""
     ref = await r.keep("x")
-    tested = {
-        (str(n), original): batches.Tested(
-            claim=1,
-            tree=str(n),
-            original_tests=original,
-            coverage=False,
-            passed=passed,
-            reason="",
-            members=4,
-            suite_ms=1,
-            report=ref,
-        )
+    counts = members or (4,) * len(runs)
+    done = {
+        (str(n), original): a_run(ref, str(n), original=original, passed=passed, members=counts[n])
         for n, (original, passed) in enumerate(runs)
     }
     formed = batches.Formed(target=T, scan=SCAN, base="b", members=(GOOD, PART, BAD, HELD))
     target = await r.book.state(TARGET, T)
     scan = target.scans[SCAN]
-    return progress_of(target, scan, await states_of(r.book, scan), batches.Batch(formed=formed, runs=tested))
+    states = await states_of(r.book, scan)
+    return progress_of(target, scan, states, [batches.Batch(formed=formed, runs=done)])
 
 
 async def test_each_phase_is_shown_until_its_last_fact_is_there(recorder: Recorder) -> None:
@@ -87,7 +94,7 @@ async def test_the_first_run_is_estimated_by_the_suite_before_any_change(recorde
     await example.implemented(recorder)
     first = await with_runs(recorder)
     assert (first.phase, first.left_ms, first.suite_runs) == (P.TRIAL, 900, 3)
-    assert first.note == "suite run 1: 4 changes together"
+    assert first.note == "suite run 4, for 4 changes"
 
 
 async def test_coverage_counts_in_the_estimate_where_it_is_measured(recorder: Recorder) -> None:
@@ -106,7 +113,27 @@ async def test_a_search_has_no_estimate(recorder: Recorder) -> None:
     search = await with_runs(recorder, (False, False), (False, True))
     assert search.left_ms is None
     assert search.suite_runs == 5
-    assert search.note == "suite run 3: searching for what breaks the suite among 4 changes"
+    assert search.note == "suite run 6; the last passed on 4 of 4 changes"
+
+
+async def test_a_run_on_a_part_of_the_changes_is_told_as_such(recorder: Recorder) -> None:
+    await example.implemented(recorder)
+    part = await with_runs(recorder, (False, False), (False, False), members=(4, 2))
+    assert part.note == "suite run 6; the last failed on 2 of 4 changes"
+
+
+async def test_runs_of_every_batch_are_counted(recorder: Recorder) -> None:
+    await example.proven(recorder)
+    ref = await recorder.keep("x")
+    run = a_run(ref, "again", original=False, passed=True, members=1)
+    again = batches.Batch(
+        formed=batches.Formed(target=T, scan=SCAN, base="b", members=(PART,)), runs={("again", False): run}
+    )
+    first = await recorder.book.state(batches.BATCH, example.B)
+    target = await recorder.book.state(TARGET, T)
+    scan = target.scans[SCAN]
+    states = await states_of(recorder.book, scan)
+    assert progress_of(target, scan, states, [first, again]).suite_runs == 3 + 3 + 1
 
 
 async def test_a_suite_that_proves_nothing_is_not_waited_for(recorder: Recorder) -> None:

@@ -1,6 +1,7 @@
 """A recorded cycle is told as JSON, as a table and as a report; nothing of the target breaks out of it."""
 
 import io
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import ChangeRolledBack, RollbackRefused, RollbackRequested
 from events.target import TARGET, Registered, ScanFailed, ScanRequested
+from schemas.suite import Outcome as Ran
+from schemas.suite import SuiteEnd, SuiteReport
 from services.cycle import example
 from services.cycle.chronicle import UnknownScan
 from services.cycle.example import BAD, BASE, GOOD, HELD, PART, SCAN, TIP, TREE, Recorder, T
@@ -18,6 +21,7 @@ from services.cycle.report import Details, details_of, html, markdown
 from services.cycle.table import lines, show
 from services.workspace.checkout import Workspace
 
+APS = "APS_HOME=/srv/aps aps"
 HOSTILE = "Use <script>alert(1)</script> [link](http://x.invalid) \x1b[31m\u202e | `a`"
 IN_ORDER = (
     "target base head branch scope engine findings_before findings_after tests_before tests_after "
@@ -132,13 +136,13 @@ async def test_a_scan_that_failed_says_why(recorder: Recorder) -> None:
     await recorder.record(TARGET, T, ScanFailed(scan=SCAN, claim=claim, reason="no Python in it"))
     outcome, details = await told(recorder)
     assert outcome.failure == "no Python in it"
-    assert "could not be searched" in markdown(outcome, details)
+    assert "could not be searched" in markdown(outcome, details, APS)
 
 
 async def test_notes_tell_what_a_person_should_know(recorder: Recorder) -> None:
     await example.whole(recorder)
     outcome, details = await told(recorder)
-    page = markdown(outcome, details)
+    page = markdown(outcome, details, APS)
     for part in (
         "uncommitted changes",
         "coverage was not measured",
@@ -155,21 +159,47 @@ async def test_a_change_that_had_to_stay_says_why(recorder: Recorder) -> None:
     await recorder.record(IMPROVEMENT, GOOD, asked, RollbackRefused(reason="later commits overlap"))
     outcome, details = await told(recorder)
     assert "kept: later commits overlap" in outcome.improvements[0].reason
-    assert "kept: later commits overlap" in markdown(outcome, details)
+    assert "kept: later commits overlap" in markdown(outcome, details, APS)
 
 
 async def test_the_report_tells_how_to_see_approve_and_undo(recorder: Recorder) -> None:
     await example.whole(recorder)
-    page = markdown(*await told(recorder))
+    page = markdown(*await told(recorder), APS)
     assert "git -C '/srv/shop it' diff bbbbbbbbbbbb..aps/improved" in page
-    assert f"aps improvements approve {HELD}" in page
-    assert f"aps improvements rollback {PART}" in page
-    assert f"aps improvements rollback --all --target {T}" in page
+    assert f"{APS} improvements approve {HELD}" in page
+    assert f"{APS} improvements rollback {PART}" in page
+    assert f"{APS} improvements rollback --all --target {T}" in page
+
+
+async def test_every_command_of_the_report_reaches_the_data_folder_it_came_from(recorder: Recorder) -> None:
+    await example.whole(recorder)
+    outcome, details = await told(recorder)
+    seen = (Seen(html(outcome, details, APS)).text, markdown(outcome, details, APS).replace("\\", ""))
+    for page in seen:
+        assert f"a person: {APS} improvements approve {HELD}" in page
+        assert len(re.findall(r"\baps improvements", page)) == page.count(f"{APS} improvements")
+
+
+async def test_tests_that_failed_before_any_change_are_named(recorder: Recorder) -> None:
+    await example.whole(recorder)
+    outcome, details = await told(recorder)
+    assert outcome.failing == ("bad",)
+    assert "1 test failed before any change: bad" in outcome.notes
+    assert "1 test failed before any change: bad" in markdown(outcome, details, APS)
+
+
+async def test_of_many_failing_tests_the_first_are_named(recorder: Recorder) -> None:
+    tests = {f"t::{n}": Ran.FAILED for n in range(9)}
+    many = SuiteReport(end=SuiteEnd.FINISHED, exit_code=1, tests=tests, duration_ms=1)
+    await example.scanned(recorder)
+    await example.baseline(recorder, failed=9, report=await recorder.keep(many.model_dump_json()))
+    notes = (await told(recorder))[0].notes
+    assert "9 tests failed before any change: t::0, t::1, t::2, t::3, t::4 and 4 more" in notes
 
 
 async def test_the_report_tells_what_a_refused_change_would_have_broken(recorder: Recorder) -> None:
     await example.whole(recorder)
-    page = markdown(*await told(recorder))
+    page = markdown(*await told(recorder), APS)
     harm = page[page.index("## What was left out or refused") :]
     assert f"`{BAD}`: refused" in harm
     assert "`tests/test_shop.py::test_total`" in harm
@@ -180,7 +210,7 @@ async def test_the_report_tells_what_a_refused_change_would_have_broken(recorder
 
 async def test_the_report_tells_why_what_landed_is_safe(recorder: Recorder) -> None:
     await example.whole(recorder)
-    page = markdown(*await told(recorder))
+    page = markdown(*await told(recorder), APS)
     assert page.startswith("# 2 of 4 improvements landed in shop\n")
     assert "- Risk: low. Every touched line is run." in page
     assert "  - suite no worse: 12 tests passed, 10 before" in page
@@ -212,20 +242,20 @@ class Seen(HTMLParser):
 
 async def test_the_page_stands_alone_and_its_tags_close(recorder: Recorder) -> None:
     await example.whole(recorder)
-    page = html(*await told(recorder))
+    page = html(*await told(recorder), APS)
     seen = Seen(page)
     assert not seen.open
     assert not seen.tags & {"script", "link", "img", "iframe", "a", "b"}
     assert "prefers-color-scheme: dark" in page
     assert "E       TypeError: <b>boom</b>" in seen.text
-    assert f"aps improvements approve {HELD}" in seen.text
+    assert f"{APS} improvements approve {HELD}" in seen.text
     assert "git -C '/srv/shop it' diff" in seen.text
 
 
 async def test_a_hostile_title_and_path_stay_text_everywhere(recorder: Recorder) -> None:
     await example.whole(recorder, HOSTILE, "/srv/<script>$(rm x)'\x1b\u202e`id`")
     outcome, details = await told(recorder)
-    page, text, rows = html(outcome, details), markdown(outcome, details), "\n".join(lines(outcome))
+    page, text, rows = html(outcome, details, APS), markdown(outcome, details, APS), "\n".join(lines(outcome))
     assert "script" not in Seen(page).tags
     assert r"Use \<script\>alert(1)\</script\> \[link\](http\://x.invalid)" in text
     for form in (page, text, rows):

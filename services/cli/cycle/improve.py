@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.aiming import refuse_unusable
 from services.cli.session import Exit, fail, run
 
 Target = Annotated[
@@ -38,6 +39,7 @@ def improve(
     Example: aps improve sdist:toolz==1.2.0 --json
     """
     _refuse_engine(engine)
+    refuse_unusable([target])
     from services.cli.cycle import whole as cycle
     from services.cycle.requesting import Wish
 
@@ -50,6 +52,7 @@ def discover(target: Target, rules: Rules = "", as_json: Json = False) -> None:
 
     Example: aps discover ~/src/project
     """
+    refuse_unusable([target])
     from services.cli.cycle import whole as cycle
     from services.cycle.requesting import Wish
 

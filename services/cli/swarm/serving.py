@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.aiming import refuse_unusable
 from services.cli.session import Exit, fail, run
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
@@ -26,6 +27,7 @@ def up(
     Example: aps up
     Example: aps up --port 4100 --target ~/src/project --processes
     """
+    refuse_unusable(str(path) for path in target or ())
     from services.cli.swarm import swarming
 
     order = swarming.Order(port, tuple(str(path) for path in target or ()), processes)

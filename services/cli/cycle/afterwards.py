@@ -1,0 +1,68 @@
+"""What a person is told once a cycle is over: where the result is, what is worth knowing, what to do next."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from services.cycle.commands import landing, reaching, shell_word
+from services.cycle.notes import not_again
+from services.cycle.outcome import Outcome
+from services.cycle.text import listed, plain_text
+from services.cycle.words import counted
+
+SHOWN_NOTES = 6
+
+
+def afterwards(outcome: Outcome, report: Path, aps: str, said: Collection[str]) -> list[str]:
+    """Return the lines; `aps` begins each command, and notes in `said` are not repeated."""
+    return [
+        f"report:   {report}",
+        *_result(outcome, aps),
+        *_waiting(outcome, aps),
+        *_notes(outcome, said),
+        *_next(outcome),
+    ]
+
+
+def _result(outcome: Outcome, aps: str) -> Iterator[str]:
+    if not outcome.landed:
+        return
+    target, first = shell_word(outcome.target), outcome.landed[0].id
+    yield f"result:   branch {outcome.branch} in {target}"
+    yield f"diff:     git -C {target} diff {outcome.base[:12]}..{outcome.branch}"
+    yield f"details:  {aps} improvements show {first}"
+    yield f"undo one: {aps} improvements rollback {first}"
+
+
+def _waiting(outcome: Outcome, aps: str) -> Iterator[str]:
+    for one in outcome.waiting:
+        yield f"waiting:  {one.id} needs {reaching(one.needs, aps)}"
+    if outcome.waiting and outcome.dry_run:
+        yield f"land it:  {landing(outcome, aps)}"
+
+
+def _notes(outcome: Outcome, said: Collection[str]) -> Iterator[str]:
+    """Tell the notes; why single rules were not proposed again is left to the report."""
+    aside = {not_again(rule, why) for rule, why in outcome.remembered.items()}
+    notes = [note for note in outcome.notes if note not in said and note not in aside]
+    for note in notes[:SHOWN_NOTES]:
+        yield f"note:     {plain_text(note)}"
+    if len(notes) > SHOWN_NOTES:
+        yield f"note:     {counted(len(notes) - SHOWN_NOTES, 'more note')} in the report"
+    if outcome.remembered:
+        rules = listed(tuple(outcome.remembered))
+        yield f"note:     not proposed again, as the report explains: {plain_text(rules)}"
+
+
+def _next(outcome: Outcome) -> Iterator[str]:
+    if not outcome.improvements and not outcome.remembered:
+        yield "nothing that can be fixed by rule was found; try another project or other --rules"
+    elif not outcome.improvements:
+        rules = counted(len(outcome.remembered), "rule")
+        yield f"nothing new at {outcome.base[:12]}: {rules} not proposed again"
+    elif outcome.nothing_new and outcome.waiting:
+        more = ", or raise --limit" if outcome.limit else ""
+        yield f"nothing new at {outcome.base[:12]}: decide about what waits{more}"
+    elif outcome.nothing_new:
+        yield f"nothing new at {outcome.base[:12]}: what was found there was dealt with before"
+        merge = "merge the branch and run again, " if outcome.landed else ""
+        yield f"try next: {merge}another project (make run REPO=path), other --rules"
