@@ -97,6 +97,7 @@ def minor_of(target_version: str) -> int:
 
 
 _CATALOGUE = TypeAdapter(dict[str, Rule])
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # the first is ten times as fast
 _RUFF_CATEGORIES = {
     "correctness": (Category.CORRECTNESS, 60),
     "suspicious": (Category.CORRECTNESS, 50),
@@ -109,7 +110,7 @@ _RUFF_CATEGORIES = {
 def catalogue() -> dict[str, Rule]:
     """Give the rules that `rules.yaml` documents, by code."""
     text = (files("services.engines.deterministic") / "rules.yaml").read_text(encoding="utf-8")
-    return _CATALOGUE.validate_python(yaml.safe_load(text))
+    return _CATALOGUE.validate_python(yaml.load(text, _LOADER))  # noqa: S506 -- both are safe loaders
 
 
 @cache

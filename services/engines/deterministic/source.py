@@ -20,7 +20,7 @@ _SUPPRESSION = re.compile(
     r"#\s*(noqa|type:\s*ignore|ruff:|flake8:|pylint:\s*disable|pyright:|mypy:|pragma:\s*no)", re.IGNORECASE
 )
 OLDEST_GRAMMAR = 7  # older ones are not told apart
-_BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what a definition can stand in
+_BODIES = ("body", "handlers", "orelse", "finalbody", "cases")  # where a definition can stand
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -128,12 +128,12 @@ def _outline(text: str) -> _Outline | None:
 
 
 def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
-    for child in ast.iter_child_nodes(node):
+    for child in (child for body in _BODIES for child in getattr(node, body, ())):
         if isinstance(child, _SCOPES):
             name = f"{outer}.{child.name}" if outer else child.name
             yield child.lineno, child.end_lineno or child.lineno, name
             yield from _named_blocks(child, name)
-        elif isinstance(child, _BLOCKS):
+        else:
             yield from _named_blocks(child, outer)
 
 
