@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -16,7 +16,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-import nats
 from events.recorder.loop import LoopThread
 from events.recorder.stream import Failures
 
@@ -32,14 +31,14 @@ class ThreadedConnection:
 
     def __init__(self, url: str, patience: float = 10.0) -> None:
         """`patience` in seconds bounds each call. Raises `OperationalError` when NATS is out of reach."""
-        self.client = Client()  # until it is connected, so that there is one to close
+        self.client = Client()
         self.patience = patience
         self.thread = LoopThread("eventsourcing-recorder")
         self._url = url
         try:
             self.thread.call(self._connect)
         except BaseException:
-            self.thread.close(self._close)
+            self.thread.close(_end_tasks)
             raise
 
     def call(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -50,13 +49,14 @@ class ThreadedConnection:
         """Ask, on the loop thread, until there is an answer; see `call`."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self.patience
+        complaint = self.client.last_error
         while True:
             try:
                 return await ask()
             except Failures as problem:
                 if self.client.is_closed:
                     raise InterfaceError("the recorder was closed") from problem
-                if clock() >= deadline:
+                if clock() >= deadline or self._forbidden(complaint):
                     raise OperationalError(f"NATS does not answer: {self.reason(problem)}") from problem
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -66,33 +66,36 @@ class ThreadedConnection:
         why = str(problem) or type(problem).__name__
         return f"{why}; {complaint}" if complaint is not None and str(complaint) not in why else why
 
+    def _forbidden(self, before: Exception | None) -> bool:
+        complaint = self.client.last_error
+        return complaint is not before and "permissions violation" in str(complaint).lower()
+
     def close(self) -> None:
         """Close connection and thread; every later call raises `InterfaceError`."""
         self.thread.close(self._close)
 
     async def _connect(self) -> None:
+        options: dict[str, Any] = {
+            "name": "eventsourcing-recorder",
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": 0.2,
+            "ping_interval": 10,
+            "max_outstanding_pings": 2,
+            "error_cb": _keep_in_last_error,
+        }
         try:
-            self.client = await nats.connect(
-                self._url,
-                name="eventsourcing-recorder",
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,
-                ping_interval=10,
-                max_outstanding_pings=2,
-                connect_timeout=CONNECT_SECONDS,
-                allow_reconnect=True,
-                error_cb=_keep_in_last_error,
-            )
+            # with endless attempts the client would never give up on the first connection either
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self.client.connect(self._url, **options)
         except (OSError, *Failures) as problem:
             where = urlsplit(self._url).netloc.rpartition("@")[2]
-            raise OperationalError(f"NATS at {where} is out of reach: {problem}") from problem
+            raise OperationalError(f"NATS at {where} is out of reach: {self.reason(problem)}") from problem
 
     async def _close(self) -> None:
-        await self.client.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # a connection that is lost at this moment is as closed as it can be
+        with suppress(OSError, nats.errors.Error):
+            await self.client.close()
+        await _end_tasks()
 
 
 class Bell:
@@ -139,6 +142,13 @@ class Bell:
     def _wake(self) -> None:
         for listener in tuple(self._listeners):
             listener.set()
+
+
+async def _end_tasks() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _keep_in_last_error(_: Exception) -> None:

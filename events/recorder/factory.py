@@ -25,16 +25,15 @@ from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
 from events.jetstream import JetStreamEventStore
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.log import LogRecorder
-from events.recorder.recorders import JetStreamAggregateRecorder, JetStreamApplicationRecorder
+from events.recorder.recorders import (
+    NO_PROCESS_RECORDER,
+    JetStreamAggregateRecorder,
+    JetStreamApplicationRecorder,
+)
 from events.recorder.stream import Json, Stream
 from events.recorder.subjects import everything
 from events.recorder.tracking import JetStreamTrackingRecorder
 from events.subjects import DOORBELL, STREAM, token
-
-NO_PROCESS_RECORDER = (
-    "a process recorder stores events and tracking in one transaction; here they lie in two streams, and "
-    "JetStream's atomic batch covers one. Follow by a subscription and record the position with the result"
-)
 
 
 class JetStreamFactory(InfrastructureFactory[JetStreamTrackingRecorder]):

@@ -6,7 +6,8 @@ Rules
 3. Whatever is not a plain yes is settled by reading back: an insert is stored when its own mark is there,
    it conflicts when another's is, and it is tried again when nothing is there. One conflict never fails a
    neighbour, and a repeated attempt stores nothing twice (by rule 2).
-4. A lone insert goes straight out; while `IN_FLIGHT` batches are under way the others gather.
+4. A lone insert goes straight out. While one batch is under way the others gather for the next: each batch
+   costs the server a flush, so two at a time of half the size would be slower.
 """
 
 import asyncio
@@ -16,13 +17,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, PersistenceError
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PersistenceError,
+)
 
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.loop import refuse_within_a_running_loop
 from events.recorder.stream import MAX_BATCH, Message, Refused, Stored, Stream, Unanswered
 
-IN_FLIGHT = 2  # more of them make smaller batches, and each costs the server a flush
 MAX_BYTES = 8 * 1024 * 1024
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 1.0  # a thread that waits looks this often whether the recorder was closed meanwhile
@@ -53,7 +59,7 @@ class Inserter:
         self._bell = bell
         self._waiting: deque[Insert] = deque()
         self._awake = False
-        self._running: set[asyncio.Task[None]] = set()
+        self._committing: asyncio.Task[None] | None = None
 
     def insert(self, insert: Insert) -> range:
         """Store the messages of `insert` and return their sequences. Raises as the library's recorders do."""
@@ -79,24 +85,21 @@ class Inserter:
     def _start(self) -> None:
         # first the flag, then the queue: who finds the flag down rings again
         self._awake = False
-        while self._waiting and len(self._running) < IN_FLIGHT:
-            task = asyncio.get_running_loop().create_task(self._run(gather(self._waiting)))
-            self._running.add(task)
-            task.add_done_callback(self._next)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.get_running_loop().create_task(self._run())
 
-    def _next(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            self._start()
-
-    async def _run(self, group: list[Insert]) -> None:
-        try:
-            await self._commit(group)
-        except PersistenceError as problem:
-            _fail(group, problem)
-        except BaseException:
-            _fail([*group, *self._waiting], InterfaceError("the recorder was closed"))
-            raise
+    async def _run(self) -> None:
+        while self._waiting:
+            group = gather(self._waiting)
+            try:
+                await self._commit(group)
+            except PersistenceError as problem:
+                _fail(group, problem)
+            except asyncio.CancelledError:
+                _fail([*group, *self._waiting], InterfaceError("the recorder was closed"))
+                raise
+            except Exception as problem:  # noqa: BLE001 -- threads wait for an outcome, whatever went wrong
+                _fail(group, InternalError(repr(problem)))
 
     async def _commit(self, group: list[Insert]) -> None:
         clock = asyncio.get_running_loop().time
@@ -105,7 +108,7 @@ class Inserter:
             try:
                 last = await self._stream.store([m for insert in group for m in insert.messages])
             except (Refused, Unanswered) as problem:
-                left = await self._connection.patiently(partial(self._settle, group))
+                left = await self._settled(group)
                 if clock() >= deadline and left:
                     why = self._connection.reason(problem)
                     raise OperationalError(
@@ -118,6 +121,12 @@ class Inserter:
                 _stored(group, last)
                 await self._bell.ring()
                 return
+
+    async def _settled(self, group: list[Insert]) -> list[Insert]:
+        try:
+            return await self._connection.patiently(partial(self._settle, group))
+        except OperationalError as problem:
+            raise OperationalError(f"the events may or may not be stored: {problem}") from problem
 
     async def _settle(self, group: list[Insert]) -> list[Insert]:
         found = {

@@ -53,10 +53,12 @@ class LoopThread:
         """Run `work` as the last, and end the thread. Without effect when it has ended."""
         if self.loop.is_closed() or current_thread() is self._thread:
             return
-        self._outcome(work)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
+        try:
+            self._outcome(work)
+        finally:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+            self.loop.close()
 
     def _outcome(self, work: Work[T]) -> T:
         if self.loop.is_closed():

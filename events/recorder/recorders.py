@@ -20,7 +20,9 @@ from eventsourcing.persistence import (
     InternalError,
     ListenNotifySubscription,
     Notification,
+    NotSupportedError,
     StoredEvent,
+    Tracking,
 )
 
 from events.recorder import subjects
@@ -28,6 +30,10 @@ from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.inserting import MARK, Insert, Inserter
 from events.recorder.stream import EXPECTED, MAX_BATCH, Message, Stored, Stream, TooMany
 
+NO_PROCESS_RECORDER = (
+    "a process recorder stores events and tracking in one transaction; here they lie in two streams, and "
+    "JetStream's atomic batch covers one. Follow by a subscription and record the position with the result"
+)
 TOPIC = "Eventsourcing-Topic"
 READABLE = "!#$&'()*+,/:;=?@[]<>^`{|}~"
 HEADER_BYTES = 4096  # room for headers and subject beside the state
@@ -43,9 +49,11 @@ class JetStreamAggregateRecorder(AggregateRecorder):
         self._bell = Bell(connection, subjects.bell(stream))
         self._inserter = Inserter(connection, self._stream, self._bell)
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, tracking: Tracking | None = None, **_: Any
+    ) -> Sequence[int] | None:
         """Store all events or none. Raises `IntegrityError` where a version is there already."""
-        self._insert(stored_events)
+        self._insert(stored_events, tracking)
         return None
 
     def select_events(
@@ -62,7 +70,9 @@ class JetStreamAggregateRecorder(AggregateRecorder):
         ordered = sorted(found, key=lambda event: event.originator_version, reverse=desc)
         return ordered[:limit]
 
-    def _insert(self, stored_events: Sequence[StoredEvent]) -> list[int]:
+    def _insert(self, stored_events: Sequence[StoredEvent], tracking: Tracking | None) -> list[int]:
+        if tracking is not None:
+            raise NotSupportedError(NO_PROCESS_RECORDER)
         if not stored_events:
             return []
         if len(stored_events) > MAX_BATCH:
@@ -99,9 +109,11 @@ class JetStreamAggregateRecorder(AggregateRecorder):
 class JetStreamApplicationRecorder(JetStreamAggregateRecorder, ApplicationRecorder):
     """Keeps events in one stream and gives them in the order of storing, too."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, tracking: Tracking | None = None, **_: Any
+    ) -> Sequence[int] | None:
         """Store all events or none and return their notification ids; raises as its base does."""
-        return self._insert(stored_events)
+        return self._insert(stored_events, tracking)
 
     def select_notifications(
         self,
