@@ -301,6 +301,8 @@ async def test_a_letter_is_open_until_it_is_discarded_for_a_reason(
     assert (closed["closed"]["how"], closed["closed"]["reason"]) == ("discarded", "written by a stranger")
     again = await stopped(redelivery.discard(place.settings, [number], "x", as_json=True))
     assert (again.code, "discarded already" in str(again)) == (Exit.CONFLICT, True)
+    after_all = await stopped(redelivery.replay(place.settings, [number], PATIENCE, as_json=True))
+    assert (after_all.code, "still not done" in str(after_all)) == (Exit.FAILED, True)
     unknown = await stopped(redelivery.discard(place.settings, [99], "x", as_json=True))
     assert unknown.code is Exit.NOT_FOUND
 

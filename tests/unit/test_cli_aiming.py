@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from services.cli.__main__ import app
 from services.cli.session import Exit
 from tests.cli_process import environment
-from tests.git_targets import git
 
 COMMANDS = (("improve",), ("discover",), ("up", "--port", "0", "--target"))
 
@@ -42,7 +41,7 @@ def test_each_wrong_target_is_told_what_is_wrong_with_it(tmp_path: Path) -> None
     file.write_text("x")
     empty = tmp_path / "empty"
     empty.mkdir()
-    git(empty, "init", "--quiet")
+    subprocess.run(["git", "init", "--quiet"], cwd=empty, check=True)
     for target, told in (
         (tmp_path / "gone", "does not exist"),
         (file, "is a file: name the folder"),

@@ -7,13 +7,15 @@ import pytest
 from events.envelope import Cause
 from events.target import TARGET
 from services.cli.cycle.afterwards import afterwards
-from services.cli.cycle.watching import given_up, line
-from services.cli.work.dead_letters import Closing, DeadLetter
+from services.cli.cycle.watching import is_of, line
+from services.cli.work.dead_letters import Closing, DeadLetter, given_up
 from services.cycle import example
 from services.cycle.example import GOOD, HELD, NOW, SCAN, Recorder, T
 from services.cycle.outcome import Outcome, Waiting, outcome_of
 from services.cycle.progress import CyclePhase, Progress
+from services.cycle.requesting import Asked, Place
 from services.workspace.checkout import Workspace
+from services.workspace.target import TargetInspection
 
 APS = "APS_HOME=/srv/aps aps"
 PAGE = Path("/srv/aps/reports/shop-1234-s1.html")
@@ -133,3 +135,31 @@ def test_what_a_role_gave_up_on_names_the_way_out() -> None:
     closed = given_up(letter.model_copy(update={"closed": closing}), APS)
     assert "was discarded by ada: no matter" in closed
     assert f"to do it after all: {APS} dead replay 3" in closed
+
+
+def about(subject: str, seq: int = 1) -> DeadLetter:
+    return DeadLetter(number=1, role="qa", seq=seq, subject=f"aps.v1.{subject}", reason="boom")
+
+
+async def test_only_a_letter_about_this_cycle_holds_it_up() -> None:
+    recorder = Recorder()
+    await example.whole(recorder)
+    inspection = TargetInspection(Path("/srv/shop it"), "b" * 40, "main", False, ())
+    place = Place(T, inspection.root, str(inspection.root), "shop", str(inspection.root), inspection)
+    asked = Asked(place, SCAN, followed=True)
+    mine = (
+        about(f"improvement.{GOOD}.change_implemented"),
+        about(f"batch.{example.B}.formed"),
+        about("deployment.d1.succeeded"),
+        about(f"target.{T}.scan_requested", seq=2),
+    )
+    others = (
+        about("improvement.sim201-9.change_implemented"),
+        about("batch.shop-1234-s0-b1.formed"),
+        about("deployment.d9.succeeded"),
+        about(f"target.{T}.registered"),
+        about("target.toolz.scan_requested", seq=2),
+        about("run.r1.completed"),
+    )
+    assert [await is_of(recorder.book, asked, one) for one in mine] == [True] * 4
+    assert [await is_of(recorder.book, asked, one) for one in others] == [False] * 6

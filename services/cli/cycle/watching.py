@@ -24,7 +24,7 @@ from events.subjects import Address, parse
 from events.target import TARGET
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
-from services.cli.work.dead_letters import DeadLetter, letters
+from services.cli.work.dead_letters import DeadLetter, given_up, letters
 from services.cycle.progress import CyclePhase, Progress, progress_at
 from services.cycle.requesting import Asked
 from services.cycle.text import shortened
@@ -92,29 +92,11 @@ def line(progress: Progress, seconds: float, width: int = 0) -> str:
 async def _refuse_given_up(cycle: Following) -> None:
     """End the command when a role gave up on an event of this cycle, and was not given it again since."""
     for letter in await letters(cycle.connection):
-        if letter.closed is not None and letter.closed.how == "replayed":
-            continue
-        if await _is_of(cycle.bench.book, cycle.asked, letter):
+        if not letter.replayed and await is_of(cycle.bench.book, cycle.asked, letter):
             raise Stop(Exit.FAILED, given_up(letter, invocation()))
 
 
-def given_up(letter: DeadLetter, aps: str) -> str:
-    """Say why the cycle cannot go on, and by which command it does."""
-    event = f"event {letter.seq} ({letter.subject})"
-    replay = f"{aps} dead replay {letter.number}"
-    if letter.closed is None:
-        return (
-            f"{letter.role} gave up on {event}: {letter.reason}\n"
-            f"when the cause is gone: {replay}, then run this again"
-        )
-    return (
-        f"this cycle cannot end: {letter.role} gave up on {event}, and that was discarded by "
-        f"{letter.closed.by}: {letter.closed.reason}\n"
-        f"to do it after all: {replay}, then run this again; a new commit in the target begins a new cycle"
-    )
-
-
-async def _is_of(book: Log, asked: Asked, letter: DeadLetter) -> bool:
+async def is_of(book: Log, asked: Asked, letter: DeadLetter) -> bool:
     """Whether a letter is about an event of the cycle that is followed."""
     address = parse(letter.subject)
     scan = (await book.state(TARGET, asked.place.id)).scans[asked.scan]

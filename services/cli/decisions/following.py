@@ -14,9 +14,10 @@ from events.store import Recorded
 from events.subjects import parse
 from projections.summary import summary
 from services.cli.desk import LogDesk
+from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
 from services.cli.swarm.running import swarm
-from services.cli.work.dead_letters import DeadLetter, letters
+from services.cli.work.dead_letters import given_up, letters
 from services.runtime.ending import end
 
 POLL_SECONDS = 0.2
@@ -58,26 +59,19 @@ async def _until(
                 status.update(f"{waited:3.0f} s  working")
             if seconds and waited > seconds:
                 raise Stop(Exit.TIMED_OUT, f"not done after {seconds} s; any running service goes on with it")
-            given_up = await letters(desk.connection, last_letter)
-            if given_up:
-                raise Stop(Exit.FAILED, _given_up(given_up[0]))
+            buried = await letters(desk.connection, last_letter)
+            if buried:
+                raise Stop(Exit.FAILED, given_up(buried[0], invocation()))
             if (await asyncio.wait({running}, timeout=POLL_SECONDS))[0]:
                 running.result()
                 raise Stop(Exit.FAILED, "the services stopped before it was done; see: aps logs")
 
 
 async def refuse_given_up(connection: Client, id: str) -> None:
-    """End the command when a role gave up on an event of the aggregate and nothing was done about it."""
+    """End the command when a role gave up on an event of the aggregate and was not given it again since."""
     for letter in await letters(connection):
-        if letter.closed is None and parse(letter.subject).id == id:
-            raise Stop(Exit.FAILED, _given_up(letter))
-
-
-def _given_up(letter: DeadLetter) -> str:
-    return (
-        f"{letter.role} gave up on event {letter.seq} ({letter.subject}): {letter.reason}\n"
-        f"when the cause is gone: aps dead replay {letter.number}"
-    )
+        if not letter.replayed and parse(letter.subject).id == id:
+            raise Stop(Exit.FAILED, given_up(letter, invocation()))
 
 
 async def _tell(desk: LogDesk, after: int, ids: frozenset[str]) -> None:

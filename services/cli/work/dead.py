@@ -37,6 +37,8 @@ def replay(
 ) -> None:
     """Give events to their role once more, in this process; what then succeeds is closed.
 
+    A letter that was discarded can be replayed all the same.
+
     Example: aps dead replay 3
     """
     _choose(numbers, every=every)
@@ -53,6 +55,9 @@ def discard(
     as_json: Json = False,
 ) -> None:
     """Close letters without doing anything; they stay readable with the reason.
+
+    What waited for such an event goes on waiting: its cycle ends only once the letter is replayed, and a
+    new commit in the target begins another.
 
     Example: aps dead discard 3 --reason "the target is gone"
     """

@@ -2,7 +2,8 @@
 
 Rules
 1. Nothing is deleted: that a letter was replayed or discarded, by whom and why, is a message of its own.
-2. A letter is open until such a message names its number.
+2. A letter is open until such a message names its number; the last of them counts, for what was discarded
+   can be replayed.
 """
 
 from datetime import datetime
@@ -39,6 +40,11 @@ class DeadLetter(Frozen):
     reason: str
     closed: Closing | None = None
 
+    @property
+    def replayed(self) -> bool:
+        """Whether its role was given the event again, and was done with it."""
+        return self.closed is not None and self.closed.how == "replayed"
+
 
 async def letters(connection: Client, after: int = 0) -> list[DeadLetter]:
     """Return every letter with a number above `after`, oldest first, with its closing where it has one."""
@@ -63,3 +69,19 @@ def folded(stored: list[Stored]) -> list[DeadLetter]:
 async def close(connection: Client, closing: Closing) -> None:
     """Keep what was done about a letter."""
     await connection.jetstream().publish(closed_letter(closing.letter), closing.model_dump_json().encode())
+
+
+def given_up(letter: DeadLetter, aps: str) -> str:
+    """Say why what waits for the event of a letter cannot end, and by which command it does."""
+    event = f"event {letter.seq} ({letter.subject})"
+    replay = f"{aps} dead replay {letter.number}"
+    if letter.closed is None:
+        return (
+            f"{letter.role} gave up on {event}: {letter.reason}\n"
+            f"when the cause is gone: {replay}, then run this again"
+        )
+    return (
+        f"this cannot end: {letter.role} gave up on {event}, and that was discarded by "
+        f"{letter.closed.by}: {letter.closed.reason}\n"
+        f"to do it after all: {replay}, then run this again; a new commit in the target begins a new cycle"
+    )

@@ -55,7 +55,7 @@ async def discard(settings: Settings, numbers: list[int], reason: str, *, as_jso
     if not reason.strip():
         raise Stop(Exit.USAGE, "give a reason: it is all that will tell why nothing was done")
     async with at_log(settings) as desk:
-        chosen = await _open(desk, numbers)
+        chosen = await _chosen(desk, numbers, ("discarded", "replayed"))
         closings = [_closing(one, "discarded", reason) for one in chosen]
         for closing in closings:
             await close(desk.connection, closing)
@@ -68,7 +68,7 @@ async def discard(settings: Settings, numbers: list[int], reason: str, *, as_jso
 async def replay(settings: Settings, numbers: list[int], seconds: int, *, as_json: bool) -> None:
     """Give the events of letters to their role again, oldest first; without numbers of all open ones."""
     async with at_log(settings) as desk:
-        chosen = await _open(desk, numbers)
+        chosen = await _chosen(desk, numbers, ("replayed",))
         results = [await _replay(settings, desk, one, seconds) for one in chosen]
     if as_json:
         print_json(results)
@@ -80,14 +80,18 @@ async def replay(settings: Settings, numbers: list[int], seconds: int, *, as_jso
         say("what follows from it is done by any running service: aps up, or aps improve on the same target")
 
 
-async def _open(desk: LogDesk, numbers: list[int]) -> list[DeadLetter]:
+async def _chosen(desk: LogDesk, numbers: list[int], done: tuple[str, ...]) -> list[DeadLetter]:
+    """Return the letters of those numbers, without any all open ones.
+
+    Ends the command with 3 for one there is none of, and with 5 for one that was closed in a way of `done`.
+    """
     known = {one.number: one for one in await letters(desk.connection)}
     if not numbers:
         return [one for one in known.values() if one.closed is None]
     for number in numbers:
         if number not in known:
             raise not_found("dead letter", str(number), [str(n) for n in known])
-        if (closed := known[number].closed) is not None:
+        if (closed := known[number].closed) is not None and closed.how in done:
             raise Stop(
                 Exit.CONFLICT, f"letter {number} was {closed.how} already, by {closed.by}: {closed.reason}"
             )
