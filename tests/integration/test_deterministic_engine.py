@@ -8,7 +8,7 @@ import pytest
 from schemas.findings import Finding, Site
 from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.fixing import Applied, apply
-from services.engines.deterministic.grouping import propose
+from services.engines.deterministic.grouping import propose, withheld
 from services.engines.deterministic.recipe import Recipe
 from services.engines.deterministic.rehearsal import rehearse
 from services.engines.deterministic.ruff import RuffFailed
@@ -334,6 +334,22 @@ async def test_a_rehearsal_promises_what_the_fix_keeps_and_touches_nothing(tree:
         done = await apply(tree, proposal.recipe)
         assert (done.fixed, done.changed_paths) == (proposal.expected, proposal.files), proposal.rule
         restore(tree, base)
+
+
+async def test_no_fix_is_written_that_an_older_declared_python_could_not_read(tree: Path) -> None:
+    (tree / "pkg" / "c.py").write_text("import sys\nif sys.version_info < (3, 10):\n    x = 1\n")
+    older = RuleSet(written_for="py39")
+    scan = await find(tree, ("pkg",), older)
+    assert scan.findings == (await look(tree)).findings
+    rehearsed = await rehearse(tree, ("pkg",), scan, older)
+    proposed = {p.rule for p in propose(scan, rehearsed, ("pkg",), older)}
+    everything = await rehearse(tree, ("pkg",), scan, RuleSet())
+    newer = {p.rule for p in propose(scan, everything, ("pkg",), RuleSet())} - proposed
+    assert newer == {"B905", "UP036"}
+    withholding = withheld(scan, rehearsed, older)
+    assert {rule: len(places) for rule, places in withholding.items()} == {"B905": 2, "UP036": 1}
+    for rule in newer:
+        assert (await apply(tree, recipe(rule, target_version="py39"))).changed_paths == ()
 
 
 async def test_a_stack_lands_every_improvement_and_is_the_same_each_time(tree: Path) -> None:

@@ -70,11 +70,16 @@ def test_what_would_damage_a_file_is_named() -> None:
 
 def test_a_fix_must_not_need_a_newer_python_than_the_file_did() -> None:
     old, walrus, match = Source("x = 1\n"), Source("(x := 1)\n"), Source("match x:\n    case 1: pass\n")
-    assert (old.needs, walrus.needs, match.needs, Source("x = ").needs) == (7, 8, 10, 0)
+    assert [source.fits(9) for source in (old, walrus, match, Source("x = "))] == [True, True, False, False]
+    assert [source.fits(10) for source in (old, match, Source("x = "))] == [True, True, False]
     assert damage(old, walrus, 8) is None
-    assert damage(old, walrus, 7) == "the fixed file would need Python 3.8"
+    assert damage(old, walrus, 7) == "the fixed file would need a newer Python than 3.7"
     assert damage(match, match, 8) is None
-    assert damage(walrus, match, 8) == "the fixed file would need Python 3.10"
+    assert damage(walrus, match, 8) == "the fixed file would need a newer Python than 3.8"
+    assert (
+        damage(old, Source("try: 1\nexcept* E: 2\n"), 10)
+        == "the fixed file would need a newer Python than 3.10"
+    )
 
 
 def test_a_scope_is_the_innermost_definition() -> None:

@@ -19,7 +19,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _SUPPRESSION = re.compile(
     r"#\s*(noqa|type:\s*ignore|ruff:|flake8:|pylint:\s*disable|pyright:|mypy:|pragma:\s*no)", re.IGNORECASE
 )
-OLDEST_GRAMMAR = 7  # older ones are not told apart
+USUAL_GRAMMAR = 10  # tried first: nearly every file is read by it, and fixes are seldom for an older one
 _BODIES = ("body", "handlers", "orelse", "finalbody", "cases")  # where a definition can stand
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -72,12 +72,12 @@ class Source:
         """Whether the running Python can parse the module."""
         return _outline(self.text) is not None
 
-    @property
-    def needs(self) -> int:
-        """The minor version of the oldest Python 3 whose grammar reads the module, as far as it is known;
-        0 for a module that does not parse."""
+    def fits(self, minor: int) -> bool:
+        """Whether the grammar of an older Python 3, given by its minor version, reads the module."""
         outline = _outline(self.text)
-        return outline.needs if outline else 0
+        if outline is None or minor >= USUAL_GRAMMAR:
+            return outline is not None and outline.needs <= minor
+        return outline.needs == USUAL_GRAMMAR and _reads(self.text, minor)
 
     def scope(self, row: int) -> str:
         """Give the dotted name of the innermost function or class around `row`."""
@@ -112,7 +112,8 @@ def _parse(text: str, minor: int = sys.version_info.minor) -> ast.Module | None:
 
 @dataclass(frozen=True)
 class _Outline:
-    """Rows and names of the functions and classes of a module, and the oldest grammar that reads it."""
+    """Rows and names of the functions and classes of a module, and the first grammar, from
+    `USUAL_GRAMMAR` on, that reads it."""
 
     blocks: tuple[tuple[int, int, str], ...]
     needs: int
@@ -120,11 +121,16 @@ class _Outline:
 
 @lru_cache(maxsize=256)  # the same base files are looked at once for every rule
 def _outline(text: str) -> _Outline | None:
-    for minor in range(OLDEST_GRAMMAR, sys.version_info.minor + 1):
+    for minor in range(USUAL_GRAMMAR, sys.version_info.minor + 1):
         tree = _parse(text, minor)
         if tree is not None:
             return _Outline(tuple(sorted(_named_blocks(tree, ""))), minor)
     return None
+
+
+@lru_cache(maxsize=256)
+def _reads(text: str, minor: int) -> bool:
+    return _parse(text, minor) is not None
 
 
 def _named_blocks(node: ast.AST, outer: str) -> Iterator[tuple[int, int, str]]:
@@ -144,8 +150,8 @@ def damage(before: Source, after: Source, oldest: int) -> str | None:
     """
     if before.parses and not after.parses:
         return "the fixed file would no longer parse"
-    if before.parses and after.needs > max(before.needs, oldest):
-        return f"the fixed file would need Python 3.{after.needs}"
+    if before.fits(oldest) and not after.fits(oldest):
+        return f"the fixed file would need a newer Python than 3.{oldest}"
     if before.bom != after.bom:
         return "the fix would change the byte order mark"
     if not after.newlines <= before.newlines:
