@@ -21,8 +21,8 @@ from events.room import Room
 from events.store import Denied
 from events.wire import Message
 
-UNDER_WAY = 3  # groups at once: while the server flushes one, the next is written and another prepared
-GROUP_EVENTS = 128
+UNDER_WAY = 2  # while the server flushes one group the next is written; more of them make smaller groups
+GROUP_EVENTS = 500
 GROUP_BYTES = 1024 * 1024
 WAITING_EVENTS = 8192
 WAITING_BYTES = 32 * 1024 * 1024

@@ -9,8 +9,8 @@ Rules
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, suppress
 from datetime import datetime
 
 from nats.aio.client import Client
@@ -22,7 +22,7 @@ from events.envelope import Cause
 from events.group_commit import GroupCommit
 from events.past import Past, PastEvents, up_to
 from events.store import Batch, Broken, Position, Recorded, Unavailable
-from events.stream_reader import EXPECTED, StreamReader
+from events.stream_reader import EXPECTED, Stored, StreamReader
 from events.subjects import DOORBELL, STREAM, aggregate_subjects
 from events.trail import LENGTH, PART, TRAIL, trail_after
 from events.walk import Walk, recorded
@@ -111,17 +111,25 @@ class JetStreamEventStore:
 
     async def read_all(self, after: int = 0, until: int | None = None) -> AsyncIterator[Recorded]:
         """Yield the log in order, a page at a time; see the port."""
+        async with aclosing(self.pages(after, until)) as pages:
+            async for page in pages:
+                for stored in page:
+                    yield recorded(stored)
+
+    async def pages(self, after: int = 0, until: int | None = None) -> AsyncGenerator[list[Stored], None]:
+        """Yield what `read_all` does as it is stored, unread, for those who have others read it."""
         until = await self.head() if until is None else until
         pauses = _pauses()
         while after < until:
             async for page in self._reader.pages(after, until):
                 if page:
                     pauses = _pauses()
-                for stored in page:
+                for n, stored in enumerate(page):
                     if stored.seq != after + 1:
+                        yield page[:n]
                         raise Broken(f"sequence {after + 1} is missing; the next is {stored.seq}")
                     after = stored.seq
-                    yield recorded(stored)
+                yield page
             if after < until:
                 await self._wait_for_replica(next(pauses), f"the log ends at {after}, before {until}")
 

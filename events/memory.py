@@ -7,9 +7,8 @@ from datetime import datetime
 
 from events.appending import Prepared, not_before, prepare, resolve
 from events.envelope import Cause
+from events.past import NOTHING, Past, up_to
 from events.store import Batch, Position, Recorded
-
-Past = tuple[tuple[Recorded, ...], Position]
 
 
 class InMemoryEventStore:
@@ -40,7 +39,12 @@ class InMemoryEventStore:
 
     async def read(self, aggregate: str, id: str) -> Past:
         """Return the events of one aggregate and its position; see the port."""
-        return self._aggregates.get((aggregate, id), ((), Position()))
+        return self._aggregates.get((aggregate, id), NOTHING)
+
+    async def as_of(self, aggregate: str, id: str, moment: int | datetime) -> Past:
+        """Return one aggregate as it stood at `moment`; see the port."""
+        seq = moment if isinstance(moment, int) else await self.seq_at(moment)
+        return up_to(await self.read(aggregate, id), seq)
 
     async def position(self, aggregate: str, id: str) -> Position:
         """Return where one aggregate stands; see the port."""
@@ -70,7 +74,7 @@ class InMemoryEventStore:
         return sum(stored_at <= time for stored_at in self._stored_at)
 
     def _past(self, batch: Batch) -> Past:
-        return self._aggregates.get((batch.aggregate, batch.id), ((), Position()))
+        return self._aggregates.get((batch.aggregate, batch.id), NOTHING)
 
     def _store(self, part: Prepared, now: datetime) -> Position:
         start = len(self._log) + 1

@@ -7,6 +7,14 @@ Rules, for every store (`tests/contract/test_event_store.py` holds them to it):
 3. An append whose outcome is unknown is resolved by reading back and comparing hashes; repeating an
    append stores nothing twice.
 4. Order within an aggregate is the order of its versions, without gaps, chained by hash.
+
+What is checked when it is read: `read` and `as_of` check every event of the aggregate (version, link, hash
+over its content); `read_all` and `live` check that no sequence is missing and that each message holds an
+envelope of its own subject, not its hash. `events.verify` checks a whole log.
+
+What time is: an envelope's `time` is the writer's clock, never before that of the event it follows in its
+aggregate as far as the writer knew it. `seq_at` and `as_of` go by the time at which the server stored an
+event. Neither orders anything: order is the sequence, whatever the clocks do.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -84,6 +92,12 @@ class EventStore(Protocol):
 
     async def read(self, aggregate: str, id: str) -> tuple[tuple[Recorded, ...], Position]:
         """Return all events of one aggregate, oldest first, and its position; empty when there is none."""
+        ...
+
+    async def as_of(
+        self, aggregate: str, id: str, moment: int | datetime
+    ) -> tuple[tuple[Recorded, ...], Position]:
+        """Return what `read` would have returned when the stream ended at a sequence, or at a time."""
         ...
 
     async def position(self, aggregate: str, id: str) -> Position:

@@ -3,8 +3,8 @@
 Rules
 1. It says what to fetch together with an event, nothing more: the way back is the concurrency header, and
    what was fetched counts only where that way leads. A wrong or missing trail costs time, never truth.
-2. `Aps-Trail` holds sequences and ranges, ascending (`17,30-31`), the newest of the events before the
-   append; `Aps-Part` the place within it, from 0, so that a middle event finds its first.
+2. `Aps-Trail` holds the sequences of the newest events before the append, ascending (`17,30,31`);
+   `Aps-Part` the place within the append, from 1 for its second event, so that it finds the first.
 """
 
 import re
@@ -12,30 +12,21 @@ from collections.abc import Mapping, Sequence
 
 TRAIL = "Aps-Trail"
 PART = "Aps-Part"
-LENGTH = 32  # ranges of one header, events of one step back
+LENGTH = 16  # events of one step back; each costs an event some seven bytes
 
-_trail = re.compile(r"\d{1,19}(-\d{1,19})?(,\d{1,19}(-\d{1,19})?){0,40}")
+_trail = re.compile(r"\d{1,19}(,\d{1,19}){0,63}")
 _part = re.compile(r"\d{1,3}")
 
 
 def trail_after(sequences: Sequence[int]) -> str:
     """Return the header for an append that follows the events at `sequences` (ascending)."""
-    ranges: list[list[int]] = []
-    for seq in reversed(sequences[-LENGTH:]):
-        if ranges and ranges[-1][0] == seq + 1:
-            ranges[-1][0] = seq
-        else:
-            ranges.append([seq, seq])
-    return ",".join(f"{low}-{high}" if low < high else str(low) for low, high in reversed(ranges))
+    return ",".join(map(str, sequences[-LENGTH:]))
 
 
 def earlier(seq: int, headers: Mapping[str, str]) -> tuple[int, ...]:
     """Return up to `LENGTH` sequences before `seq`, newest first, as the headers of its message tell."""
     part, trail = headers.get(PART, ""), headers.get(TRAIL, "")
-    before = [seq - back for back in range(1, int(part) + 1)] if _part.fullmatch(part) else []
+    before = list(range(seq - 1, seq - 1 - int(part), -1)) if _part.fullmatch(part) else []
     if _trail.fullmatch(trail):
-        for piece in reversed(trail.split(",")):
-            low, _, high = piece.partition("-")
-            newest = int(high or low)
-            before.extend(range(newest, max(int(low), newest - LENGTH) - 1, -1))
+        before.extend(map(int, reversed(trail.split(","))))
     return tuple(one for one in before if 0 < one < seq)[:LENGTH]
