@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
+from uuid import uuid4
 
 from eventsourcing.persistence import (
     IntegrityError,
@@ -25,14 +27,26 @@ from eventsourcing.persistence import (
     PersistenceError,
 )
 
+from events.committer import Committer, Uncertain
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.loop import refuse_within_a_running_loop
-from events.recorder.stream import MAX_BATCH, Message, Refused, Stored, Stream, Unanswered
+from events.recorder.stream import MAX_BATCH, Stream
+from events.store import Denied
+from events.stream_reader import Stored
+from events.wire import Message
 
 MAX_BYTES = 8 * 1024 * 1024
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 1.0  # a thread that waits looks this often whether the recorder was closed meanwhile
 MARK = "Eventsourcing-Insert"
+
+_ours = uuid4().hex
+_numbers = count(1)
+
+
+def new_mark() -> str:
+    """Return a mark that no insert had before, without asking the system for randomness each time."""
+    return f"{_ours}-{next(_numbers)}"
 
 
 @dataclass(eq=False)
@@ -57,6 +71,7 @@ class Inserter:
         self._connection = connection
         self._stream = stream
         self._bell = bell
+        self._committer = Committer(connection.client)
         self._waiting: deque[Insert] = deque()
         self._awake = False
         self._committing: asyncio.Task[None] | None = None
@@ -106,8 +121,10 @@ class Inserter:
         deadline = clock() + self._connection.patience
         while group:
             try:
-                last = await self._stream.store([m for insert in group for m in insert.messages])
-            except (Refused, Unanswered) as problem:
+                last = await self._committer.commit([m for insert in group for m in insert.messages])
+            except Denied as problem:
+                raise OperationalError(str(problem)) from problem
+            except Uncertain as problem:
                 left = await self._settled(group)
                 if clock() >= deadline and left:
                     why = self._connection.reason(problem)

@@ -60,8 +60,7 @@ class LogRecorder(ApplicationRecorder):
     ) -> Sequence[StoredEvent]:
         """Return the facts of one aggregate by version; `originator_id` is `<aggregate>/<id>`."""
         aggregate, id = named(originator_id)
-        events, _ = self._ask(lambda: self._store.read(aggregate, id))
-        found = [event for event in events if self._until is None or event.seq <= self._until]
+        found = self._ask(lambda: self._facts_of(aggregate, id))
         start = 0 if gt is None else max(gt, 0)
         chosen = found[start:] if lte is None else found[start : max(lte, 0)]
         return [_notification(event) for event in (reversed(chosen) if desc else chosen)][:limit]
@@ -90,6 +89,11 @@ class LogRecorder(ApplicationRecorder):
                 "this recorder was made without a bell, so nothing would wake a subscription"
             )
         return LogSubscription(self, self._bell, gt, topics)
+
+    async def _facts_of(self, aggregate: str, id: str) -> Sequence[Recorded]:
+        if self._until is None:
+            return (await self._store.read(aggregate, id))[0]
+        return (await self._store.as_of(aggregate, id, self._until))[0]
 
     async def _notifications(
         self, after: int, limit: int, stop: int | None, topics: frozenset[str]

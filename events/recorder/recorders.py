@@ -10,7 +10,7 @@ from functools import lru_cache
 from threading import Event
 from typing import Any
 from urllib.parse import quote, unquote
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from eventsourcing.persistence import (
     AggregateRecorder,
@@ -27,8 +27,10 @@ from eventsourcing.persistence import (
 
 from events.recorder import subjects
 from events.recorder.connection import Bell, ThreadedConnection
-from events.recorder.inserting import MARK, Insert, Inserter
-from events.recorder.stream import EXPECTED, MAX_BATCH, Message, Stored, Stream, TooMany
+from events.recorder.inserting import MARK, Insert, Inserter, new_mark
+from events.recorder.stream import MAX_BATCH, Stream, TooMany
+from events.stream_reader import EXPECTED, Stored
+from events.wire import Message
 
 NO_PROCESS_RECORDER = (
     "a process recorder stores events and tracking in one transaction; here they lie in two streams, and "
@@ -79,7 +81,7 @@ class JetStreamAggregateRecorder(AggregateRecorder):
             raise DataError(
                 f"{len(stored_events)} events at once; {MAX_BATCH} is the limit of an atomic batch"
             )
-        mark = uuid4().hex
+        mark = new_mark()
         messages = tuple(self._message(event, mark) for event in stored_events)
         if len({message.subject for message in messages}) < len(messages):
             raise IntegrityError("one version of an aggregate is given twice")

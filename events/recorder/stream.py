@@ -1,4 +1,4 @@
-"""One JetStream stream as the recorders need it: declared, stored to in atomic batches, read directly.
+"""One JetStream stream as the recorders need it: declared, and read directly by many subjects at once.
 
 A stream of theirs is written once and never altered: deny delete, deny purge, nothing discarded.
 """
@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import nats.errors
 import orjson
 from eventsourcing.persistence import OperationalError, ProgrammingError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from events.stream_reader import Stored
 
 API = "$JS.API"
 ANSWER_SECONDS = 2.0
@@ -22,41 +23,13 @@ MAX_BATCH = 1000  # the server's limit on one atomic batch
 NO_SUCH_STREAM = 10059
 EXISTS_OTHERWISE = 10058
 ENDED, NOTHING, TOO_MANY = "204", "404", "413"
-EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 Failures = (nats.errors.Error, TimeoutError)
 Json = dict[str, Any]  # a request or an answer of the server, read here and nowhere else
 
 
-class Refused(Exception):  # noqa: N818 -- what happened
-    """The server answered that it does not store these messages."""
-
-
-class Unanswered(Exception):  # noqa: N818 -- what happened
-    """No answer: the messages may or may not be stored."""
-
-
 class TooMany(Exception):  # noqa: N818 -- what happened
     """More subjects match than the server answers at once."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message to store."""
-
-    subject: str
-    body: bytes
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A message as the stream keeps it."""
-
-    seq: int
-    subject: str
-    body: bytes
-    headers: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -103,16 +76,6 @@ class Stream:
                 return found
             found += page
 
-    async def store(self, messages: Sequence[Message]) -> int:
-        """Store all messages or none; return the last sequence. Raises `Refused` or `Unanswered`."""
-        try:
-            answer = orjson.loads((await self._send(messages)).data)
-        except Failures as problem:
-            raise Unanswered(str(problem) or type(problem).__name__) from problem
-        if (error := _error(answer)) is not None:
-            raise Refused(f"{error[1]} ({error[0]})")
-        return int(answer["seq"])
-
     async def last(self, subject: str) -> Stored | None:
         """Return the last message on `subject`."""
         answer = await self._request(self._direct, {"last_by_subj": subject})
@@ -134,17 +97,6 @@ class Stream:
         """Return up to `limit` messages after a sequence, in order; fewer does not mean the end."""
         wanted = {"seq": after + 1, "batch": min(limit, PAGE), "next_by_subj": ">"}
         return (await self._many(wanted))[0]
-
-    async def _send(self, messages: Sequence[Message]) -> Msg:
-        *others, last = messages
-        batch = {"Nats-Batch-Id": uuid4().hex} if others else {}
-        for number, message in enumerate(others, start=1):
-            headers = {**message.headers, **batch, "Nats-Batch-Sequence": str(number)}
-            await self._connection.publish(message.subject, message.body, headers=headers)
-        closing = {"Nats-Batch-Sequence": str(len(messages)), "Nats-Batch-Commit": "1"} if others else {}
-        return await self._connection.request(
-            last.subject, last.body, timeout=ANSWER_SECONDS, headers={**last.headers, **batch, **closing}
-        )
 
     async def _many(self, body: Json) -> tuple[list[Stored], Msg]:
         found: list[Stored] = []

@@ -4,14 +4,16 @@ Only the last of a subject is kept. A position only grows: the server refuses a 
 the last one, and an unanswered write is settled by reading back.
 """
 
-from uuid import uuid4
-
 from eventsourcing.persistence import IntegrityError, OperationalError, Tracking, TrackingRecorder
 
+from events.committer import Committer, Uncertain
 from events.recorder import subjects
 from events.recorder.connection import ThreadedConnection
-from events.recorder.inserting import MARK
-from events.recorder.stream import EXPECTED, Message, Refused, Stored, Stream, Unanswered
+from events.recorder.inserting import MARK, new_mark
+from events.recorder.stream import Stream
+from events.store import Denied
+from events.stream_reader import EXPECTED, Stored
+from events.wire import Message
 
 ATTEMPTS = 100  # each lost to another writer, or to a server that does not answer for seconds
 
@@ -23,6 +25,7 @@ class JetStreamTrackingRecorder(TrackingRecorder):
         """The stream stands; the connection stays the caller's."""
         self._connection = connection
         self._stream = Stream(connection.client, stream)
+        self._committer = Committer(connection.client)
 
     def insert_tracking(self, tracking: Tracking) -> None:
         """Record a position. Raises `IntegrityError` unless it is beyond what is recorded."""
@@ -34,7 +37,7 @@ class JetStreamTrackingRecorder(TrackingRecorder):
         return None if last is None else int(last.body)
 
     async def _insert(self, tracking: Tracking) -> None:
-        mark, subject = uuid4().hex, self._subject(tracking.application_name)
+        mark, subject = new_mark(), self._subject(tracking.application_name)
         wanted = tracking.notification_id
         for _ in range(ATTEMPTS):
             last = await self._connection.patiently(lambda: self._stream.last(subject))
@@ -43,8 +46,10 @@ class JetStreamTrackingRecorder(TrackingRecorder):
             if last is not None and int(last.body) >= wanted:
                 raise IntegrityError(f"{subject}: {wanted} is not beyond {int(last.body)}, which is recorded")
             try:
-                await self._stream.store([_message(subject, wanted, mark, last)])
-            except (Refused, Unanswered) as problem:
+                await self._committer.commit([_message(subject, wanted, mark, last)])
+            except Denied as problem:
+                raise OperationalError(str(problem)) from problem
+            except Uncertain as problem:
                 why = self._connection.reason(problem)
             else:
                 return

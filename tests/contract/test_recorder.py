@@ -27,8 +27,9 @@ import nats
 from events.recorder import Factory
 from events.recorder.inserting import Insert, gather
 from events.recorder.recorders import JetStreamApplicationRecorder
-from events.recorder.stream import MAX_BATCH, Message
+from events.recorder.stream import MAX_BATCH
 from events.recorder.subjects import everything
+from events.wire import Message
 from tests.log_server import LogServer, started
 
 

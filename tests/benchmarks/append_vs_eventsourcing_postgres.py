@@ -1,0 +1,205 @@
+"""Saves of two events beside the `eventsourcing` library's PostgreSQL recorder, everything flushed.
+
+Ours are 256 concurrent appenders on aggregates of their own: once through the services' store (hash chain
+and all), once as 256 threads on the library's recorder interface over JetStream. The peer is that library's
+PostgreSQL recorder with as many threads as serve it best, found before. NATS runs with
+`sync_interval: always`, PostgreSQL with `synchronous_commit=on`. The three take turns, so that all meet the
+same weather; the medians are told, one JSON object a line.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+from eventsourcing.persistence import AggregateRecorder, InfrastructureFactory, StoredEvent
+
+from events.envelope import Cause
+from events.improvement_facts import Reprioritised
+from events.jetstream import JetStreamEventStore
+from events.store import Batch, Position
+from services.runtime.embedded.servers import EmbeddedServers
+from tests.log_server import LogServer, started
+
+APPENDERS = 256
+THREADS = (4, 8, 16, 32)
+ROUNDS = 7
+ROUND_SECONDS = 2.0
+SEARCH_SECONDS = 1.5
+EVENT_BYTES = 600
+CAUSE = Cause(actor="benchmark", source="/benchmark", correlation=str(uuid4()))
+Save = Callable[[], None]
+
+
+def per_second(new_appender: Callable[[], Save], threads: int, seconds: float) -> float:
+    """Save on `threads` threads, each on an aggregate of its own, and return saves a second."""
+    counts = [0] * threads
+    begun = time.perf_counter()
+
+    def run(number: int) -> None:
+        save = new_appender()
+        while time.perf_counter() - begun < seconds:
+            save()
+            counts[number] += 1
+
+    running = [Thread(target=run, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - begun)
+
+
+def through_the_library(recorder: AggregateRecorder) -> Callable[[], Save]:
+    def new_appender() -> Save:
+        originator, version = uuid4(), 0
+        state = b"x" * EVENT_BYTES
+
+        def save() -> None:
+            nonlocal version
+            events = [StoredEvent(originator, version + n, "benchmark:Event", state) for n in (1, 2)]
+            recorder.insert_events(events)
+            version += 2
+
+        return save
+
+    return new_appender
+
+
+async def through_the_store(store: JetStreamEventStore, facts: tuple[Reprioritised, ...]) -> float:
+    begun = time.perf_counter()
+    count = 0
+
+    async def append() -> None:
+        nonlocal count
+        name, position = f"i-{uuid4().hex}", Position()
+        while time.perf_counter() - begun < ROUND_SECONDS:
+            (position,) = await store.append_many([Batch("improvement", name, position, facts)], CAUSE)
+            count += 1
+
+    await asyncio.gather(*(append() for _ in range(APPENDERS)))
+    return count / (time.perf_counter() - begun)
+
+
+async def facts_of_that_size(store: JetStreamEventStore) -> tuple[Reprioritised, ...]:
+    """Return two facts whose envelopes have the size of the peer's events, at the least."""
+    bare = Reprioritised(rank=1, reason="")
+    await store.append_many([Batch("improvement", uuid4().hex, Position(), (bare,))], CAUSE)
+    (event,) = [event async for event in store.read_all(await store.head() - 1)]
+    reason = "x" * max(EVENT_BYTES - len(event.envelope.encode()), 0)
+    return tuple(Reprioritised(rank=rank, reason=reason) for rank in (1, 2))
+
+
+def postgres(url: str, threads: int, functions: str) -> InfrastructureFactory:  # type: ignore[type-arg]  # any
+    parts = urlsplit(url)
+    settings = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": parts.path.lstrip("/"),
+        "POSTGRES_HOST": parts.hostname or "",
+        "POSTGRES_PORT": str(parts.port),
+        "POSTGRES_USER": parts.username or "",
+        "POSTGRES_PASSWORD": parts.password or "",
+        "POSTGRES_POOL_SIZE": str(threads),
+        "POSTGRES_ENABLE_DB_FUNCTIONS": functions,
+        "POSTGRES_SCHEMA": "public",
+    }
+    return InfrastructureFactory.construct(settings)
+
+
+async def best_for_postgres(url: str) -> tuple[int, str]:
+    """Return the number of threads, and whether database functions, that serve the peer best."""
+    found: dict[tuple[int, str], float] = {}
+    for functions in ("n", "y"):
+        for threads in THREADS:
+            with postgres(url, threads, functions) as factory:
+                appender = through_the_library(factory.application_recorder())
+                found[threads, functions] = await asyncio.to_thread(
+                    per_second, appender, threads, SEARCH_SECONDS
+                )
+                factory.close()
+    return max(found, key=lambda setting: found[setting])
+
+
+async def assert_flushed(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for setting in ("fsync", "synchronous_commit"):
+            assert await connection.fetchval(f"SHOW {setting}") == "on"
+    finally:
+        await connection.close()
+
+
+async def compare(server: LogServer, url: str) -> None:
+    await assert_flushed(url)
+    threads, functions = await best_for_postgres(url)
+    jetstream = {
+        "PERSISTENCE_MODULE": "events.recorder",
+        "NATS_URL": server.url.replace("nats://", "nats://admin:p-admin@"),
+        "NATS_STREAM": "BENCHMARK",
+    }
+    rates: dict[str, list[float]] = {"store": [], "recorder": [], "postgres": []}
+    async with server.connection("cli") as connection:
+        store = JetStreamEventStore(connection, lambda: datetime.now(UTC))
+        facts = await facts_of_that_size(store)
+        with (
+            await asyncio.to_thread(InfrastructureFactory.construct, jetstream) as ours,
+            postgres(url, threads, functions) as theirs,
+        ):
+            recorder = await asyncio.to_thread(ours.application_recorder)
+            peer = theirs.application_recorder()
+            for number in range(ROUNDS + 1):
+                measured = {
+                    "store": await through_the_store(store, facts),
+                    "recorder": await asyncio.to_thread(
+                        per_second, through_the_library(recorder), APPENDERS, ROUND_SECONDS
+                    ),
+                    "postgres": await asyncio.to_thread(
+                        per_second, through_the_library(peer), threads, ROUND_SECONDS
+                    ),
+                }
+                for name, rate in measured.items():
+                    rates[name] += [rate] if number else []  # the first round warms up
+            ours.close()
+            theirs.close()
+    peer_name = f"eventsourcing.postgres, {threads} threads" + (", functions" if functions == "y" else "")
+    tell("append_vs_eventsourcing_postgres", rates["store"], peer_name, rates["postgres"])
+    tell("recorder_vs_eventsourcing_postgres", rates["recorder"], peer_name, rates["postgres"])
+
+
+def tell(name: str, ours: list[float], peer: str, theirs: list[float]) -> None:
+    value, peer_value = statistics.median(ours), statistics.median(theirs)
+    line = {
+        "name": name,
+        "value": round(value),
+        "unit": "saves/s",
+        "peer": peer,
+        "peer_value": round(peer_value),
+        "ratio": round(value / peer_value, 2),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def main(home: Path) -> None:
+    server = started(home)
+    try:
+        await server.wipe()
+        async with EmbeddedServers(home / "home") as servers:
+            await compare(server, servers.database_url)
+    finally:
+        server.kill()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL runs as another user
+        asyncio.run(main(Path(folder)))
