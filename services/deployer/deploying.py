@@ -1,7 +1,6 @@
 """Puts the approved changes of a batch on the release branch: prepare, apply, verify, promote or restore."""
 
 import hashlib
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,31 +8,32 @@ from events.batch import BATCH, Batch, Formed
 from events.deployment import (
     DEPLOYMENT,
     Failed,
-    HealthChecked,
     RolledBack,
     Started,
     StepCompleted,
     Succeeded,
 )
 from events.envelope import Cause
+from events.fact import Fact
 from events.improvement import IMPROVEMENT, Improvement
 from events.improvement_facts import ChangeDeployed, ChangeRolledBack, DeploymentFailed
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
-from services.changes.release import BRANCH, REF, branch_tip, contains, history
+from services.changes.release import BRANCH, contains, history
 from services.changes.repeating import layers_of
 from services.changes.stacking import Stack
 from services.changes.verifying import harm_of
+from services.deployer.health import check_health
 from services.deployer.policy import decided, deployable
+from services.deployer.reaching import move, put_back, standing_at
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
-from services.sandbox.port import Command, Ended, Result
 from services.workspace.git import Repository
 from services.workspace.target import TargetProblem
 
 Commits = tuple[tuple[str, str], ...]
-KEPT_OUTPUT = 64 * 1024
 RESTORED = "restored by the deployment that failed"
+UNMOVED = "nothing was moved"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Plan:
     commits: tuple[tuple[str, str], ...]
     tree: str
     unproven: bool = False
+    attempt: int = 1
 
     @property
     def tip(self) -> str:
@@ -55,9 +56,10 @@ class Plan:
 
     @property
     def deployment(self) -> str:
-        """An id that the same commits always have."""
+        """An id that the same attempt at the same commits always has."""
         digest = hashlib.sha256(f"{self.commits}".encode()).hexdigest()[:8]
-        return f"{self.scan}-deploy-{digest}"
+        again = f"-{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.scan}-deploy-{digest}{again}"
 
 
 async def deploy(bench: Workbench, batch_id: str, cause: Cause) -> None:
@@ -72,8 +74,12 @@ async def deploy(bench: Workbench, batch_id: str, cause: Cause) -> None:
         states = await _states(bench, batch)
         members = deployable(batch.formed.members, states)
         if members:
-            plan = await _prepare(bench, batch, members, states)
-            await _carry_out(bench, plan, cause)
+            try:
+                plan = await _prepare(bench, batch, members, states)
+            except TargetProblem as problem:
+                await _refuse(bench, batch, members, states, problem, cause)
+            else:
+                await _carry_out(bench, plan, cause)
 
 
 async def _states(bench: Workbench, batch: Batch) -> dict[str, Improvement]:
@@ -89,7 +95,7 @@ async def _prepare(
     target = await bench.book.state(TARGET, formed.target)
     assert target.registered is not None  # noqa: S101 -- only a registered target has batches
     repository = bench.workspace.repository(formed.target)
-    expected = await branch_tip(bench.workspace, formed.target, target.registered.path)
+    expected = await standing_at(bench, formed.target, target.registered.path)
     start = expected if expected and await contains(repository, expected, formed.base) else formed.base
     standing = (await history(repository, formed.base, start)).standing
     if all(id in standing for id in members):
@@ -126,9 +132,41 @@ def _proven(
     return tuple(commits)
 
 
-async def _carry_out(bench: Workbench, plan: Plan, cause: Cause) -> None:
-    book, id = bench.book, plan.deployment
-    started = Started(
+async def _refuse(
+    bench: Workbench,
+    batch: Batch,
+    members: Sequence[str],
+    states: dict[str, Improvement],
+    problem: TargetProblem,
+    cause: Cause,
+) -> None:
+    """Record that the target is out of reach, so that nothing was moved, and a person may retry.
+
+    Raises `problem` where an attempt was begun before: it may have moved the branch.
+    """
+    assert batch.formed is not None  # noqa: S101 -- the caller saw it formed
+    target = await bench.book.state(TARGET, batch.formed.target)
+    assert target.registered is not None  # noqa: S101 -- only a registered target has batches
+    commits = tuple((id, verdict.commit) for id in members if (verdict := states[id].verdict))
+    repository = bench.workspace.repository(batch.formed.target)
+    plan, begun = await _begun(
+        bench, await _plan(repository, batch.formed, target.registered.path, None, commits)
+    )
+    if begun is not None:
+        raise problem
+    await bench.book.record(DEPLOYMENT, plan.deployment, _started(plan), cause=cause)
+    await _record_failure(bench, plan, str(problem), None, UNMOVED, cause)
+
+
+async def _begun(bench: Workbench, plan: Plan) -> tuple[Plan, Started | None]:
+    """Return the attempt that is under way, with what it began with, or the next: what is over stays so."""
+    while (state := await bench.book.state(DEPLOYMENT, plan.deployment)).ended is not None:
+        plan = replace(plan, attempt=plan.attempt + 1)
+    return plan, state.started
+
+
+def _started(plan: Plan) -> Started:
+    return Started(
         kind="deploy",
         target=plan.target,
         scan=plan.scan,
@@ -138,32 +176,33 @@ async def _carry_out(bench: Workbench, plan: Plan, cause: Cause) -> None:
         tip=plan.tip,
         tree=plan.tree,
     )
-    known = (await book.state(DEPLOYMENT, id)).started
-    if known is None:
-        await book.record(DEPLOYMENT, id, started, cause=cause)
+
+
+async def _carry_out(bench: Workbench, plan: Plan, cause: Cause) -> None:
+    book = bench.book
+    plan, begun = await _begun(bench, plan)
+    if begun is None:
+        await book.record(DEPLOYMENT, plan.deployment, _started(plan), cause=cause)
     else:  # begun before a crash: where the branch stood then is what a failure restores
-        plan = replace(plan, expected=known.expected or None)
+        plan = replace(plan, expected=begun.expected or None)
     if plan.unproven and (why := await harm_of(bench, plan.target, plan.scan, plan.tip)):
         await _fail(bench, plan, f"on the present branch {why}", cause)
         return
-    repository, there = bench.workspace.repository(plan.target), bench.workspace.path(plan.path)
     try:
-        await repository.push_ref(there, plan.tip, REF, plan.expected)
+        await move(bench, plan.target, plan.path, plan.tip, plan.expected)
     except TargetProblem as problem:
-        await _fail(bench, plan, str(problem), cause)
+        await _record_failure(bench, plan, str(problem), plan.expected, UNMOVED, cause)
         return
-    steps = [StepCompleted(step="apply", detail=f"{BRANCH} stands at {plan.tip}")]
-    health = bench.health_command
-    if health is not None:
-        checked = await _check_health(bench, plan, health)
-        if not checked.passed:
-            await book.record(DEPLOYMENT, id, *steps, checked, cause=cause)
-            await _restore(bench, repository, plan)
-            why = f"the health command ended with {checked.exit_code}: {health}"
-            await _fail(bench, plan, why, cause)
+    id = plan.deployment
+    steps: tuple[Fact, ...] = (StepCompleted(step="apply", detail=f"{BRANCH} stands at {plan.tip}"),)
+    if bench.health_command is not None:
+        checked = await check_health(bench, plan.target, id, plan.tip, bench.health_command)
+        await book.record(DEPLOYMENT, id, *steps, checked.fact, cause=cause)
+        if checked.why:
+            await put_back(bench, plan.target, plan.path, plan.tip, plan.expected)
+            await _fail(bench, plan, checked.why, cause)
             return
-        await book.record(DEPLOYMENT, id, *steps, checked, cause=cause)
-        steps = []
+        steps = ()
     done = Change(DEPLOYMENT, id, (*steps, Succeeded(tip=plan.tip, tree=plan.tree)))
     await book.record_all([done, *[await _landed(bench, plan, i, c, cause) for i, c in plan.commits]], cause)
 
@@ -180,37 +219,19 @@ async def _landed(bench: Workbench, plan: Plan, id: str, commit: str, cause: Cau
     return await bench.handoff(id, fact, Phase.DEPLOYMENT, cause)
 
 
-async def _check_health(bench: Workbench, plan: Plan, health: str) -> HealthChecked:
-    async with bench.worktree(plan.target, f"{plan.deployment}-health", plan.tip) as tree:
-        bench.sandbox.hand_over(tree)
-        argv = ("/bin/sh", "-c", health)
-        result: Result = await bench.sandbox.run(Command(argv, tree, writable=(tree,)), bench.limits)
-    output = (result.stdout + result.stderr)[-KEPT_OUTPUT:]
-    return HealthChecked(
-        command=shlex.join(argv),
-        passed=result.ended is Ended.EXITED and result.exit_code == 0,
-        exit_code=result.exit_code,
-        output=await bench.book.keep(output, f"{plan.deployment}.health.txt", "text/plain"),
-    )
-
-
-async def _restore(bench: Workbench, repository: Repository, plan: Plan) -> None:
-    there = bench.workspace.path(plan.path)
-    if plan.expected is None:
-        await repository.delete_ref(there, REF, plan.tip)
-    else:
-        await repository.push_ref(there, plan.expected, REF, plan.tip)
-
-
 async def _fail(bench: Workbench, plan: Plan, why: str, cause: Cause) -> None:
     """Record the failure and, with the branch read back as proof, that everything is as it was."""
-    repository = bench.workspace.repository(plan.target)
-    now = await branch_tip(bench.workspace, plan.target, plan.path)
-    tip = now or ""
-    tree = await repository.tree(now) if now else ""
-    changes = [Change(DEPLOYMENT, plan.deployment, (Failed(reason=why), RolledBack(tip=tip, tree=tree)))]
+    await _record_failure(bench, plan, why, await standing_at(bench, plan.target, plan.path), RESTORED, cause)
+
+
+async def _record_failure(
+    bench: Workbench, plan: Plan, why: str, tip: str | None, method: str, cause: Cause
+) -> None:
+    tree = await bench.workspace.repository(plan.target).tree(tip) if tip else ""
+    ends = (Failed(reason=why), RolledBack(tip=tip or "", tree=tree))
+    changes = [Change(DEPLOYMENT, plan.deployment, ends)]
     for id, _ in plan.commits:
         failed = DeploymentFailed(deployment=plan.deployment, reason=why)
-        gone = ChangeRolledBack(deployment=plan.deployment, commit=tip, tree=tree, method=RESTORED)
+        gone = ChangeRolledBack(deployment=plan.deployment, commit=tip or "", tree=tree, method=method)
         changes.append(Change(IMPROVEMENT, id, (failed, gone)))
     await bench.book.record_all(changes, cause)

@@ -17,10 +17,11 @@ from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import ChangeRolledBack, RollbackRefused
 from events.target import TARGET
 from services.changes.message import AUTHOR, rollback_message
-from services.changes.release import BRANCH, REF, branch_tip, contains, history
+from services.changes.release import BRANCH, contains, history
 from services.changes.repeating import layers_of
 from services.changes.stacking import Stack
 from services.changes.verifying import harm_of
+from services.deployer.reaching import move, standing_at
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
 from services.workspace.git import Conflict, RefMoved, Repository
@@ -85,7 +86,7 @@ async def _asked(bench: Workbench, target: str) -> dict[str, Improvement]:
 async def _branch(bench: Workbench, target: str, asked: dict[str, Improvement]) -> Branch:
     state = await bench.book.state(TARGET, target)
     assert state.registered is not None  # noqa: S101 -- only a registered target has landed changes
-    tip = await branch_tip(bench.workspace, target, state.registered.path)
+    tip = await standing_at(bench, target, state.registered.path)
     if tip is None:
         raise CannotTakeBack(f"the branch {BRANCH} is gone from the target")
     repository = bench.workspace.repository(target)
@@ -171,7 +172,10 @@ async def _carry_out(
     tree = await repository.tree(tip)
     landed = sorted((id, s.deployed.commit) for id, s in asked.items() if s.deployed)
     digest = hashlib.sha256(f"{landed}".encode()).hexdigest()[:8]
-    id = f"{branch.scan}-rollback-{digest}"
+    attempt, id = 1, f"{branch.scan}-rollback-{digest}"
+    while (state := await book.state(DEPLOYMENT, id)).ended is not None:
+        attempt += 1  # the same commits landed and were taken back before
+        id = f"{branch.scan}-rollback-{digest}-{attempt}"
     started = Started(
         kind="rollback",
         target=branch.target,
@@ -182,9 +186,9 @@ async def _carry_out(
         tip=tip,
         tree=tree,
     )
-    if (await book.state(DEPLOYMENT, id)).started is None:
+    if state.started is None:
         await book.record(DEPLOYMENT, id, started, cause=cause)
-    await repository.push_ref(bench.workspace.path(branch.path), tip, REF, branch.tip)
+    await move(bench, branch.target, branch.path, tip, branch.tip)
     step = StepCompleted(step="apply", detail=f"{BRANCH} stands at {tip}")
     changes = [Change(DEPLOYMENT, id, (step, Succeeded(tip=tip, tree=tree)))]
     for undo in undone:

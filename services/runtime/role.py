@@ -77,6 +77,7 @@ async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
         ),
         autonomy=RISK_OF[settings.autonomy],
         health_command=settings.health_command,
+        health_seconds=settings.health_timeout_seconds,
     )
 
 

@@ -150,6 +150,14 @@ class Settings(Frozen):
         "a command line",
         default=None,
     )
+    health_timeout_seconds: int = _named(
+        "APS_HEALTH_TIMEOUT_SECONDS",
+        "Longest run of that command; what takes longer has failed",
+        "1 to 3600 seconds",
+        default=60,
+        ge=1,
+        le=3600,
+    )
     claude_code_path: Annotated[Path, AfterValidator(_program)] | None = _named(
         "CLAUDE_CODE_PATH", "The Claude Code program", "the absolute path of a program", default=None
     )

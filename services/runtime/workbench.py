@@ -28,7 +28,7 @@ BUSY_SECONDS = 0.5
 class Workbench:
     """`actor` is this copy's own name, such as `pm@host-123`; `autonomy` the highest class landing unasked.
 
-    `health_command` is run in the target after each deployment.
+    `health_command` is run in the target after each deployment, for `health_seconds` at most.
     """
 
     book: Log
@@ -39,6 +39,7 @@ class Workbench:
     limits: Limits
     autonomy: RiskClass
     health_command: str | None = None
+    health_seconds: float = 60.0
 
     @property
     def prover(self) -> Prover:

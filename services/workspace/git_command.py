@@ -9,6 +9,7 @@ Rules:
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -199,7 +200,8 @@ async def copy_objects(
         await stop(indexing)
         raise
     for process, name, said in ((packing, "pack-objects", packed), (indexing, "index-pack", indexed)):
-        if process.returncode:
+        # a packer whose reader went away has nothing to say: the reader tells why
+        if process.returncode not in (0, None, -signal.SIGPIPE):
             raise GitError((name,), process.returncode, os.fsdecode(said.result()[1]))
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import improve
+from tests.acceptance.command import aps, improve
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.targets import BRANCH, commit, fingerprint, git, write
+from tests.acceptance.targets import BRANCH, commit, fingerprint, git, subjects, write
 from tests.acceptance.watching import events_of
 
 pytestmark = pytest.mark.slow
@@ -65,3 +65,22 @@ def test_a_passing_health_command_runs_in_the_deployed_tree(home: Path, target: 
     root = target()
     ended = improve(home, root, APS_HEALTH_COMMAND="! grep -q 'import sys' tiny/words.py")
     assert ended.statuses["F401"] == "deployment_complete"
+
+
+async def test_a_health_command_that_hangs_is_ended_and_the_deployment_taken_back(
+    home: Path, target: Repositories
+) -> None:
+    root = target()
+    ended = improve(home, root, APS_HEALTH_COMMAND="sleep 3600", APS_HEALTH_TIMEOUT_SECONDS="2")
+    assert set(ended.statuses.values()) == {"rolled_back", "abandoned"}
+    assert git(root, "branch", "--list", BRANCH) == ""
+    reasons = {one["reason"] for one in ended.outcome["improvements"] if one["status"] == "rolled_back"}
+    assert reasons == {
+        "the health command did not end within 2 s (APS_HEALTH_TIMEOUT_SECONDS): sleep 3600",
+    }
+    told = await facts_of(home, ended.outcome["target_id"])
+    assert [fact for _, fact in told][-3:] == ["health_checked", "failed", "rolled_back"]
+    id = ended.id_of("F401")
+    again = aps(home, "improvements", "retry", id, APS_HEALTH_COMMAND="true")
+    assert again.code == 0, again.err
+    assert "F401" in subjects(root)[-1]
