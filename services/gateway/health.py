@@ -27,6 +27,7 @@ from schemas.base import Frozen
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
 from services.runtime.role import own_version
+from services.runtime.room import RESERVE
 from services.sandbox.detect import detect
 from services.sandbox.port import GIB, MIB, NoSandbox
 
@@ -199,15 +200,21 @@ async def sandbox_level(asker: Asker) -> Answer:
 
 
 async def disk_space(asker: Asker) -> Answer:
-    """Ask how much room the data folder has."""
-    return await room_at(asker.ground.settings.home)
+    """Ask how much room there is for the data folder, and for the data of servers of ours."""
+    ground = asker.ground
+    return await room_at(ground.settings.home, *(() if ground.servers is None else (ground.servers.place,)))
 
 
-async def room_at(folder: Path) -> Answer:
-    """Ask how much room the disk of a folder has, made or not."""
-    free = (await asyncio.to_thread(shutil.disk_usage, _existing(folder))).free
-    state = State.FAILED if free < DISK_FAILED else State.DEGRADED if free < DISK_DEGRADED else State.OK
-    return state, f"{free / GIB:.1f} GiB free", {"free_mib": free // MIB}
+async def room_at(*folders: Path) -> Answer:
+    """Ask how much room the disks of some folders have, made or not, and tell of the fullest."""
+    found = [(await asyncio.to_thread(shutil.disk_usage, _existing(one))).free for one in folders]
+    free, folder = min(zip(found, folders, strict=True))
+    told = f"{free / GIB:.1f} GiB free" if free >= GIB else f"{free // MIB} MiB free"
+    if free >= DISK_DEGRADED:
+        return State.OK, told, {"free_mib": free // MIB}
+    waits = "work waits" if free < RESERVE else f"work waits below {RESERVE // MIB} MiB"
+    state = State.FAILED if free < DISK_FAILED else State.DEGRADED
+    return state, f"{told} on the disk of {folder}; {waits}", {"free_mib": free // MIB}
 
 
 def _existing(folder: Path) -> Path:

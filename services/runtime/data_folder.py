@@ -68,6 +68,11 @@ class DataFolder:
         return self.home / "reports"
 
     @property
+    def scratch(self) -> Path:
+        """Files of the moment, one folder for each process."""
+        return self.home / "scratch"
+
+    @property
     def logs(self) -> Path:
         """Logs of the services and of the embedded servers."""
         return self.home / "logs"
@@ -136,6 +141,13 @@ def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
         if place != folder.servers:
             _claim(place, home)
     return place
+
+
+def decided_place(home: Path) -> Path:
+    """Return where the embedded servers' data of `home` lie, or its own folder while that is not decided."""
+    servers = DataFolder(home).servers
+    kept = servers / _PLACE_FILE
+    return servers / kept.read_text("utf-8") if kept.exists() else servers
 
 
 def _chosen_place(folder: DataFolder, shared_root: Path) -> Path:

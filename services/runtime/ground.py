@@ -18,13 +18,14 @@ import nats
 from events.artefacts import JetStreamArtefacts
 from events.jetstream import JetStreamEventStore
 from events.streams import compare, declare
-from services.runtime.data_folder import SHARED_ROOT
+from services.runtime.data_folder import SHARED_ROOT, DataFolder, is_root, make_folder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ending import end
 from services.runtime.log import Log
 from services.runtime.room import refuse_without_room, shortage, watch_room
+from services.runtime.scratch import scratch
 from services.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -121,6 +122,15 @@ async def stand(settings: Settings, tell: Callable[[str], None] = _untold) -> As
     `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
     servers do not start.
     """
+    home = DataFolder(settings.home)
+    make_folder(home.home, 0o711 if is_root() else 0o700)
+    with scratch(home.scratch):
+        async with _standing(settings, tell) as ground:
+            yield ground
+
+
+@asynccontextmanager
+async def _standing(settings: Settings, tell: Callable[[str], None]) -> AsyncIterator[Ground]:
     if settings.nats_url is not None and settings.database_url is not None:
         given = Ground(
             settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()

@@ -57,7 +57,7 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
     ]
-    to_json: list[Processor] = [structlog.processors.format_exc_info, _json_line]
+    to_json: list[Processor] = [_brief_warning, structlog.processors.format_exc_info, _json_line]
     for_people: list[Processor] = [structlog.dev.ConsoleRenderer()]
     mask = _masking(secrets)
     screen = QuietScreen(sys.stderr)
@@ -182,6 +182,15 @@ def _service_of(service: str) -> Processor:
         return event
 
     return add
+
+
+def _brief_warning(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Say in a word what a library warns of: it goes on by itself, so where in its code is no matter."""
+    trouble = event.get("exc_info")
+    if event.get("level") == "warning" and isinstance(trouble, tuple):
+        del event["exc_info"]
+        event["problem"] = repr(trouble[1])
+    return event
 
 
 def _json_line(_: WrappedLogger, __: str, event: EventDict) -> str:

@@ -184,3 +184,16 @@ def test_a_closed_terminal_is_no_trouble(tmp_path: Path, monkeypatch: pytest.Mon
     closed.close()
     structlog.get_logger().info("said")
     assert [line["event"] for line in lines(tmp_path)] == ["said"]
+
+
+def test_what_a_library_warns_of_is_told_in_a_word(tmp_path: Path) -> None:
+    configure("pm", tmp_path)
+    try:
+        raise ConnectionRefusedError(111, "nobody listens")
+    except ConnectionRefusedError:
+        logging.getLogger("asyncpg").warning("trying again", exc_info=True)
+        logging.getLogger("asyncpg").error("giving up", exc_info=True)
+    warned, failed = lines(tmp_path)
+    assert warned["problem"] == "ConnectionRefusedError(111, 'nobody listens')"
+    assert "exception" not in warned
+    assert "Traceback" in str(failed["exception"])

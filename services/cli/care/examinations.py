@@ -18,6 +18,7 @@ from events.streams import compare, declare
 from events.subjects import Address, subject
 from schemas.base import Frozen
 from services.gateway.health import Asker, State, copies, projections_lag, room_at
+from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
@@ -92,9 +93,10 @@ async def sandbox(settings: Settings) -> Check:
 
 
 async def disk(settings: Settings) -> Check:
-    """Ask how much room the data folder has."""
-    state, detail, *_ = await room_at(settings.home)
-    return _check("disk", state, detail, "free space where APS_HOME lies, or let it name another disk")
+    """Ask how much room there is for the data folder, and for the data of servers brought along."""
+    state, detail, *_ = await room_at(settings.home, decided_place(settings.home))
+    cure = "free space there, 1 GiB or better more; or let APS_HOME name a folder on another disk"
+    return _check("disk", state, detail, cure)
 
 
 async def servers(asker: Asker) -> Check:

@@ -1,0 +1,164 @@
+"""On a full disk everything waits, says so once, and goes on when there is room; the log stays whole."""
+
+import asyncio
+import os
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from events.store import Unavailable
+from services.runtime.ground import stand
+from services.runtime.room import RESERVE, shortage
+from services.runtime.settings import load
+from services.sandbox.port import MIB
+from tests.acceptance.command import aps, start
+from tests.acceptance.conftest import Repositories
+from tests.acceptance.targets import BRANCH, git
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk to fill"),
+]
+
+DISK_MIB = 256
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def small_disk(prepared: Path) -> Iterator[Path]:
+    """A data folder on a small disk of its own, in which the tiny project's environment is built already."""
+    folder = Path(tempfile.mkdtemp(prefix="aps-small-disk-"))
+    options = ("-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=0711", "tmpfs", str(folder))
+    mounted = subprocess.run(("mount", *options), capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        shutil.copytree(prepared, folder / "environments", symlinks=True)
+        yield folder
+    finally:
+        subprocess.run(("umount", str(folder)), check=True)
+        folder.rmdir()
+
+
+class Lines:
+    """The lines of a program as they come, all of them kept."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.seen: list[str] = []
+        self._coming: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, args=(stream,))
+        self._reader.start()
+
+    def until(self, words: str) -> None:
+        """Wait for a line that holds `words`; fail at the end of the program or of our patience."""
+        line = ""
+        while words not in line:
+            line = self._coming.get(timeout=PATIENCE)
+            assert line, f"ended without {words!r}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """Everything so far."""
+        return "".join(self.seen)
+
+    def to_the_end(self) -> str:
+        """Wait for the end and return everything."""
+        self._reader.join(PATIENCE)
+        return self.text
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self.seen.append(line)
+                self._coming.put(line)
+        self._coming.put("")
+
+
+def fill(disk: Path) -> None:
+    """Write until not a byte more fits."""
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        size = MIB
+        while size:
+            try:
+                filler.write(bytes(size))
+            except OSError:
+                size //= 2
+
+
+def assert_whole(home: Path) -> None:
+    """The log verifies, the views follow from it, and nothing was given up."""
+    for command in (("events", "verify"), ("replay", "--check")):
+        ended = aps(home, *command)
+        assert ended.code == 0, ended.err
+    assert "no dead letters" in aps(home, "dead", "list").out
+
+
+@pytest.mark.parametrize("when", ["baseline", "trial"])
+def test_a_cycle_waits_while_the_disk_is_full_and_goes_on_afterwards(
+    small_disk: Path, target: Repositories, when: str
+) -> None:
+    root = target(name=when)
+    cycle = start(small_disk, "improve", str(root))
+    assert cycle.stdout is not None
+    assert cycle.stderr is not None
+    out, err = Lines(cycle.stdout), Lines(cycle.stderr)
+    err.until(f"{when}: ")
+    fill(small_disk)
+    try:
+        err.until("MB free; waiting until")
+        assert cycle.poll() is None
+    finally:
+        (small_disk / "filler").unlink()
+    err.until("there is room on the disk again; going on")
+    said = err.to_the_end()
+    assert cycle.wait(PATIENCE) == 0, said
+    assert said.count("is full") == 1, said
+    assert "Traceback" not in said + out.to_the_end()
+    assert "landed" in out.text
+    assert git(root, "branch", "--list", BRANCH)
+    assert_whole(small_disk)
+
+
+async def test_a_log_that_could_not_be_written_takes_facts_again_once_there_is_room(small_disk: Path) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    async with (
+        stand(load({"APS_HOME": str(small_disk)}), told.put_nowait) as ground,
+        ground.log("pm") as (_, book),
+    ):
+        fill(small_disk)
+        try:
+            with pytest.raises(Unavailable):
+                await book.keep(bytes(100_000), "report", "text/plain")
+        finally:
+            (small_disk / "filler").unlink()
+        heard = []
+        while "NATS is back" not in heard:
+            heard.append(await asyncio.wait_for(told.get(), PATIENCE))
+        kept = await book.keep(bytes(100_000), "report", "text/plain")
+        assert await book.fetch(kept) == bytes(100_000)
+    assert "NATS could not write its log; starting it again" in heard
+    assert sum("is full" in line for line in heard) == 1, heard
+    assert_whole(small_disk)
+
+
+def test_a_command_that_cannot_begin_on_a_full_disk_says_so(small_disk: Path, target: Repositories) -> None:
+    root = target()
+    fill(small_disk)
+    try:
+        assert shortage([small_disk]) is not None
+        ended = aps(small_disk, "improve", str(root))
+    finally:
+        (small_disk / "filler").unlink()
+    assert ended.code == 6, ended.err
+    assert ended.err.splitlines() == [
+        f"the disk that holds {small_disk} is full: 0 MB free; free {RESERVE // MIB} MB or more there, "
+        "then run the same command again"
+    ]

@@ -1,0 +1,116 @@
+"""A full disk and a log out of reach put work off without end; what fails for good becomes a dead letter."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from nats.aio.client import Client
+
+from events.envelope import Cause
+from events.store import Recorded, Unavailable
+from events.target import TARGET, Registered, ScanRequested
+from services.runtime import consumer
+from services.runtime.consumer import MAX_FAILURES, Consumer
+from services.runtime.ending import end
+from services.runtime.ground import Ground, stand
+from services.runtime.settings import load
+
+SECONDS = 30
+CAUSE = Cause(actor="cli@test", source="aps/cli", correlation=str(UUID(int=1)))
+REQUEST = ScanRequested(
+    scan="t-s1",
+    base="0" * 40,
+    branch="",
+    rules=("F401",),
+    engine="deterministic",
+    limit=0,
+    dry_run=False,
+    look_only=True,
+)
+
+
+class Trying:
+    """An agent that fails with the troubles given, one an attempt, and then succeeds."""
+
+    role = "pm"
+
+    def __init__(self, *troubles: Exception) -> None:
+        self.left = list(troubles)
+        self.done = asyncio.Event()
+
+    async def react(self, event: Recorded) -> None:
+        if self.left:
+            raise self.left.pop(0)
+        self.done.set()
+
+
+@pytest.fixture
+async def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
+    """Servers of this test alone, with a scan asked for on the log; nothing is put off for long."""
+    for name in ("ROOM_SECONDS", "RETRY_SECONDS"):
+        monkeypatch.setattr(consumer, name, 0.01)
+    async with stand(load({"APS_HOME": str(home)})) as ground:
+        async with ground.log("cli") as (_, book):
+            await book.record(
+                TARGET, "t", Registered(path="/t", title="t", origin="/t"), REQUEST, cause=CAUSE
+            )
+        yield ground
+
+
+@asynccontextmanager
+async def consuming(
+    ground: Ground, agent: Trying, look: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[Client]:
+    """Feed the agent for the time of the block."""
+    async with ground.log("pm") as (connection, _):
+        running = asyncio.create_task(Consumer(connection, agent, look=look).run())
+        try:
+            yield connection
+        finally:
+            await end(running)
+
+
+async def letters(ground: Ground) -> int:
+    """Return how many dead letters there are."""
+    connection = await ground.connect("admin")
+    try:
+        return (await connection.jetstream().stream_info("DEAD_LETTERS")).state.messages
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "trouble", [OSError(errno.ENOSPC, "No space left on device"), Unavailable("the append was not taken")]
+)
+async def test_what_passes_by_itself_never_becomes_a_dead_letter(ground: Ground, trouble: Exception) -> None:
+    agent = Trying(*[trouble] * (2 * MAX_FAILURES))
+    async with consuming(ground, agent):
+        await asyncio.wait_for(agent.done.wait(), SECONDS)
+    assert await letters(ground) == 0
+
+
+async def test_what_fails_for_good_becomes_a_dead_letter(ground: Ground) -> None:
+    agent = Trying(*[ValueError("wrong")] * MAX_FAILURES)
+    async with consuming(ground, agent):
+        async with asyncio.timeout(SECONDS):
+            while not await letters(ground):
+                pass  # each look is a round trip
+    assert not agent.done.is_set()
+
+
+async def test_nothing_is_pulled_while_the_disk_is_full(ground: Ground) -> None:
+    agent, looked, full = Trying(), asyncio.Event(), ["the disk is full"]
+
+    def look() -> str | None:
+        looked.set()
+        return full[0] if full else None
+
+    async with consuming(ground, agent, look):
+        await asyncio.wait_for(looked.wait(), SECONDS)
+        assert not agent.done.is_set()
+        full.clear()
+        await asyncio.wait_for(agent.done.wait(), SECONDS)
