@@ -17,6 +17,7 @@ from services.pm.requirements import requirements
 from services.pm.scanning import JSON, Found, Selection, look, select
 from services.pm.standing import going_on, standing_at
 from services.runtime.log import Change
+from services.runtime.room import is_full
 from services.runtime.workbench import Workbench
 from services.workspace.git_command import GitError
 from services.workspace.target import TargetProblem
@@ -52,6 +53,8 @@ class PM:
             try:
                 changes = await self._search(target, asked.requested, held.token)
             except (TargetProblem, GitError, RuffFailed) as problem:
+                if is_full(problem):
+                    raise  # a full disk is waited for
                 failed = ScanFailed(scan=scan, claim=held.token, reason=str(problem))
                 changes = [Change(TARGET, target, (failed,))]
             await book.record_all(changes, cause)
