@@ -16,7 +16,8 @@ endif
 .PHONY: help
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name text; do \
+		printf '  %-10s %s\n' "$$name" "$$text"; done
 	@echo "make run REPO=path improves a project of your own (quote a path with spaces)."
 
 .PHONY: setup
@@ -32,8 +33,16 @@ run: setup ## improve a real project once and show the result; REPO=path for you
 	@"$(VENV)/aps" improve "$${REPO:-sdist:toolz==1.2.0}"
 
 .PHONY: test
-test: setup-test sandbox ## run all tests, with real servers
-	@"$(VENV)/python" -m pytest -q -m "slow or not slow" tests
+test: setup-test sandbox ## run all tests but the longest, with real servers
+	@"$(VENV)/python" -m pytest -q -m "not long" $(SPREAD) tests
+
+.PHONY: test-long
+test-long: setup-test sandbox ## run the longest tests: many kills, every change of a real project taken back
+	@"$(VENV)/python" -m pytest -q -m long $(SPREAD) tests
+
+# A worker for each core, each with servers of its own; a file's tests stay together, as they share what they made.
+# Files begin in the order of their folders: the longest (acceptance) first, so that no worker is left with them.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Both sandboxes are tested. Only root can install the missing one, and only where apt is.
 .PHONY: sandbox

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,19 @@ from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
+from tests import progress
 
 T = TypeVar("T")
 
 # A slow machine is no failure: examples are bounded in number, not in time.
 settings.register_profile("aps", deadline=None)
 settings.load_profile("aps")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Show which tests are under way; let SIGTERM end a session as Ctrl-C does, so that nothing is left."""
+    progress.install(config)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

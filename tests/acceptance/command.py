@@ -1,8 +1,10 @@
 """Runs `aps` as a person does, with a data folder of the tests."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 import orjson
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 120
+# Far more than any cycle here takes: a machine may be busy with other things.
+SECONDS = 270
 OURS = ("APS_", "NATS_", "DATABASE_", "N8N_", "CLAUDE_", "MCP_", "SECRET_KEY")
 
 
@@ -65,8 +68,14 @@ def start(home: Path, *words: str, **settings: str) -> subprocess.Popen[str]:
 
 
 def wait(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a started command to end."""
-    out, err = process.communicate(timeout=SECONDS)
+    """Wait for a started command to end; one that does not is killed, so that it does not stay behind."""
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    except BaseException:
+        with suppress(ProcessLookupError):  # it may end by itself just now
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
     return Ended(process.returncode, out, err)
 
 

@@ -1,5 +1,7 @@
 """The data folders of the acceptance tests: environments are built once for the whole session."""
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,11 +36,25 @@ def home(ground: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def prepared(ground: Path, home: Path) -> Path:
-    """The environments folder once the tiny project's environment stands in it."""
-    ended = improve(home, repository(ground / "prepared"))
-    assert ended.code == 0, ended.err
-    return home / "environments"
+def among_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def prepared(ground: Path, home: Path, among_workers: Path) -> Path:
+    """The environments folder once the tiny project's environment stands in it; one worker builds it."""
+    kept, own = among_workers / "acceptance-environments", home / "environments"
+    with (among_workers / "acceptance-environments.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.exists():
+            shutil.copytree(kept, own, symlinks=True, dirs_exist_ok=True)
+        else:
+            ended = improve(home, repository(ground / "prepared"))
+            assert ended.code == 0, ended.err
+            shutil.copytree(own, kept, symlinks=True)
+    return own
 
 
 @pytest.fixture

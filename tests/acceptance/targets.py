@@ -38,11 +38,21 @@ def both(first, second):
     return list(zip(first, second))
 
 
+def loud(mapping):
+    return [name.upper() for name in mapping.keys()]
+
+
 class Box(object):
     def __init__(self, value):
         self.value = value
 """
+# SIM118 breaks it: what `loud` is given here has `keys` and cannot be iterated.
 TESTS = """from tiny import words
+
+
+class Keyed:
+    def keys(self):
+        return ["a"]
 
 
 def test_joined():
@@ -60,6 +70,7 @@ def test_unique():
 
 def test_both():
     assert words.both([1], [2]) == [(1, 2)]
+    assert words.loud(Keyed()) == ["A"]
 
 
 def test_read(tmp_path):

@@ -86,7 +86,8 @@ def suite_runs(events: list[Recorded]) -> int:
     return trials + sum(data["suite_runs"] for data in baselines)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_a_cycle_killed_at_twenty_moments_ends_as_an_uninterrupted_one(
     ground: Path, fresh_home: Callable[[str], Path]
 ) -> None:

@@ -132,7 +132,8 @@ async def test_each_change_is_taken_back_from_the_full_branch_and_then_all(
     assert fingerprint(root) == before
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 async def test_each_change_of_a_real_project_is_taken_back(home: Path) -> None:
     cycle = improve(home, Path("sdist:toolz==1.2.0"))
     root, base = Path(cycle.outcome["target"]), cycle.outcome["base"]

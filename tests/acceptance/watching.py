@@ -19,7 +19,7 @@ from services.runtime.ground import stand
 from services.runtime.log import Log, stamp_of
 from services.runtime.settings import load
 
-DEADLINE = 120.0
+DEADLINE = 270.0
 
 
 @asynccontextmanager
