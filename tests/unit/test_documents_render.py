@@ -175,9 +175,7 @@ def test_a_check_lists_what_differs_and_changes_nothing(
     assert "docs/aps.md is out of date" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
     assert main([], tmp_path) == 0
-    stale = tmp_path / "schemas/json/events/aps.improvement.gone.v1.schema.json"
-    stale.write_text("{}", "utf-8")
+    (tmp_path / "docs/aps.md").write_text("", "utf-8")
     assert main(["--check"], tmp_path) == 1
-    assert "aps.improvement.gone" in capsys.readouterr().out
     assert main([], tmp_path) == 0
     assert main(["--check"], tmp_path) == 0
