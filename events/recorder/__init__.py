@@ -1,6 +1,6 @@
 """The persistence module of the `eventsourcing` library on JetStream: `PERSISTENCE_MODULE=events.recorder`.
 
-The library looks here for the one infrastructure factory; docs/recorder.md says how to use it.
+The library looks here for the one infrastructure factory; docs/eventsourcing.md says how to use it.
 """
 
 from events.recorder.factory import JetStreamFactory as Factory
