@@ -5,7 +5,8 @@ Rules
 2. While an agent works, the delivery is kept alive.
 3. `Later`, a log out of reach and a full disk deliver again after a delay and never count as failures;
    while the disk is full nothing new is pulled.
-4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason.
+4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason; one that this
+   program cannot read, because it is malformed, unknown or newer, goes there at once.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from nats.aio.msg import Msg
 from events.envelope import Unreadable, decode
 from events.store import Recorded, Unavailable
 from events.subjects import STREAM, dead_letter, subject
+from events.upcasting import UnknownFact
 from services.runtime.claims import Later
 from services.runtime.ending import end
 from services.runtime.room import Look, is_full, until_room
@@ -128,7 +130,7 @@ class Consumer:
         except Unavailable as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
             await message.nak(delay=RETRY_SECONDS)
-        except Unreadable as unreadable:
+        except (Unreadable, UnknownFact) as unreadable:
             await self._bury(message, seq, str(unreadable))
         except (nats.errors.Error, ConnectionError):
             raise
