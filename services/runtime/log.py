@@ -54,12 +54,15 @@ class Log:
 
     async def load(self, kind: AggregateType[StateT], id: str) -> Loaded[StateT]:
         """Return the current state of one aggregate; the initial state when it has no events."""
-        cached = self._states.get((kind.name, id))
-        position = await self.store.position(kind.name, id)
-        if cached is not None and cached.position == position:
-            return cached
+        cached = self._states.get((kind.name, id)) or Loaded(kind.initial, Position())
         recorded, position = await self.store.read(kind.name, id)
-        state = kind.fold((read_fact(r.envelope), stamp_of(r)) for r in recorded)
+        if cached.position == position:
+            return cached
+        if cached.position.version > position.version:  # another read was faster than this one
+            cached = Loaded(kind.initial, Position())
+        state = cached.state
+        for event in recorded[cached.position.version :]:
+            state = kind.evolve(state, read_fact(event.envelope), stamp_of(event))
         loaded = Loaded(state, position)
         self._states[kind.name, id] = loaded
         if len(self._states) > CACHED_STATES:
