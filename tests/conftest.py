@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import signal
-import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from tests import progress
+from tests.leftovers import session_folder
 
 T = TypeVar("T")
 
@@ -41,11 +41,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @pytest.fixture(scope="session")
 def open_home() -> Iterator[Path]:
-    """A data folder that any uid may traverse (pytest's own temporary folders are closed)."""
-    home = Path(tempfile.mkdtemp(prefix="aps-tests-"))
-    home.chmod(0o711)
-    yield home
-    shutil.rmtree(home)
+    """A data folder that any uid may traverse."""
+    with session_folder("tests", run) as home:
+        yield home
 
 
 @pytest.fixture(scope="session")

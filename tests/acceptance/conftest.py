@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,17 +12,16 @@ from services.runtime.embedded.servers import EmbeddedServers
 from tests.acceptance.command import improve
 from tests.acceptance.targets import repository
 from tests.conftest import run
+from tests.leftovers import session_folder
 
 Repositories = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Path]:
-    """A folder that any uid may traverse (pytest's own temporary folders are closed)."""
-    folder = Path(tempfile.mkdtemp(prefix="aps-acceptance-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    """A folder that any uid may traverse."""
+    with session_folder("acceptance", run) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
