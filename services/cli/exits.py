@@ -5,6 +5,7 @@ import asyncpg
 from events.envelope import Unreadable
 from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Unavailable
+from events.upcasting import UnknownFact
 from projections.database import OtherVersions, Overtaken
 from services.cli.session import Exit, Stop
 from services.gateway.serving import PortInUse
@@ -40,6 +41,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (OtherVersions, Exit.UNAVAILABLE),
     (Broken, Exit.FAILED),
     (Unreadable, Exit.FAILED),
+    (UnknownFact, Exit.FAILED),
     (GaveUp, Exit.FAILED),
     (TimeoutError, Exit.TIMED_OUT),
 )

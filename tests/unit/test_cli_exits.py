@@ -4,6 +4,7 @@ import pytest
 
 from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Position, Unavailable
+from events.upcasting import NewerVersion
 from services.cli.desk import not_found
 from services.cli.exits import expected
 from services.cli.session import Exit, Stop
@@ -34,6 +35,7 @@ def gave_up(cause: Exception) -> GaveUp:
         (PortInUse(4000), Exit.UNAVAILABLE),
         (TimeoutError(), Exit.TIMED_OUT),
         (Broken("a link is missing"), Exit.FAILED),
+        (NewerVersion("update this program"), Exit.FAILED),
         (gave_up(ValueError("a mistake")), Exit.FAILED),
         (Stop(Exit.DENIED, "only admin may"), Exit.DENIED),
     ],
