@@ -12,6 +12,7 @@ from services.workspace.files import remove, write_inside
 from services.workspace.git import Repository
 from services.workspace.index import IndexSettings, base_python, index_settings, system_python_folders
 from services.workspace.layout import Layout
+from services.workspace.links import links_outside
 from services.workspace.plan import Plan
 from services.workspace.wheel import generated_files, read_metadata
 
@@ -81,6 +82,8 @@ class Build:
         self.progress("building the package")
         tree, wheels = self.scratch / "tree", self.scratch / "wheels"
         await self.repository.export(self.commit, tree)
+        for link in await asyncio.to_thread(links_outside, tree):  # a back-end would search the whole machine
+            await asyncio.to_thread(remove, tree / link)
         await asyncio.to_thread(wheels.mkdir)
         self.sandbox.hand_over(tree)
         self.sandbox.hand_over(wheels)

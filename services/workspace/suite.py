@@ -21,7 +21,7 @@ from schemas.suite import SuiteEnd, SuiteReport
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environment import Environment
 from services.workspace.files import read_regular
-from services.workspace.links import links_outside
+from services.workspace.links import links_astray
 from services.workspace.pytest_options import CONFIGURATION_FILES, Configured, configured, kept_addopts
 from services.workspace.report import Told, covered_lines, ending, told
 
@@ -124,7 +124,7 @@ def _command(
     measured = ("-m", "coverage", "run", f"--rcfile={place.rules}/coverage.ini") if coverage else ()
     options = tuple(option.replace("{rules}", str(place.rules)) for option in attempt.options)
     rootdir = () if "--rootdir" in options else ("--rootdir", str(tree))
-    ignored = tuple(f"--ignore={name}" for name in (*_NEVER_COLLECTED, *links_outside(tree)))
+    ignored = tuple(f"--ignore={name}" for name in (*_NEVER_COLLECTED, *links_astray(tree)))
     argv = (
         python, *measured, "-m", "pytest", "-p", "aps_report", *options, *rootdir, "-o",
         f"cache_dir={place.out}/cache", *_ARGUMENTS, *ignored, *_paths(tree, only),

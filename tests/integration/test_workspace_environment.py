@@ -150,3 +150,15 @@ async def test_a_package_that_does_not_build_is_run_from_its_tree_and_a_crashed_
     assert report.tests == {"test_a.py::test_a": Outcome.PASSED}
     again = await build_environment(sandbox, repository, head, tmp_path, progress=die)
     assert again == environment
+
+
+@pytest.mark.timeout(240)
+async def test_a_build_does_not_follow_links_out_of_the_tree(tmp_path):
+    files = {"pyproject.toml": '[project]\nname = "linked"\nversion = "1"\n', "linked/__init__.py": ""}
+    (tmp_path / "source" / "linked").mkdir(parents=True)
+    (tmp_path / "source" / "linked" / "root").symlink_to("/")
+    (tmp_path / "source" / "above").symlink_to("../..")
+    repository = await repository_of(tmp_path / "source", files)
+    environment = await build_environment(await detect(), repository, await repository.head(), tmp_path)
+    assert environment.notes == ()
+    assert environment.layout.packages == ("linked",)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.workspace.links import link_remarks, links_outside
+from services.workspace.links import link_remarks, links_astray, links_outside
 
 
 def linked(folder: Path, **links: str) -> Path:
@@ -16,12 +16,13 @@ def linked(folder: Path, **links: str) -> Path:
 def test_links_out_of_the_tree_or_in_a_circle_are_named(tmp_path: Path) -> None:
     tree = linked(tmp_path, above="../..", root="/", file="/etc/passwd", myself=".", lost="../gone")
     (tree / "own" / "round").symlink_to("../own")
-    assert links_outside(tree) == ("above", "file", "lost", "myself", "own/round", "root")
+    assert links_outside(tree) == ("above", "file", "lost", "root")
+    assert links_astray(tree) == ("above", "file", "lost", "myself", "own/round", "root")
 
 
 def test_links_within_the_tree_or_to_nowhere_are_not(tmp_path: Path) -> None:
     tree = linked(tmp_path, inside="own", file="own/a.py", broken="own/none", circle="circle")
-    assert links_outside(tree) == ()
+    assert links_astray(tree) == ()
     assert link_remarks(tree) == ()
 
 
