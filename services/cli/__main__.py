@@ -1,6 +1,7 @@
 """The `aps` command: its topics, and the way out for what nobody expected."""
 
 import sys
+import traceback
 
 import typer
 
@@ -49,15 +50,18 @@ keep_examples(app)
 
 
 def main() -> None:
-    """Run `aps`; an unexpected failure is logged whole and told in one line."""
+    """Run `aps`; an unexpected failure is logged whole, where there is a log yet, and told in one line."""
     try:
         app(prog_name="aps")
     except Exception as failure:  # noqa: BLE001 -- the process boundary: logged whole, told in one line
         import structlog
 
-        structlog.get_logger().exception("unexpected failure")
+        if structlog.is_configured():
+            structlog.get_logger().exception("unexpected failure")
+            words.print("the whole of it is in the log: aps logs --level error", markup=False)
+        else:  # it happened before there was a log
+            traceback.print_exception(failure)
         words.print(f"unexpected: {type(failure).__name__}: {failure}", style="red", markup=False)
-        words.print("the whole of it is in the log: aps logs --level error", markup=False)
         sys.exit(int(Exit.FAILED))
 
 

@@ -23,9 +23,10 @@ Ids = Annotated[list[str], typer.Argument(help=IDS_HELP, metavar="ID...")]
 Id = Annotated[str, typer.Argument(help=IDS_HELP, metavar="ID")]
 
 
-def topic(about: str) -> typer.Typer:
-    """Return a group of commands."""
-    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+def topic(about: str, *examples: str) -> typer.Typer:
+    """Return a group of commands; its help shows the examples, line by line."""
+    lines = "\n".join(f"Example: {example}" for example in examples)
+    return typer.Typer(help=f"{about}\n\n\b\n{lines}", no_args_is_help=True, rich_markup_mode=None)
 
 
 def keep_examples(group: typer.Typer) -> None:

@@ -76,14 +76,14 @@ def progress_of(target: Target, scan: Scan, states: States, batches: Sequence[Ba
     if scan.done is None:
         return at(CyclePhase.SCANNING, "looking for what can be improved")
     if target.baseline_at(scan.requested.base) is None:
-        return at(CyclePhase.BASELINE, "building the environment and running the suite before any change")
+        return at(CyclePhase.BASELINE, "building the environment, then the suite before any change")
     return _making(states, batch, at) or _proving(target, scan, states, batch, at) or _landing(states, at)
 
 
 At = Callable[..., Progress]
 MAKING = (
     (S.INITIALIZED, CyclePhase.REQUIREMENTS, "writing what must hold afterwards"),
-    (S.REQUIREMENTS_COMPLETE, CyclePhase.DESIGN, "looking at what is touched and at its risk"),
+    (S.REQUIREMENTS_COMPLETE, CyclePhase.DESIGN, "what is touched, and its risk"),
     (S.ARCHITECTURE_COMPLETE, CyclePhase.IMPLEMENTATION, "writing the changes"),
 )
 
@@ -107,7 +107,7 @@ def _proving(target: Target, scan: Scan, states: States, batch: Batch, at: At) -
         trial = at(CyclePhase.TRIAL, "", 0, members, _left(target, scan, states, batch))
         return replace(trial, note=_trial(trial.suite_runs + 1, members, batch))
     again = sum(states[id].status is S.ARCHITECTURE_COMPLETE for id in batch.settled.smaller if id in states)
-    note = "checking every gate and scenario on what is kept"
+    note = "every gate and scenario on what is kept"
     if again:
         note = f"{again} of the changes are written again without what did harm"
     return at(CyclePhase.VERDICTS, note, members - again, members)
@@ -127,7 +127,7 @@ def _trial(number: int, members: int, batch: Batch) -> str:
     if last.original_tests:
         how = " with the tests as they were"
     verdict = "passed" if last.passed else "failed"
-    return f"suite run {number}; the last {verdict} on {last.members} of {changes}{how}"
+    return f"suite run {number}; before it {last.members} of {changes} {verdict}{how}"
 
 
 def _left(target: Target, scan: Scan, states: States, batch: Batch) -> int | None:
@@ -148,7 +148,7 @@ def _landing(states: States, at: At) -> Progress:
     proven = [s for s in states.values() if s.status in (S.TESTING_COMPLETE, S.APPROVED) and not s.blocked]
     landed = [state for state in states.values() if state.status in LANDED]
     if proven:
-        note = "putting what is approved on the release branch"
+        note = "putting what is approved on the branch"
         return at(CyclePhase.DEPLOYMENT, note, len(landed), len(landed) + len(proven))
     if any(state.rollback is not None for state in states.values()):
         return at(CyclePhase.DEPLOYMENT, "taking changes back")

@@ -23,9 +23,12 @@ from events.rights import USERS
 from events.store import Recorded
 from events.subjects import DEAD_LETTERS, Address, dead_letter, subject
 from events.target import TARGET
+from schemas.artefacts import ArtefactRef
 from services.cli.decisions import board
 from services.cli.decisions import deciding as decisions
+from services.cli.documents import exchange
 from services.cli.exits import expected
+from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop
 from services.cli.work import claiming, engine_runs, pausing, redelivery
 from services.cycle import example
@@ -163,7 +166,7 @@ async def test_an_improvement_is_shown_with_its_evidence_and_what_can_be_done(pl
         "shop/odd.py: the suite fails with it",
         "# Title (C408) does harm",
         "E       TypeError: <b>boom</b>",
-        f"take it back  aps improvements rollback {PART}",
+        f"take it back  {invocation()} improvements rollback {PART}",
     ):
         assert line in text
     assert "git -C '/srv/shop it' show 111111111111" in text
@@ -191,11 +194,11 @@ async def test_what_the_rules_refuse_changes_nothing_and_says_what_is_possible(p
     stop = await stopped(decisions.decline(place.settings, [HELD, GOOD], "no", PATIENCE, as_json=True))
     assert stop.code is Exit.CONFLICT
     assert str(stop).startswith(f"{GOOD}: change_declined is not possible")
-    assert f"possible is: aps improvements rollback {GOOD}" in str(stop)
+    assert f"possible is: {invocation()} improvements rollback {GOOD}" in str(stop)
     stop = await stopped(decisions.retry(place.settings, [GOOD], "", PATIENCE, as_json=True))
     assert stop.code is Exit.CONFLICT
     stop = await stopped(decisions.approve(place.settings, [BAD], "", PATIENCE, as_json=True))
-    assert f"possible is: aps improvements retry {BAD}" in str(stop)
+    assert f"possible is: {invocation()} improvements retry {BAD}" in str(stop)
     assert await place.head() == before
 
 
@@ -285,6 +288,23 @@ async def given_up(place: Place, log_server: LogServer) -> int:
     assert (letter["role"], letter["seq"], letter["subject"]) == ("pm", await place.head(), unreadable)
     assert "no event envelope" in letter["reason"]
     return int(letter["number"])
+
+
+async def test_a_missing_artefact_is_named_and_the_rest_is_shown(place: Place) -> None:
+    lost = ArtefactRef(sha256="f" * 64, size=1, media_type="text/x-gherkin", name="lost.feature")
+    found = (await place.book.state(IMPROVEMENT, GOOD)).discovered
+    assert found is not None
+    await place.recorder.record(IMPROVEMENT, "lost-1", found)
+    claim = await place.recorder.claim(IMPROVEMENT, "lost-1", "requirements")
+    specified = RequirementsSpecified(claim=claim, requirements=(), feature=lost)
+    await place.recorder.record(IMPROVEMENT, "lost-1", specified)
+    told = await place.show("lost-1")
+    assert told["missing"] == [f"lost.feature (sha256 {'f' * 64}) is not in the store"]
+    assert (told["title"], told["feature"], len(told["timeline"])) == (found.title, "", 3)
+    await board.show(place.settings, "lost-1", "", diff=False, as_json=False)
+    assert "missing: lost.feature" in place.capture.readouterr().err
+    whole = await stopped(exchange.export(place.settings, "lost-1", "-", as_json=False))
+    assert (whole.code, "lost.feature" in str(whole)) == (Exit.FAILED, True)
 
 
 async def test_a_letter_is_open_until_it_is_discarded_for_a_reason(

@@ -48,6 +48,17 @@ def test_every_example_stands_on_a_line_of_its_own(words: tuple[str, ...]) -> No
     assert [line.strip() for line in shown.splitlines() if "Example:" in line] == examples
 
 
+TOPICS = sorted({words[:-1] for words in EVERY if len(words) > 1})
+
+
+@pytest.mark.parametrize("words", TOPICS, ids=named)
+def test_the_help_of_a_topic_shows_examples_that_are_commands_of_it(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
+    examples = re.findall(r"^ *Example: aps (.*)$", shown, re.MULTILINE)
+    assert examples
+    assert {tuple(example.split()[: len(words) + 1]) for example in examples} <= set(EVERY)
+
+
 @pytest.mark.parametrize("words", EVERY, ids=named)
 def test_it_can_answer_in_json(words: tuple[str, ...]) -> None:
     assert "--json" in CliRunner().invoke(app, [*words, "--help"]).output
@@ -87,3 +98,15 @@ def test_a_failure_speaks_on_stderr_and_ends_with_its_code(capfd: pytest.Capture
         fail(Exit.NOT_FOUND, "there is no improvement 'x[1]'")
     said = capfd.readouterr()
     assert (ended.value.exit_code, said.out, said.err) == (3, "", "there is no improvement 'x[1]'\n")
+
+
+def test_what_nobody_expected_before_there_is_a_log_is_told_whole_on_stderr() -> None:
+    ask = (
+        "import services.cli.__main__ as cli\n"
+        "def fails(**_): raise ZeroDivisionError('early')\n"
+        "cli.app = fails\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (Exit.FAILED, "")
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "unexpected: ZeroDivisionError: early"

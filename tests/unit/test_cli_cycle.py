@@ -19,7 +19,7 @@ from services.workspace.target import TargetInspection
 
 APS = "APS_HOME=/srv/aps aps"
 PAGE = Path("/srv/aps/reports/shop-1234-s1.html")
-LONG = "suite run 12; the last failed on 4 of 8 changes with the tests as they were"
+LONG = "suite run 12; before it 4 of 8 changes failed with the tests as they were"
 
 
 @pytest.fixture

@@ -113,13 +113,13 @@ async def test_a_search_has_no_estimate(recorder: Recorder) -> None:
     search = await with_runs(recorder, (False, False), (False, True))
     assert search.left_ms is None
     assert search.suite_runs == 5
-    assert search.note == "suite run 6; the last passed on 4 of 4 changes"
+    assert search.note == "suite run 6; before it 4 of 4 changes passed"
 
 
 async def test_a_run_on_a_part_of_the_changes_is_told_as_such(recorder: Recorder) -> None:
     await example.implemented(recorder)
     part = await with_runs(recorder, (False, False), (False, False), members=(4, 2))
-    assert part.note == "suite run 6; the last failed on 2 of 4 changes"
+    assert part.note == "suite run 6; before it 2 of 4 changes failed"
 
 
 async def test_runs_of_every_batch_are_counted(recorder: Recorder) -> None:

@@ -1,18 +1,29 @@
-"""Tells how every component is, asked as the gateway asks, whether a gateway runs or not."""
+"""Tells how every component is, asked as the gateway asks, whether a gateway runs or not.
+
+Rules
+1. A service that does not run is a fault only where a gateway runs: there all are wanted. Without one,
+   commands run what they need. `aps doctor` goes by the same rule.
+2. `--min-health` asks for more: a service that does not run has failed.
+"""
+
+from collections.abc import Collection
 
 import asyncpg
 
+from events.rights import SERVICES
+from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json
 from services.cli.tables import show_table
-from services.gateway.health import Asker, Health, State, health
+from services.gateway.health import Asker, Component, Health, State, health
 from services.runtime.ground import Ground, stand
 from services.runtime.settings import Settings
 
+GATEWAY = "gateway"
 ACCEPTED = {"ok": (State.OK,), "degraded": (State.OK, State.DEGRADED)}
 
 
 async def status(settings: Settings, least: str | None, *, as_json: bool) -> None:
-    """Print the health; ends the command with 6 when it is worse than `least`."""
+    """Print the health; ends the command with 6 when it is worse than `least`, else with 1 for a fault."""
     async with stand(settings) as ground:
         found = await _asked(ground)
     if as_json:
@@ -21,7 +32,22 @@ async def status(settings: Settings, least: str | None, *, as_json: bool) -> Non
         _show(found)
     if least is not None and found.state not in ACCEPTED[least]:
         failing = [one.name for one in found.components if one.state not in ACCEPTED[least]]
-        raise Stop(Exit.UNAVAILABLE, f"{found.state}: {', '.join(failing)}; see: aps doctor")
+        raise Stop(Exit.UNAVAILABLE, f"{found.state}: {', '.join(failing)}; see: {invocation()} doctor")
+    if least is None and (faults := faults_of(found)):
+        raise Stop(Exit.FAILED, f"not well: {', '.join(faults)}; see: {invocation()} doctor")
+
+
+def absent(running: Collection[str]) -> tuple[str, ...]:
+    """Return the services that should run and do not: all are wanted where a gateway runs."""
+    return tuple(name for name in SERVICES if name not in running) if GATEWAY in running else ()
+
+
+def faults_of(found: Health) -> tuple[str, ...]:
+    """Return the components that failed; services only where they should run."""
+    services = [one for one in found.components if one.name in SERVICES]
+    missing = absent([one.name for one in services if one.instances])
+    others = [one for one in found.components if one.name not in SERVICES]
+    return (*(one.name for one in others if one.state is State.FAILED), *missing)
 
 
 async def _asked(ground: Ground) -> Health:
@@ -32,11 +58,18 @@ async def _asked(ground: Ground) -> Health:
         return await health(Asker(ground, connection, book.store, pool))
 
 
+def _state(one: Component, wanted: Collection[str]) -> str:
+    """Return the state as a person reads it: a service that nobody needs now is idle."""
+    idle = one.name in SERVICES and not one.instances and one.name not in wanted
+    return "idle" if idle else one.state.value
+
+
 def _show(found: Health) -> None:
-    rows = [
-        (one.name, one.state, f"{one.detail} ({', '.join(one.instances)})" if one.instances else one.detail)
-        for one in found.components
-    ]
+    wanted = absent([one.name for one in found.components if one.instances])
+    rows = []
+    for one in found.components:
+        copies = f" ({', '.join(one.instances)})" if one.instances else ""
+        rows.append((one.name, _state(one, wanted), f"{one.detail}{copies}"))
     show_table(("component!", "state!", "detail"), rows)
     if not any(one.instances for one in found.components):
         print("no service runs now; commands such as `aps improve` run what they need, `aps up` runs all")

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from events.streams import compare, declare
 from events.subjects import Address, subject
 from schemas.base import Frozen
+from services.cli.care.condition import absent
 from services.gateway.health import Asker, State, copies, projections_lag, room_at
 from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
@@ -203,9 +204,13 @@ async def projections(asker: Asker) -> Check:
 
 
 async def services(asker: Asker) -> Check:
-    """Ask which services run; none is no harm, for a command runs what it needs."""
-    found = await copies(asker.connection, seconds=1.0)
+    """Ask which services run; where a gateway does, the others are wanted too."""
+    found = await copies(asker.connection)
     told = ", ".join(f"{name} {len(instances)}" for name, instances in found.items())
+    missing = absent(found)
+    if missing:
+        cure = "see why it ended: aps logs --level error; start it: aps run NAME, or all: aps up"
+        return _check("services", State.FAILED, f"{', '.join(missing)} not running; {told}", cure)
     return Check(name="services", state=State.OK, detail=told or "none runs now; `aps up` runs all")
 
 

@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
+from services.cli.options import Json, topic
 from services.cli.session import run
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-
-config = typer.Typer(help="The settings in effect.", no_args_is_help=True, rich_markup_mode=None)
+config = topic("The settings in effect.", "aps config show")
 
 
 def setup(as_json: Json = False) -> None:

@@ -7,7 +7,7 @@ from schemas.improvement import Status
 from services.cli.decisions.dossier import dossier_of
 from services.cli.decisions.portrait import show_dossier
 from services.cli.desk import Desk, at_views, not_found
-from services.cli.session import Exit, Stop, print_json
+from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.runtime.settings import Settings
 
@@ -51,6 +51,8 @@ async def show(settings: Settings, id: str, at: str, *, diff: bool, as_json: boo
         print_json({**asdict(row), **dossier.model_dump(mode="json")})
     else:
         show_dossier(dossier)
+    for missing in dossier.missing:
+        say(f"missing: {missing}")
 
 
 async def improvement(desk: Desk, id: str, seq: int | None = None) -> ImprovementRow:

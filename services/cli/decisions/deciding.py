@@ -22,12 +22,14 @@ from schemas.base import Frozen
 from schemas.improvement import Status
 from services.cli.asking import because, cause
 from services.cli.decisions import board
-from services.cli.decisions.dossier import commands_of
+from services.cli.decisions.dossier import DIFF, commands_of
 from services.cli.decisions.following import follow, refuse_given_up
 from services.cli.desk import Desk, at_views
+from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.swarm.running import EVERYONE
 from services.cli.tables import show_table
+from services.cycle.commands import reaching
 from services.cycle.settling import settled
 from services.runtime.log import Change, Log
 from services.runtime.settings import Settings
@@ -151,7 +153,7 @@ async def _admitted(desk: Desk, change: Change) -> None:
         for fact in change.facts:
             IMPROVEMENT.decide(state, fact, desk.book.clock())
     except Rejected as refused:
-        possible = [c.line for c in await commands_of(desk, change.id, state) if c.line.startswith("aps ")]
+        possible = [c.line for c in await commands_of(desk, change.id, state) if c.purpose != DIFF]
         hint = f"; possible is: {' or '.join(possible)}" if possible else ""
         raise Stop(Exit.CONFLICT, f"{change.id}: {refused}{hint}") from refused
 
@@ -207,7 +209,7 @@ async def _tell(
         raise Stop(Exit.FAILED, f"{len(failed)} of {len(results)} not as asked: {told}")
     for result in results:
         if result.needs:
-            say(f"{result.id} waits for {result.needs}")
+            say(f"{result.id} waits for {reaching(result.needs, invocation())}")
     say("done")
 
 

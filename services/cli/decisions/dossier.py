@@ -8,13 +8,16 @@ from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import ChangeRefuted
 from events.target import TARGET
 from projections.timeline import TimelineRow
-from schemas.artefacts import ArtefactRef
 from schemas.base import Frozen
 from schemas.improvement import Component, GateResult, LeftOut, Requirement, ScenarioResult, Status
 from services.cli.desk import Desk, LogDesk
+from services.cli.invocation import invocation
+from services.cli.shelf import Shelf
 from services.cycle.commands import Command, shell_word
-from services.runtime.log import Log, stamp_of
+from services.runtime.log import stamp_of
 from services.workspace.checkout import Workspace
+
+DIFF = "diff"
 
 
 class Refusal(Frozen):
@@ -37,7 +40,10 @@ class Happening(Frozen):
 
 
 class Dossier(Frozen):
-    """An improvement. Texts are empty, and counts 0, as long as nobody has said anything of it."""
+    """An improvement. Texts are empty, and counts 0, as long as nobody has said anything of it.
+
+    `missing` names the artefacts that events speak of and the store does not hold; their texts are empty.
+    """
 
     id: str
     target: str
@@ -72,6 +78,7 @@ class Dossier(Frozen):
     refusals: tuple[Refusal, ...]
     commands: tuple[Command, ...]
     timeline: tuple[Happening, ...]
+    missing: tuple[str, ...]
     diff: str = ""
 
 
@@ -81,7 +88,7 @@ async def dossier_of(desk: Desk, id: str, seq: int | None, *, diff: bool) -> Dos
     found, design, verdict = state.discovered, state.design, state.verdict
     assert found is not None  # noqa: S101 -- the caller found its row
     assert state.status is not None  # noqa: S101 -- set together with it
-    book, proof = desk.book, verdict or state.change
+    shelf, proof = Shelf(desk.book), verdict or state.change
     return Dossier(
         id=id,
         target=found.target,
@@ -106,17 +113,18 @@ async def dossier_of(desk: Desk, id: str, seq: int | None, *, diff: bool) -> Dos
         branch=state.deployed.branch if state.deployed else "",
         tests=state.change.tests if state.change else "",
         requirements=state.requirements.requirements if state.requirements else (),
-        feature=await text_of(book, state.requirements.feature if state.requirements else None),
+        feature=await shelf.text(state.requirements.feature if state.requirements else None),
         components=design.components if design else (),
-        view=await text_of(book, design.view if design else None),
-        decision=await text_of(book, design.decision if design else None),
+        view=await shelf.text(design.view if design else None),
+        decision=await shelf.text(design.decision if design else None),
         gates=verdict.gates if verdict else (),
         scenarios=verdict.scenarios if verdict else (),
         left_out_parts=verdict.left_out if verdict else state.leave_out,
-        refusals=tuple([await _refusal(book, one) for one in state.refusals]),
+        refusals=tuple([await _refusal(shelf, one) for one in state.refusals]),
         commands=await commands_of(desk, id, state, now=seq is None),
         timeline=tuple(_happening(row) for row in await desk.views.timeline(id, seq)),
-        diff=await text_of(book, state.change.patch if diff and state.change else None),
+        diff=await shelf.text(state.change.patch if diff and state.change else None),
+        missing=tuple(dict.fromkeys(shelf.missing)),
     )
 
 
@@ -125,11 +133,6 @@ async def state_at(desk: LogDesk, id: str, seq: int | None) -> Improvement:
     recorded, _ = await desk.book.store.read(IMPROVEMENT.name, id)
     events = [r for r in recorded if seq is None or r.seq <= seq]
     return IMPROVEMENT.fold((read_fact(r.envelope), stamp_of(r)) for r in events)
-
-
-async def text_of(book: Log, ref: ArtefactRef | None) -> str:
-    """Return a kept text, empty when there is none."""
-    return (await book.fetch(ref)).decode("utf-8", "replace") if ref else ""
 
 
 def commit_of(state: Improvement) -> str:
@@ -143,12 +146,12 @@ async def commands_of(desk: Desk, id: str, state: Improvement, *, now: bool = Tr
     commands = []
     if state.discovered and (commit := commit_of(state)):
         git = await _git(desk, state.discovered.target, landed=state.deployed is not None)
-        commands.append(Command(purpose="diff", line=f"{git} show {commit[:12]}"))
+        commands.append(Command(purpose=DIFF, line=f"{git} show {commit[:12]}"))
     return tuple(commands + (list(_decisions(id, state)) if now else []))
 
 
 def _decisions(id: str, state: Improvement) -> Iterator[Command]:
-    about = f"aps improvements {{}} {shell_word(id)}"
+    about = f"{invocation()} improvements {{}} {shell_word(id)}"
     if state.status is Status.TESTING_COMPLETE:
         yield Command(purpose="let it land", line=about.format("approve"))
         yield Command(purpose="refuse it", line=f"{about.format('decline')} --reason WHY")
@@ -167,12 +170,12 @@ async def _git(desk: Desk, target_id: str, *, landed: bool) -> str:
     return f"git --git-dir {shell_word(str(workspace.repository(target_id).path))}"
 
 
-async def _refusal(book: Log, refused: ChangeRefuted) -> Refusal:
+async def _refusal(shelf: Shelf, refused: ChangeRefuted) -> Refusal:
     return Refusal(
         attempt=refused.attempt,
         reason=refused.reason,
         leave_out=refused.leave_out,
-        bug_report=await text_of(book, refused.bug_report),
+        bug_report=await shelf.text(refused.bug_report),
     )
 
 

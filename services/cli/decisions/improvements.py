@@ -7,7 +7,11 @@ import typer
 from services.cli.options import At, Id, Ids, Json, Reason, Target, Timeout, topic
 from services.cli.session import Exit, fail, run
 
-app = topic("See improvements, approve or decline them, take them back, try them again.")
+app = topic(
+    "See improvements, approve or decline them, take them back, try them again.",
+    "aps improvements list",
+    "aps improvements show up006-1a2b3c4d",
+)
 
 
 @app.command("list")
@@ -93,6 +97,8 @@ def rollback(
 @app.command()
 def retry(ids: Ids, reason: Reason = "", timeout: Timeout = 0, as_json: Json = False) -> None:
     """Try improvements again that were declined, abandoned or taken back, from the start.
+
+    Exits with 0 where each landed or waits for an approval, and says how to give that; else with 1.
 
     Example: aps improvements retry up006-1a2b3c4d
     """

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from events.lease import WorkRenewed
 from schemas.improvement import GateResult, LeftOut, ScenarioResult
 from services.cli.decisions.dossier import Dossier
+from services.cli.invocation import invocation
 from services.cli.tables import show_lines, show_table
+from services.cycle.commands import reaching
 from services.cycle.text import plain_block, plain_text
 
 MARKS = {True: "✓", False: "✗"}
@@ -24,7 +26,7 @@ def show_dossier(one: Dossier) -> None:
             ("rank", one.rank),
             ("status", one.status.value),
             ("waits", one.blocked),
-            ("needs", one.needs),
+            ("needs", reaching(one.needs, invocation())),
             ("reason", one.reason),
             ("risk", " ".join((one.risk, *one.risk_reasons))),
             ("findings", f"{one.fixed} of {one.expected} fixed"),

@@ -10,6 +10,7 @@ from events.improvement import IMPROVEMENT
 from services.cli.decisions.board import improvement
 from services.cli.desk import at_views
 from services.cli.session import Exit, Stop, print_json, say
+from services.cli.shelf import Shelf
 from services.cycle.text import plain_text
 from services.documents.export import process_document
 from services.documents.reading import Reading, Unprocessable, read
@@ -25,8 +26,10 @@ async def export(settings: Settings, id: str, output: str, *, as_json: bool) -> 
         await improvement(desk, id)
         timeline, _ = await desk.book.store.read(IMPROVEMENT.name, id)
         state = await desk.book.state(IMPROVEMENT, id)
-        specified = state.requirements
-        feature = (await desk.book.fetch(specified.feature)).decode() if specified else ""
+        shelf = Shelf(desk.book)
+        feature = await shelf.text(state.requirements.feature if state.requirements else None)
+    if shelf.missing:
+        raise Stop(Exit.FAILED, f"the document would not be whole: {'; '.join(shelf.missing)}")
     text = process_document(id, state, timeline, feature)
     if output != STDIO:
         try:

@@ -8,7 +8,11 @@ from services.cli.alone import run_alone
 from services.cli.options import Id, Json, topic
 from services.cli.session import run
 
-app = topic("Export an improvement as an APS document, check such documents.")
+app = topic(
+    "Export an improvement as an APS document, check such documents.",
+    "aps process export up006-1a2b3c4d -o up006.aps.yaml",
+    "aps process validate up006.aps.yaml",
+)
 
 
 @app.command()

@@ -8,7 +8,11 @@ from services.cli.alone import run_alone
 from services.cli.options import Json, Until, topic
 from services.cli.session import run
 
-app = topic("Read the log, follow it, prove that nobody altered it, export it.")
+app = topic(
+    "Read the log, follow it, prove that nobody altered it, export it.",
+    "aps events tail",
+    "aps events verify",
+)
 
 Aggregate = Annotated[str, typer.Option(help="Of one kind, such as improvement.", metavar="KIND")]
 OfId = Annotated[str, typer.Option("--id", help="Of one aggregate.")]

@@ -3,7 +3,11 @@
 from services.cli.options import Json, topic
 from services.cli.session import run
 
-app = topic("See the views that are built from the log, and build them anew.")
+app = topic(
+    "See the views that are built from the log, and build them anew.",
+    "aps views list",
+    "aps views rebuild",
+)
 
 
 @app.command("list")

@@ -7,7 +7,11 @@ import typer
 from services.cli.options import Json, Reason, topic
 from services.cli.session import run
 
-app = topic("See who works on what, and free what is held.")
+app = topic(
+    "See who works on what, and free what is held.",
+    "aps claims list",
+    "aps claims release improvement up006-1a2b3c4d",
+)
 
 Aggregate = Annotated[str, typer.Argument(help="target, improvement or batch.", metavar="AGGREGATE")]
 Id = Annotated[str, typer.Argument(help="Its id, as `aps claims list` shows.", metavar="ID")]

@@ -7,7 +7,11 @@ import typer
 from services.cli.options import Json, Timeout, topic
 from services.cli.session import Exit, fail, run
 
-app = topic("See the events that roles gave up on, give them to their role again, or discard them.")
+app = topic(
+    "See the events that roles gave up on, give them to their role again, or discard them.",
+    "aps dead list",
+    "aps dead replay 3",
+)
 
 Numbers = Annotated[
     list[int] | None, typer.Argument(help="Letters, as `aps dead list` shows.", metavar="NUMBER...")

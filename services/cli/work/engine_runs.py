@@ -11,7 +11,8 @@ from events.store import Recorded
 from projections.engine_usage import RunRow
 from projections.summary import summary
 from services.cli.desk import at_views, not_found
-from services.cli.session import Exit, Stop, print_json
+from services.cli.session import Exit, Stop, print_json, say
+from services.cli.shelf import Shelf
 from services.cli.tables import show_lines, show_table
 from services.runtime.settings import Settings
 
@@ -61,7 +62,10 @@ async def show(settings: Settings, id: str, *, as_json: bool) -> None:
             raise not_found("run", id, [r.id for r in rows])
         recorded, _ = await desk.book.store.read(RUN.name, id)
         facts = [(event, read_fact(event.envelope)) for event in recorded]
-        answer = await _answer(desk.book.fetch, facts)
+        shelf = Shelf(desk.book)
+        answer = await _answer(shelf, facts)
+    for missing in shelf.missing:
+        say(f"missing: {missing}")
     if as_json:
         print_json({**asdict(row), "answer": answer, "events": [_event(e, f) for e, f in facts]})
         return
@@ -88,10 +92,10 @@ async def show(settings: Settings, id: str, *, as_json: bool) -> None:
         print(f"\nanswer\n{answer}")
 
 
-async def _answer(fetch: Any, facts: list[tuple[Recorded, Fact]]) -> str:
+async def _answer(shelf: Shelf, facts: list[tuple[Recorded, Fact]]) -> str:
     for _, fact in facts:
         if isinstance(fact, run_facts.Completed) and fact.answer is not None:
-            return str((await fetch(fact.answer)).decode("utf-8", "replace"))
+            return await shelf.text(fact.answer)
     return ""
 
 

@@ -7,7 +7,11 @@ import typer
 from services.cli.options import Json, topic
 from services.cli.session import run
 
-app = topic("See the calls of engines.")
+app = topic(
+    "See the calls of engines.",
+    "aps runs list --outcome failed",
+    "aps runs show up006-1a2b3c4d-r12",
+)
 
 
 @app.command("list")

@@ -1,0 +1,27 @@
+"""Reads kept artefacts for a person: one that is missing is named, and the rest is shown all the same."""
+
+from dataclasses import dataclass, field
+
+from events.store import Broken
+from schemas.artefacts import ArtefactRef
+from services.runtime.log import Log
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Kept texts of a log; `missing` says which of those asked for could not be read, and why."""
+
+    book: Log
+    missing: list[str] = field(default_factory=list)
+
+    async def text(self, ref: ArtefactRef | None) -> str:
+        """Return a kept text; empty when there is none, or it cannot be read."""
+        if ref is None:
+            return ""
+        try:
+            return (await self.book.fetch(ref)).decode("utf-8", "replace")
+        except KeyError:
+            self.missing.append(f"{ref.name} (sha256 {ref.sha256}) is not in the store")
+        except Broken as broken:
+            self.missing.append(f"{ref.name}: {broken}")
+        return ""
