@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, DomainEventProtocol
 from eventsourcing.persistence import (
     DataError,
     InfrastructureFactory,
@@ -22,6 +24,8 @@ from eventsourcing.persistence import (
     StoredEvent,
     Tracking,
 )
+from eventsourcing.projection import Projection, ProjectionRunner
+from eventsourcing.utils import get_topic
 
 import nats
 from events.recorder import Factory
@@ -29,6 +33,7 @@ from events.recorder.inserting import Insert, gather
 from events.recorder.recorders import JetStreamApplicationRecorder
 from events.recorder.stream import MAX_BATCH
 from events.recorder.subjects import everything
+from events.recorder.tracking import JetStreamTrackingRecorder
 from events.wire import Message
 from tests.log_server import LogServer, started
 
@@ -295,6 +300,35 @@ def test_tracking_together_with_events_is_refused_with_the_reason(
     with pytest.raises(NotImplementedError, match="two streams"):
         factory.process_recorder()
     assert recorder.max_notification_id() is None
+
+
+class Lengths(JetStreamTrackingRecorder):
+    """A view that counts what it was told of."""
+
+    seen = 0
+
+
+class Counting(Projection[Lengths]):
+    name = "counting"
+    topics = (get_topic(Aggregate.Created),)
+
+    def process_event(self, _: DomainEventProtocol[UUID], tracking: Tracking) -> None:
+        self.view.insert_tracking(tracking)
+        self.view.seen += 1
+
+
+def test_a_projection_of_the_library_follows_and_goes_on_where_it_was(settings: dict[str, str]) -> None:
+    def follow(count: int) -> int:
+        with ProjectionRunner(
+            application_class=Application[UUID], projection_class=Counting, view_class=Lengths, env=settings
+        ) as runner:
+            for _ in range(count):
+                (created,) = runner.app.save(Aggregate())
+            runner.projection.view.wait(runner.app.name, created.notification.id, timeout=30)
+            return runner.projection.view.seen
+
+    assert follow(5) == 5
+    assert follow(3) == 3
 
 
 def test_a_position_only_grows_whoever_records_it(factory: Factory) -> None:

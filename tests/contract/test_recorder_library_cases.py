@@ -122,8 +122,8 @@ class TestInfrastructureFactory(OnJetStream, persistence.InfrastructureFactoryTe
             self.factory.process_recorder()
 
 
-class TestExampleApplication(OnJetStream, application.ExampleApplicationTestCase):
-    expected_factory_topic = get_topic(Factory)
+class FromTheEnvironment(OnJetStream):
+    """The library's application test cases take their settings from the environment."""
 
     def setUp(self) -> None:
         os.environ.update(self.settings())
@@ -131,4 +131,13 @@ class TestExampleApplication(OnJetStream, application.ExampleApplicationTestCase
     def tearDown(self) -> None:
         for name in self.settings():
             del os.environ[name]
-        gc.collect()  # the library's test leaves its application to the garbage collector, which closes it
+        gc.collect()  # they leave applications to the garbage collector, which closes them
+
+
+class TestExampleApplication(FromTheEnvironment, application.ExampleApplicationTestCase):
+    expected_factory_topic = get_topic(Factory)
+
+
+@pytest.mark.filterwarnings("default:'log' is deprecated")  # the library tests that it warns
+class TestApplication(FromTheEnvironment, application.ApplicationTestCase):
+    """The library's tests of an application."""
