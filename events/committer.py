@@ -16,6 +16,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from events.answers import Answers
 from events.store import Denied
 from events.wire import Message, in_batch, send_opening
 
@@ -39,6 +40,7 @@ class Committer:
         """Bounds its open batches; share one committer among all who write to a stream on a connection."""
         self._connection = connection
         self._batches = asyncio.Semaphore(OPEN_BATCHES)
+        self._answers = Answers(connection)
 
     @property
     def is_connected(self) -> bool:
@@ -47,9 +49,15 @@ class Committer:
 
     async def commit(self, messages: Sequence[Message]) -> int:
         """Store all messages or none; return the sequence of the last. Raises `Uncertain`, `Denied`."""
+        if not self.is_connected:
+            raise Uncertain("the connection is down")  # and nothing is left to be sent when it comes back
         error_before = self._connection.last_error
         try:
-            answer = await self._send(messages, error_before)
+            if len(messages) == 1:
+                answer = await self._ask(messages, messages[0].headers, error_before)
+            else:
+                async with self._batches:
+                    answer = await self._ask_batch(messages, error_before)
         except (nats.errors.Error, TimeoutError) as problem:
             raise Uncertain(str(problem) or type(problem).__name__) from problem
         found = orjson.loads(answer.data)
@@ -66,30 +74,26 @@ class Committer:
             with suppress(nats.errors.Error):  # followers also look by themselves
                 await self._connection.publish(doorbell)
 
-    async def _send(self, messages: Sequence[Message], error_before: Exception | None) -> Msg:
-        if len(messages) == 1:
-            return await self._request(messages, messages[0].headers, error_before)
-        async with self._batches:
-            batch = uuid4().hex
-            await send_opening(self._connection, messages, batch)
-            closing = in_batch(messages[-1], batch, len(messages))
-            return await self._request(messages, {**closing, "Nats-Batch-Commit": "1"}, error_before)
+    async def _ask_batch(self, messages: Sequence[Message], error_before: Exception | None) -> Msg:
+        batch = uuid4().hex
+        await send_opening(self._connection, messages, batch)
+        closing = {**in_batch(messages[-1], batch, len(messages)), "Nats-Batch-Commit": "1"}
+        return await self._ask(messages, closing, error_before)
 
-    async def _request(
+    async def _ask(
         self, messages: Sequence[Message], headers: dict[str, str], error_before: Exception | None
     ) -> Msg:
         last = messages[-1]
-        asked = asyncio.ensure_future(
-            self._connection.request(last.subject, last.body, timeout=ANSWER_SECONDS, headers=dict(headers))
-        )
-        try:
-            await asyncio.wait({asked}, timeout=ASK_SECONDS)
-            if not asked.done():
+        async with self._answers.one() as (inbox, answer):
+            await self._connection.publish(last.subject, last.body, reply=inbox, headers=headers)
+            await asyncio.wait((answer,), timeout=ASK_SECONDS)
+            if not answer.done():
                 await self._connection.flush(int(ANSWER_SECONDS))
                 self._check_permission(messages, error_before)
-            return await asked
-        finally:
-            asked.cancel()
+                await asyncio.wait((answer,), timeout=ANSWER_SECONDS - ASK_SECONDS)
+            if not answer.done():
+                raise TimeoutError("no answer")
+            return answer.result()
 
     def _check_permission(self, messages: Sequence[Message], error_before: Exception | None) -> None:
         error = self._connection.last_error

@@ -3,8 +3,8 @@
 Rules
 1. A lone append goes straight out; nothing waits for company. While commits are under way, what comes
    gathers, and leaves together as one atomic batch when its turn comes.
-2. Appends of one aggregate leave in the order they came, never two of them in one batch: each names the
-   position it was decided on, and the second can only know that once the first is stored.
+2. Appends of one aggregate leave in the order they came, one at a time: each names the position it was
+   decided on, so who waited while another was stored is refused without asking the server.
 3. A batch that is refused is tried again member by member: one member's conflict is its own.
 4. A batch whose outcome is unknown is unknown for each of its members, and for those who wait behind it:
    a server that does not answer keeps nobody in a queue.
@@ -14,6 +14,7 @@ Rules
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from events.committer import Committer, Refused, Uncertain
@@ -39,21 +40,24 @@ class Member:
 
 
 def next_group(
-    queue: deque[Member], events: int = GROUP_EVENTS, size: int = GROUP_BYTES
+    queue: deque[Member], busy: AbstractSet[str], events: int = GROUP_EVENTS, size: int = GROUP_BYTES
 ) -> tuple[list[Member], deque[Member]]:
-    """Return who leaves together and who stays, by rule 2; a member larger than a group leaves alone."""
+    """Return who leaves together and who stays: `busy` aggregates are under way (rule 2).
+
+    A member larger than a group leaves alone.
+    """
     group: list[Member] = []
     staying: deque[Member] = deque()
-    named: set[str] = set()
+    named = set(busy)
     for member in queue:
-        events -= len(member.messages)
-        size -= member.size
-        if (group and min(events, size) < 0) or not named.isdisjoint(member.aggregates):
-            events += len(member.messages)
-            size += member.size
-            staying.append(member)
-        else:
+        count = len(member.messages)
+        fits = not group or (count <= events and member.size <= size)
+        if fits and named.isdisjoint(member.aggregates):
             group.append(member)
+            events -= count
+            size -= member.size
+        else:
+            staying.append(member)
         named |= member.aggregates
     return group, staying
 
@@ -65,9 +69,11 @@ class GroupCommit:
         """`doorbell` is rung after every commit."""
         self._committer = committer
         self._doorbell = doorbell
+        self._tasks: set[asyncio.Task[None]] = set()
         self._room = Room(WAITING_EVENTS, WAITING_BYTES)
         self._queue: deque[Member] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._busy: set[str] = set()
+        self._under_way = 0
         self._planned = False
 
     async def commit(self, messages: Sequence[Message], aggregates: frozenset[str]) -> int:
@@ -76,38 +82,50 @@ class GroupCommit:
         await self._room.enter(len(messages), size)
         try:
             outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._queue.append(Member(messages, aggregates, size, outcome))
-            self._plan()
+            member = Member(messages, aggregates, size, outcome)
+            if self._under_way or self._queue:
+                self._queue.append(member)
+                self._plan()
+            else:
+                await self._send([member])
             return await outcome
         finally:
             self._room.leave(len(messages), size)
 
     def _plan(self) -> None:
-        if not self._planned and len(self._under_way) < UNDER_WAY:
+        if not self._planned and self._under_way < UNDER_WAY:
             self._planned = True
             asyncio.get_running_loop().call_soon(self._send_groups)
 
     def _send_groups(self) -> None:
         """Start what may be under way; runs once all who were ready to append have done so."""
         self._planned = False
-        if not self._committer.is_connected:
-            _give_up(self._queue, Uncertain("the connection is down"))
-            self._queue.clear()
-        while self._queue and len(self._under_way) < UNDER_WAY:
-            group, self._queue = next_group(self._queue)
+        while self._queue and self._under_way < UNDER_WAY:
+            group, self._queue = next_group(self._queue, self._busy)
+            if not group:
+                return
             # who gave up while waiting was never sent
             if wanted := [member for member in group if not member.outcome.done()]:
-                task = asyncio.ensure_future(self._send(wanted))
-                self._under_way.add(task)
-                task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        task.result()
-        if self._queue:
-            self._plan()
+                self._tasks.add(task := asyncio.ensure_future(self._send(wanted)))
+                task.add_done_callback(self._tasks.discard)
 
     async def _send(self, group: list[Member]) -> None:
+        self._under_way += 1
+        aggregates = {name for member in group for name in member.aggregates}
+        self._busy |= aggregates
+        try:
+            await self._settle(group)
+        except asyncio.CancelledError:
+            for member in group:
+                member.outcome.cancel()
+            raise
+        finally:
+            self._under_way -= 1
+            self._busy -= aggregates
+            if self._queue:
+                self._plan()
+
+    async def _settle(self, group: list[Member]) -> None:
         messages = [message for member in group for message in member.messages]
         try:
             last = await self._committer.commit(messages)
@@ -115,19 +133,30 @@ class GroupCommit:
             if len(group) == 1:
                 _give_up(group, problem)
             else:
-                await asyncio.gather(*(self._send([member]) for member in group))
+                await asyncio.gather(*(self._settle([member]) for member in group))
         except Uncertain as problem:
             _give_up((*group, *self._queue), problem)
             self._queue.clear()
         except Exception as problem:  # noqa: BLE001 -- whatever it was, each who waits is told
             _give_up(group, problem)
         else:
-            seq = last - len(messages)
-            for member in group:
-                seq += len(member.messages)
-                if not member.outcome.done():
-                    member.outcome.set_result(seq)
-            await self._committer.ring(self._doorbell)
+            self._stored(group, last - len(messages))
+
+    def _stored(self, group: list[Member], seq: int) -> None:
+        for member in group:
+            seq += len(member.messages)
+            if not member.outcome.done():
+                member.outcome.set_result(seq)
+        if self._queue:
+            self._refuse_overtaken({name for member in group for name in member.aggregates})
+        self._tasks.add(ringing := asyncio.ensure_future(self._committer.ring(self._doorbell)))
+        ringing.add_done_callback(self._tasks.discard)
+
+    def _refuse_overtaken(self, aggregates: AbstractSet[str]) -> None:
+        overtaken = [member for member in self._queue if not aggregates.isdisjoint(member.aggregates)]
+        if overtaken:
+            _give_up(overtaken, Refused("another append of this connection was stored first"))
+            self._queue = deque(member for member in self._queue if not member.outcome.done())
 
 
 def _give_up(members: Iterable[Member], problem: Exception) -> None:

@@ -58,7 +58,7 @@ class JetStreamEventStore:
         times = [not_before(batch, past, now) for batch, past in zip(batches, known, strict=True)]
         prepared = prepare(batches, cause, times)
         messages = [
-            message for part, past in zip(prepared, known, strict=True) for message in _messages(part, past)
+            message for part, past in zip(prepared, known, strict=True) for message in messages_of(part, past)
         ]
         aggregates = frozenset(part.subjects[0].rpartition(".")[0] for part in prepared)
         clock = asyncio.get_running_loop().time
@@ -192,7 +192,7 @@ class JetStreamEventStore:
         await asyncio.sleep(pause)
 
 
-def _messages(part: Prepared, past: Sequence[Recorded]) -> list[Message]:
+def messages_of(part: Prepared, past: Sequence[Recorded]) -> list[Message]:
     """Return `part` as messages; `past` are the events before it as far as they are known."""
     batch = part.batch
     expected = str(batch.expected.stream_seq)

@@ -127,12 +127,12 @@ class Liar:
     def __getattr__(self, name: str) -> object:
         return getattr(self._connection, name)
 
-    async def request(
-        self, *args: object, headers: dict[str, str] | None = None, **options: object
-    ) -> object:
+    async def publish(
+        self, subject: str, body: bytes = b"", *, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         if headers:
             self.lied, headers = True, {**headers, **self._headers}
-        return await self._connection.request(*args, headers=headers, **options)  # type: ignore[attr-defined]  # untyped
+        await self._connection.publish(subject, body, reply=reply, headers=headers)  # type: ignore[attr-defined]  # untyped
 
 
 async def test_a_past_is_read_while_others_append_to_it(store: EventStore) -> None:
