@@ -8,10 +8,10 @@ Rules
 5. `retried` re-opens an end, except a landing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from events.fact import AggregateType, Fact, Rejected, Stamp
+from events.fact import AggregateType, Fact, Rejected, Stamp, replace
 from events.improvement_facts import (
     FACTS,
     Abandoned,

@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 
 SCHEMA = "aps"
 CREATE = """
-create schema if not exists {schema};
-create table if not exists {schema}.checkpoint (
+create schema {schema};
+create table {schema}.checkpoint (
   one boolean primary key default true check (one), seq bigint not null, hash text not null,
   chain text not null, versions jsonb not null, updated_at timestamptz not null default now()
 );
 """
 BEGIN = """
-insert into {schema}.checkpoint (seq, hash, chain, versions) values (0, $1, $1, $2)
+insert into {schema}.checkpoint (seq, hash, chain, versions) values ($1, $2, $3, $4)
 """
+INDEX_MEMORY = "set local maintenance_work_mem = '128MB';\n"
 CHECKPOINT = "select seq, hash, chain, versions from {schema}.checkpoint"
 ADVANCE = """
 update {schema}.checkpoint set seq = $1, hash = $2, chain = $3, updated_at = clock_timestamp()
@@ -86,19 +87,31 @@ def lock_key(schema: str, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def create(connection: Connection, schema: str, views: Sequence[View]) -> Checkpoint:
-    """Make the schema, all of it at once, unless it stands; return its checkpoint.
+async def create(connection: Connection, schema: str, views: Sequence[View], *, journaled: bool) -> None:
+    """Make the schema and its tables, without the keys and indexes of those to load."""
+    tables = [view.table.create for view in views]
+    if journaled:
+        tables.append(journal.CREATE)
+    await connection.execute(within(schema, CREATE + journal.CREATE_POISONED + "".join(tables)))
 
-    Raises `OtherVersions`.
-    """
+
+async def complete(
+    connection: Connection, schema: str, views: Sequence[View], at: Checkpoint, *, journaled: bool
+) -> None:
+    """Make the keys and indexes, and begin at a checkpoint."""
+    indexes = [view.table.index for view in views]
+    if journaled:
+        indexes.append(journal.INDEX)
+    await connection.execute(within(schema, INDEX_MEMORY + "".join(indexes)))
+    versions = orjson.dumps(versions_of(views)).decode()
+    await connection.execute(within(schema, BEGIN), at.seq, at.hash, at.chain, versions)
+    await connection.execute("select pg_notify($1, $2)", channel(schema), str(at.seq))
+
+
+async def require_versions(connection: Connection, schema: str, views: Sequence[View]) -> Checkpoint:
+    """Return the checkpoint of a schema that stands. Raises `OtherVersions`."""
+    at, standing = await checkpoint(connection, schema)
     wanted = versions_of(views)
-    async with connection.transaction():
-        await hold_write_lock(connection, schema)
-        if not await exists(connection, schema):
-            tables = "".join(view.table.create for view in views)
-            await connection.execute(within(schema, CREATE + journal.CREATE + tables))
-            await connection.execute(within(schema, BEGIN), NO_HASH, orjson.dumps(wanted).decode())
-        at, standing = await checkpoint(connection, schema)
     if standing != wanted:
         raise OtherVersions(schema, standing, wanted)
     return at

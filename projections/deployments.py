@@ -54,8 +54,9 @@ class DeploymentRow:
     valid_to_seq: int | None
 
 
-def row(step: Step, state: object) -> DeploymentRow | None:
-    """Return the row of a state, None when the deployment has not started."""
+def row(step: Step) -> DeploymentRow | None:
+    """Return the row after a step, None when the deployment has not started."""
+    state = step.after
     if not isinstance(state, Deployment) or state.started is None:
         return None
     started = state.started
@@ -92,7 +93,8 @@ def _state(state: Deployment) -> DeploymentState:
 
 def evolve(step: Step) -> Sequence[Change]:
     """Each fact of a deployment ends its row and begins the next."""
-    return ranged(step, row(step, step.before), row(step, step.after))
+    stood = isinstance(step.before, Deployment) and step.before.started is not None
+    return ranged(step, stood, row(step))
 
 
 TABLE = Table("deployments", DeploymentRow, ("id", "valid_from_seq"), RANGED_INDEXES)

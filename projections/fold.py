@@ -7,12 +7,13 @@ Rules
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from events.catalogue import AGGREGATES, read_fact
 from events.envelope import NO_HASH, digest
-from events.fact import Stamp
+from events.fact import Stamp, replace
 from events.store import Broken, Recorded
 from projections.step import Amend, Change, Put, Step, View
 from projections.table import Row
@@ -21,8 +22,7 @@ Key = tuple[str, str]
 LONGEST_REASON = 2000
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """Where an aggregate stands. `seq` is its last applied event's, `poison` the one that blocked it."""
 
     state: object = None
@@ -75,8 +75,8 @@ class Folded:
 
 def key_of(recorded: Recorded) -> Key:
     """Return aggregate and id."""
-    address = recorded.envelope.address
-    return address.aggregate, address.id
+    aggregate, _, name = recorded.envelope.subject.partition("/")
+    return aggregate, name
 
 
 def fold(
@@ -123,7 +123,7 @@ def restored(events: Iterable[Recorded], poison: int = 0) -> Standing:
     for recorded in events:
         if not standing.poison:
             if recorded.seq == poison:
-                standing = replace(standing, poison=poison)
+                standing = standing._replace(poison=poison)
             else:
                 standing = step_of(recorded, key_of(recorded), standing)[1]
         standing = _linked(standing, recorded)
@@ -140,7 +140,7 @@ def step_of(recorded: Recorded, key: Key, standing: Standing) -> tuple[Step, Sta
     after = kind.evolve(before, fact, stamp)
     began = standing.began or stamp.time
     step = Step(recorded.seq, *key, fact, stamp, before, after, began, standing.seq)
-    return step, replace(standing, state=after, seq=recorded.seq, began=began)
+    return step, Standing(after, standing.version, standing.hash, recorded.seq, began)
 
 
 def _applied(
@@ -154,7 +154,7 @@ def _applied(
     except Exception as problem:  # noqa: BLE001 -- whatever one event does, the others go on; it is recorded
         reason = f"{type(problem).__name__}: {problem}"[:LONGEST_REASON]
         folded.poisoned.append(Poisoned(recorded.seq, *key, reason))
-        return replace(standing, poison=recorded.seq)
+        return standing._replace(poison=recorded.seq)
     for pending, made in changes:
         for change in made:
             pending.add(change)
@@ -162,4 +162,7 @@ def _applied(
 
 
 def _linked(standing: Standing, recorded: Recorded) -> Standing:
-    return replace(standing, version=recorded.envelope.sequence, hash=recorded.envelope.hash)
+    envelope = recorded.envelope
+    return Standing(
+        standing.state, envelope.sequence, envelope.hash, standing.seq, standing.began, standing.poison
+    )

@@ -62,8 +62,9 @@ class ImprovementRow:
     valid_to_seq: int | None
 
 
-def row(step: Step, state: object) -> ImprovementRow | None:
-    """Return the row of a state, None when there is no improvement yet."""
+def row(step: Step) -> ImprovementRow | None:
+    """Return the row after a step, None when there is no improvement yet."""
+    state = step.after
     if not isinstance(state, Improvement) or state.status is None or state.discovered is None:
         return None
     found, change, verdict = state.discovered, state.change, state.verdict
@@ -98,7 +99,9 @@ def row(step: Step, state: object) -> ImprovementRow | None:
 
 def evolve(step: Step) -> Sequence[Change]:
     """Each fact of an improvement ends its row and begins the next."""
-    return ranged(step, row(step, step.before), row(step, step.after))
+    before = step.before
+    stood = isinstance(before, Improvement) and before.status is not None and before.discovered is not None
+    return ranged(step, stood, row(step))
 
 
 TABLE = Table("improvement_board", ImprovementRow, ("id", "valid_from_seq"), RANGED_INDEXES)

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
     from projections.database import Connection
 
 CREATE = """
-create table if not exists {schema}.journal (
-  seq bigint primary key, aggregate text not null, id text not null, version bigint not null,
+create table {schema}.journal (
+  seq bigint not null, aggregate text not null, id text not null, version bigint not null,
   type text not null, hash text not null, chain text not null, envelope json not null
 );
-create unique index if not exists journal_1 on {schema}.journal (aggregate, id, version);
-create table if not exists {schema}.poisoned (
+"""
+INDEX = """
+alter table {schema}.journal add primary key (seq);
+create unique index journal_1 on {schema}.journal (aggregate, id, version);
+"""
+CREATE_POISONED = """
+create table {schema}.poisoned (
   seq bigint primary key, aggregate text not null, id text not null, reason text not null
 );
-create index if not exists poisoned_1 on {schema}.poisoned (aggregate, id);
+create index poisoned_1 on {schema}.poisoned (aggregate, id);
 """
 COLUMNS = ("seq", "aggregate", "id", "version", "type", "hash", "chain", "envelope")
 OF_AGGREGATES = """

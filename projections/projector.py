@@ -4,6 +4,7 @@ Rules
 1. Events are applied in the order of the log, none left out: a missing sequence is `Broken`.
 2. A log shorter than the checkpoint, or another log than the one projected, stops the projector.
 3. What is kept in memory is bounded and may be lost at any time: the journal restores it.
+4. Views that do not stand yet are loaded; from there on batch after batch is applied.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from projections.catalogue import VIEWS
 from projections.database import SCHEMA, Checkpoint, Overtaken
 from projections.fold import Folded, Key, Pending, Standing, fold, key_of
 from projections.gathering import gather
+from projections.loading import load, require_contiguous
 from projections.step import View
 from projections.table import as_json, within
 
@@ -66,24 +68,37 @@ class Projector:
             while not await database.lead(connection, self.schema):  # noqa: ASYNC110 -- a lock tells nobody
                 await asyncio.sleep(STANDBY_SECONDS)
             while True:
-                at = await self._begin(connection)
+                at = await self._begin(connection, await self._store.head())
                 with suppress(Overtaken):  # a switch to rebuilt views moved the checkpoint: go on from there
                     await self._apply_all(connection, at, self._store.live(at.seq))
 
     async def catch_up(self, until: int | None = None) -> Checkpoint:
         """Apply what is on the log, at most to `until`; return the checkpoint reached."""
         async with self._pool.acquire() as connection:
-            at = await self._begin(connection)
             until = await self._store.head() if until is None else until
+            at = await self._begin(connection, until)
             return await self._apply_all(connection, at, self._store.read_all(at.seq, until))
 
-    async def _begin(self, connection: Connection) -> Checkpoint:
+    async def _begin(self, connection: Connection, until: int) -> Checkpoint:
         self._standings.clear()
-        at = await database.create(connection, self.schema, self.views)
+        async with connection.transaction():
+            await database.hold_write_lock(connection, self.schema)
+            if await database.exists(connection, self.schema):
+                at = await database.require_versions(connection, self.schema, self.views)
+            else:
+                at = await self._load(connection, until)
         await require_length(self._store, at)
         if at.seq:
             await self._require_same_log(at)
         return at
+
+    async def _load(self, connection: Connection, until: int) -> Checkpoint:
+        try:
+            async with connection.transaction():
+                return await load(self._store, connection, self.views, self.schema, until)
+        except Broken:
+            # what comes before the break is sound: begin with nothing, apply up to there, and halt
+            return await load(self._store, connection, self.views, self.schema, 0)
 
     async def _require_same_log(self, at: Checkpoint) -> None:
         async for recorded in self._store.read_all(after=at.seq - 1, until=at.seq):
@@ -102,9 +117,7 @@ class Projector:
                 if not batch:
                     await require_length(self._store, at)
                     continue
-                for expected, recorded in enumerate(batch, start=at.seq + 1):
-                    if recorded.seq != expected:
-                        raise Broken(f"event {expected} is missing: the log goes on with {recorded.seq}")
+                require_contiguous(batch, at.seq)
                 at = await self._apply(connection, at, batch)
         return at
 

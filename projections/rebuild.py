@@ -8,8 +8,10 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import asyncpg
@@ -19,12 +21,15 @@ from projections import database
 from projections.catalogue import VIEWS
 from projections.comparison import Difference, differences
 from projections.database import SCHEMA, Checkpoint
+from projections.loading import load
 from projections.projector import Projector, require_length
 from projections.step import View
-from projections.table import within
+from projections.table import Row, Table, within
 
 if TYPE_CHECKING:
     from projections.database import Connection, Pool
+
+RowT = TypeVar("RowT", bound=Row)
 
 DROP = "drop schema if exists {schema} cascade"
 CHAIN_AT = "select chain from {schema}.journal where seq = $1"
@@ -93,17 +98,43 @@ async def rebuild_and_compare(
 ) -> list[Difference]:
     """Build the views anew in a scratch schema and compare every row; return the first `limit` differences.
 
-    The pool needs three connections. Nothing of the live views is changed or held up.
+    The pool needs two connections. Nothing of the live views is changed or held up.
     """
-    scratch = f"{schema}_check_{uuid4().hex[:12]}"
-    try:
-        async with pool.acquire() as live, live.transaction(isolation="repeatable_read", readonly=True):
-            at = await _live(live, schema)
-            if at is None:
-                raise asyncpg.UndefinedTableError(f"no views were ever built in {schema}")
-            await Projector(store, pool, views, scratch).catch_up(at.seq)
-            async with pool.acquire() as rebuilt, rebuilt.transaction(readonly=True):
-                return await differences((live, schema), (rebuilt, scratch), views, limit)
-    finally:
-        async with pool.acquire() as connection:
-            await connection.execute(within(scratch, DROP))
+    async with pool.acquire() as live, live.transaction(isolation="repeatable_read", readonly=True):
+        at = await _live(live, schema)
+        if at is None:
+            raise asyncpg.UndefinedTableError(f"no views were ever built in {schema}")
+        async with replayed(store, pool, views, at.seq, journaled=True) as there:
+            return await differences((live, schema), (there.connection, there.schema), views, limit)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Views as they were at a checkpoint, seen by this connection alone."""
+
+    connection: Connection
+    schema: str
+    at: Checkpoint
+
+    async def rows(self, table: Table[RowT]) -> tuple[RowT, ...]:
+        """Return the rows that held then, by key."""
+        return tuple(map(table.read, await self.connection.fetch(within(self.schema, table.standing))))
+
+
+@asynccontextmanager
+async def replayed(
+    store: EventStore, pool: Pool, views: Sequence[View], until: int, *, journaled: bool = False
+) -> AsyncIterator[Replayed]:
+    """Build some views from nothing up to `until`, beside all others; nothing of them is left.
+
+    Views built alone are blocked only by events that they themselves cannot take. Raises `Broken`.
+    """
+    scratch = f"aps_replay_{uuid4().hex[:12]}"
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            at = await load(store, connection, views, scratch, until, journaled=journaled)
+            yield Replayed(connection, scratch, at)
+        finally:
+            await transaction.rollback()

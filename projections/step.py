@@ -2,20 +2,20 @@
 
 Rules
 1. A view is a pure function of the step: no clock, no reading back, so a rebuild gives the same rows.
-2. States come from the aggregates' own `evolve`; a view never repeats their rules.
+2. A row belongs to one aggregate: no two aggregates make the same key, so they can be folded apart.
+3. States come from the aggregates' own `evolve`; a view never repeats their rules.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.fact import Fact, Stamp
 from projections.table import Row, Table
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One event and what it did. `began` is the time of the aggregate's first event; `previous_seq`
     the sequence of its event before this one, 0 for the first."""
 
@@ -30,15 +30,13 @@ class Step:
     previous_seq: int
 
 
-@dataclass(frozen=True)
-class Put:
+class Put(NamedTuple):
     """Write a whole row, in place of any with the same key."""
 
     row: Row
 
 
-@dataclass(frozen=True)
-class Amend:
+class Amend(NamedTuple):
     """Change some columns of the row with this key, which is there."""
 
     key: tuple[object, ...]
@@ -65,7 +63,9 @@ class View:
         return self.table.name
 
 
-def ranged(step: Step, before: Row | None, after: Row | None) -> tuple[Change, ...]:
-    """End the row that held until this step and begin the next, for a key of (id, valid_from_seq)."""
-    ended = (Amend((step.id, step.previous_seq), {"valid_to_seq": step.seq}),) if before else ()
-    return (*ended, Put(after)) if after else ended
+def ranged(step: Step, stood: bool, row: Row | None) -> tuple[Change, ...]:
+    """End the row that `stood` until this step and begin the next, for a key of (id, valid_from_seq)."""
+    begun = (Put(row),) if row else ()
+    if not stood:
+        return begun
+    return Amend((step.id, step.previous_seq), {"valid_to_seq": step.seq}), *begun

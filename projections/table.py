@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 
 import orjson
@@ -96,12 +97,22 @@ class Table(Generic[RowT]):
         return {field.name: _kind(hints[field.name]) for field in fields(self.row)}
 
     @property
+    def required(self) -> list[str]:
+        """The columns that always hold a value."""
+        return [name for name, kind in self.columns.items() if kind.column.endswith("not null")]
+
+    @property
     def create(self) -> str:
-        """The statements that make the table and its indexes, if they are not there."""
-        columns = [f'"{name}" {kind.column}' for name, kind in self.columns.items()]
-        body = ", ".join([*columns, f"primary key ({_listed(self.key)})"])
-        return f"create table if not exists {{schema}}.{self.name} ({body});" + "".join(
-            f"\ncreate index if not exists {self.name}_{n} on {{schema}}.{self.name} {index};"
+        """The statement that makes the table. `index` completes it: loading comes first, being quicker so."""
+        body = ", ".join(f'"{name}" {kind.column}' for name, kind in self.columns.items())
+        return f"create table {{schema}}.{self.name} ({body});\n"
+
+    @property
+    def index(self) -> str:
+        """The statements that make the key and the indexes."""
+        table = f"{{schema}}.{self.name}"
+        return f"alter table {table} add primary key ({_listed(self.key)});\n" + "".join(
+            f"create index {self.name}_{n} on {table} {index};\n"
             for n, index in enumerate(self.indexes, start=1)
         )
 
@@ -116,6 +127,12 @@ class Table(Generic[RowT]):
             f" select {names} from json_populate_recordset(null::{table}, $1)"
             f" on conflict ({_listed(self.key)}) do update set {changed}"
         )
+
+    @cached_property
+    def standing(self) -> str:
+        """The statement for all rows that hold now, by key."""
+        holding = " where valid_to_seq is null" if "valid_to_seq" in self.columns else ""
+        return f"select * from {{schema}}.{self.name}{holding} order by {_listed(self.key)}"  # noqa: S608 -- names of our own fields
 
     def amend(self, names: Iterable[str]) -> str:
         """Change columns `names` of the rows whose keys stand in a JSON list."""
@@ -132,7 +149,12 @@ class Table(Generic[RowT]):
 
     def key_of(self, row: Row) -> tuple[object, ...]:
         """The key of a row."""
-        return tuple(getattr(row, name) for name in self.key)
+        found = self._key(row)
+        return found if len(self.key) > 1 else (found,)
+
+    @cached_property
+    def _key(self) -> Callable[[Row], Any]:
+        return attrgetter(*self.key)
 
 
 def _listed(names: Iterable[str]) -> str:

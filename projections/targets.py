@@ -67,8 +67,9 @@ class TargetRow:
     valid_to_seq: int | None
 
 
-def row(step: Step, state: object) -> TargetRow | None:
-    """Return the row of a state, None when there is no target yet."""
+def row(step: Step) -> TargetRow | None:
+    """Return the row after a step, None when there is no target yet."""
+    state = step.after
     if not isinstance(state, Target) or state.registered is None:
         return None
     scan = state.latest
@@ -120,7 +121,8 @@ def _scan_state(scan: Scan | None) -> ScanState:
 
 def evolve(step: Step) -> Sequence[Change]:
     """Each fact of a target ends its row and begins the next."""
-    return ranged(step, row(step, step.before), row(step, step.after))
+    stood = isinstance(step.before, Target) and step.before.registered is not None
+    return ranged(step, stood, row(step))
 
 
 TABLE = Table("targets", TargetRow, ("id", "valid_from_seq"), RANGED_INDEXES)

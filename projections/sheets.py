@@ -1,0 +1,74 @@
+"""Rows as COPY takes them: what a pile of the log comes to, as CSV for each table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from events.store import Broken, Recorded
+from projections.fold import Folded, Poisoned, fold
+from projections.step import View
+from projections.table import Row, Table
+
+CACHED = 1024
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The rows of a pile: CSV for each view in order, and the events that poisoned their aggregates."""
+
+    tables: tuple[bytes, ...]
+    poisoned: tuple[Poisoned, ...] = ()
+
+
+def sheet_of(events: Iterable[Recorded], views: Sequence[View], refused: dict[int, str]) -> Sheet:
+    """Fold all events of some aggregates from their first on. Raises `Broken` as `fold` does."""
+    folded = fold(events, {}, views, refused)
+    _require_whole(folded)
+    tables = tuple(csv_of(pending.view.table, pending.rows.values()) for pending in folded.pending)
+    return Sheet(tables, tuple(folded.poisoned))
+
+
+def _require_whole(folded: Folded) -> None:
+    for pending in folded.pending:
+        if pending.amended:
+            raise Broken(f"{pending.view.name} amends rows that it never put: {list(pending.amended)[:3]}")
+
+
+def csv_of(table: Table[Any], rows: Iterable[Row]) -> bytes:
+    """Write rows in the order of the table's columns. A value that is not there is an empty field."""
+    values = attrgetter(*table.columns)
+    texts = [(n, text) for n, kind in enumerate(table.columns.values()) if (text := TEXTS.get(kind.column))]
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows(_line(values(row), texts) for row in rows)
+    return written.getvalue().replace("\0", "\ufffd").encode()  # as `as_json` writes it
+
+
+def _line(values: tuple[Any, ...], texts: Sequence[tuple[int, Callable[[Any], str]]]) -> list[Any]:
+    line = list(values)
+    for n, text in texts:
+        line[n] = text(line[n])
+    return line
+
+
+@lru_cache(CACHED)
+def _array(values: tuple[str, ...]) -> str:
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join([f'"{value}"' for value in quoted]) + "}"
+
+
+def _object(value: dict[str, int]) -> str:
+    return orjson.dumps({name.replace("\0", "\ufffd"): number for name, number in value.items()}).decode()
+
+
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "text[] not null": _array,
+    "jsonb not null": _object,
+}
