@@ -19,11 +19,11 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import asyncpg
 import orjson
 
-from events.jetstream import recorded
 from events.store import Broken, Recorded
 from events.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
 from events.verify import LOG, Fault, verify, verify_export
+from events.walk import recorded
 from projections.database import SCHEMA
 from projections.table import within
 from services.cli.desk import at_log, open_pool

@@ -51,6 +51,12 @@ class WatchedStore:
         """Read as the store does."""
         return await self._store.read(aggregate, id)
 
+    async def as_of(
+        self, aggregate: str, id: str, moment: int | datetime
+    ) -> tuple[tuple[Recorded, ...], Position]:
+        """Read as the store did."""
+        return await self._store.as_of(aggregate, id, moment)
+
     async def position(self, aggregate: str, id: str) -> Position:
         """Tell as the store does."""
         return await self._store.position(aggregate, id)
