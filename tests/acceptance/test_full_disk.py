@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -82,6 +83,22 @@ class Lines:
         self._coming.put("")
 
 
+@contextmanager
+def running(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], Lines, Lines]]:
+    """Run `aps` with what it says on stdout and stderr; it is gone at the end of the block."""
+    program = start(home, *words)
+    assert program.stdout is not None
+    assert program.stderr is not None
+    out, err = Lines(program.stdout), Lines(program.stderr)
+    try:
+        yield program, out, err
+    finally:
+        program.terminate()
+        program.wait(PATIENCE)
+        out.to_the_end()
+        err.to_the_end()
+
+
 def fill(disk: Path) -> None:
     """Write until not a byte more fits."""
     with (disk / "filler").open("wb", buffering=0) as filler:
@@ -106,20 +123,17 @@ def test_a_cycle_waits_while_the_disk_is_full_and_goes_on_afterwards(
     small_disk: Path, target: Repositories, when: str
 ) -> None:
     root = target(name=when)
-    cycle = start(small_disk, "improve", str(root))
-    assert cycle.stdout is not None
-    assert cycle.stderr is not None
-    out, err = Lines(cycle.stdout), Lines(cycle.stderr)
-    err.until(f"{when}: ")
-    fill(small_disk)
-    try:
-        err.until("MB free; waiting until")
-        assert cycle.poll() is None
-    finally:
-        (small_disk / "filler").unlink()
-    err.until("there is room on the disk again; going on")
-    said = err.to_the_end()
-    assert cycle.wait(PATIENCE) == 0, said
+    with running(small_disk, "improve", str(root)) as (cycle, out, err):
+        err.until(f"{when}: ")
+        fill(small_disk)
+        try:
+            err.until("MB free; waiting until")
+            assert cycle.poll() is None
+        finally:
+            (small_disk / "filler").unlink()
+        err.until("there is room on the disk again; going on")
+        said = err.to_the_end()
+        assert cycle.wait(PATIENCE) == 0, said
     assert said.count("is full") == 1, said
     assert "Traceback" not in said + out.to_the_end()
     assert "landed" in out.text

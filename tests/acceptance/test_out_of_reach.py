@@ -26,16 +26,22 @@ def moved_away(root: Path) -> Iterator[None]:
 @contextmanager
 def read_only(root: Path) -> Iterator[None]:
     """Let nobody write the target; as root the services write it as its owner, who is not root here."""
-    if os.geteuid() == 0:
-        root.chmod(0o755)
-        for path in (root, *root.rglob("*")):
-            os.lchown(path, SERVICE_UID, SERVICE_UID)
     folders = [root / ".git", *(path for path in (root / ".git").rglob("*") if path.is_dir())]
     for folder in folders:
         folder.chmod(0o555)
+    if os.geteuid() == 0:
+        give(root, SERVICE_UID)
     yield
+    if os.geteuid() == 0:
+        give(root, 0)  # or git would not trust it for us
     for folder in folders:
         folder.chmod(0o755)
+
+
+def give(root: Path, owner: int) -> None:
+    """Make a whole tree somebody's."""
+    for path in (root, *root.rglob("*")):
+        os.lchown(path, owner, owner)
 
 
 @contextmanager
