@@ -14,11 +14,10 @@ from eventsourcing.persistence import OperationalError, ProgrammingError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.stream_reader import Stored
+from events.stream_reader import PAGE, PAGE_BYTES, Stored
 
 API = "$JS.API"
 ANSWER_SECONDS = 2.0
-PAGE = 1000
 MAX_BATCH = 1000  # the server's limit on one atomic batch
 NO_SUCH_STREAM = 10059
 EXISTS_OTHERWISE = 10058
@@ -83,7 +82,7 @@ class Stream:
 
     async def lasts(self, subjects: Sequence[str]) -> list[Stored]:
         """Return the last message of each subject, which may hold wildcards. Raises `TooMany`."""
-        body: Json = {"multi_last": list(subjects)}
+        body: Json = {"multi_last": list(subjects), "max_bytes": PAGE_BYTES}
         found: list[Stored] = []
         while True:
             part, ended = await self._many(body)
@@ -95,7 +94,7 @@ class Stream:
 
     async def page(self, after: int, limit: int) -> list[Stored]:
         """Return up to `limit` messages after a sequence, in order; fewer does not mean the end."""
-        wanted = {"seq": after + 1, "batch": min(limit, PAGE), "next_by_subj": ">"}
+        wanted = {"seq": after + 1, "batch": min(limit, PAGE), "max_bytes": PAGE_BYTES, "next_by_subj": ">"}
         return (await self._many(wanted))[0]
 
     async def _many(self, body: Json) -> tuple[list[Stored], Msg]:
