@@ -87,6 +87,7 @@ def _compared(old: Shape, new: Shape, at: str, seen: Pairs) -> Iterator[Breach]:
     yield from _values(old.schema, new.schema, at)
     yield from _bounds(old.schema, new.schema, at)
     yield from _fields(old, new, at, seen)
+    yield from _new_fields(old, new, at, seen)
     yield from _others(old, new, at, seen)
     yield from _elements(old, new, at, seen)
 
@@ -131,10 +132,18 @@ def _fields(old: Shape, new: Shape, at: str, seen: Pairs) -> Iterator[Breach]:
                 where, f"means {after[name]['default']!r} now when it is missing, not {schema['default']!r}"
             )
         yield from _narrowed(old.part(schema), new.part(after[name]), where, seen)
+
+
+def _new_fields(old: Shape, new: Shape, at: str, seen: Pairs) -> Iterator[Breach]:
+    before, others = old.schema.get("properties", {}), old.schema.get("additionalProperties", True)
     for name in new.schema.get("required", ()):
         if name not in old.schema.get("required", ()):
             known = "was not always there" if name in before else "is new"
             yield Breach(f"{at}.{name}".lstrip("."), f"{known}, and has no default")
+    for name, schema in new.schema.get("properties", {}).items():
+        if name not in before and others is not False:
+            free = others if isinstance(others, dict) else {}
+            yield from _narrowed(old.part(free), new.part(schema), f"{at}.{name}".lstrip("."), seen)
 
 
 def _others(old: Shape, new: Shape, at: str, seen: Pairs) -> Iterator[Breach]:

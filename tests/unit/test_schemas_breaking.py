@@ -183,6 +183,11 @@ COUNT = {"type": "integer"}
             {"type": "object", "additionalProperties": False},
             ["x takes fewer names than before"],
         ),
+        (
+            {"type": "object", "additionalProperties": TEXT},
+            {"type": "object", "properties": {"a": TEXT, "b": COUNT}},
+            ["x.b must be integer now; it could be string"],
+        ),
         ({**TEXT, "default": "a"}, {**TEXT, "default": "b"}, ["x means 'b' now when it is missing, not 'a'"]),
         ({**TEXT, "title": "One"}, {**TEXT, "title": "Two", "description": "two"}, []),
         (
