@@ -7,7 +7,7 @@ the states of their aggregates, and the rows of views whose version was raised.
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from events.catalogue import AGGREGATES, FACTS, read_fact
 from events.envelope import Cause, decode
 from events.fact import Fact, Stamp
 from events.memory import InMemoryEventStore
-from events.store import Batch, Position, Recorded
+from events.store import Batch, EventStore, Position, Recorded
 from projections.catalogue import VIEWS
 from projections.fold import fold
 from projections.table import as_json
@@ -63,10 +63,15 @@ def histories(folder: Path = FOLDER) -> list[History]:
     return [History(folder / f"v{number}") for number in numbers]
 
 
-async def recorded(told: Sequence[Told]) -> list[Recorded]:
-    """Append facts to a store as the services do, each admitted by its rules; return the log."""
+Clock = Callable[[], datetime]
+
+
+async def recorded(
+    told: Sequence[Told], on: Callable[[Clock], EventStore] = InMemoryEventStore
+) -> list[Recorded]:
+    """Append facts to an empty store as the services do, each admitted by its rules; return the log."""
     now = BEGAN
-    store = InMemoryEventStore(lambda: now)
+    store = on(lambda: now)
     states: dict[tuple[str, str], Any] = {}
     positions: dict[tuple[str, str], Position] = {}
     event = ""
