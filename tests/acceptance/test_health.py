@@ -72,7 +72,7 @@ async def test_a_health_command_that_hangs_is_ended_and_the_deployment_taken_bac
 ) -> None:
     root = target()
     ended = improve(home, root, APS_HEALTH_COMMAND="sleep 3600", APS_HEALTH_TIMEOUT_SECONDS="2")
-    assert set(ended.statuses.values()) == {"rolled_back", "abandoned"}
+    assert set(ended.statuses.values()) - {"abandoned"} == {"rolled_back"}
     assert git(root, "branch", "--list", BRANCH) == ""
     reasons = {one["reason"] for one in ended.outcome["improvements"] if one["status"] == "rolled_back"}
     assert reasons == {
