@@ -14,8 +14,9 @@ from typing import NamedTuple
 from events.catalogue import AGGREGATES, read_fact
 from events.envelope import NO_HASH, digest
 from events.fact import Stamp, replace
+from events.lease import WorkClaimed
 from events.store import Broken, Recorded
-from projections.step import Amend, Change, Put, Step, View
+from projections.step import Amend, Change, Moment, Put, Step, View
 from projections.table import Row
 
 Key = tuple[str, str]
@@ -23,7 +24,8 @@ LONGEST_REASON = 2000
 
 
 class Standing(NamedTuple):
-    """Where an aggregate stands. `seq` is its last applied event's, `poison` the one that blocked it."""
+    """Where an aggregate stands. `seq` is its last applied event's, `poison` the one that blocked it,
+    `claimed` the last claim of work on it."""
 
     state: object = None
     version: int = 0
@@ -31,6 +33,7 @@ class Standing(NamedTuple):
     seq: int = 0
     began: datetime | None = None
     poison: int = 0
+    claimed: Moment | None = None
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,11 @@ def step_of(recorded: Recorded, key: Key, standing: Standing) -> tuple[Step, Sta
     before = kind.initial if standing.state is None else standing.state
     after = kind.evolve(before, fact, stamp)
     began = standing.began or stamp.time
-    step = Step(recorded.seq, *key, fact, stamp, before, after, began, standing.seq)
-    return step, Standing(after, standing.version, standing.hash, recorded.seq, began)
+    step = Step(recorded.seq, *key, fact, stamp, before, after, began, standing.seq, standing.claimed)
+    claimed = step.moment if isinstance(fact, WorkClaimed) else standing.claimed
+    return step, Standing(
+        after, standing.version, standing.hash, recorded.seq, began, standing.poison, claimed
+    )
 
 
 def _applied(
@@ -163,6 +169,5 @@ def _applied(
 
 def _linked(standing: Standing, recorded: Recorded) -> Standing:
     envelope = recorded.envelope
-    return Standing(
-        standing.state, envelope.sequence, envelope.hash, standing.seq, standing.began, standing.poison
-    )
+    state, _, _, seq, began, poison, claimed = standing
+    return Standing(state, envelope.sequence, envelope.hash, seq, began, poison, claimed)

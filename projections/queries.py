@@ -72,17 +72,29 @@ class Views:
         agent: str | None = None,
         aggregate: str | None = None,
         id: str | None = None,
+        at_seq: int | None = None,
     ) -> tuple[TaskRow, ...]:
         """Return claims, oldest first. `TaskRow.expired` says which running ones may be taken over."""
-        return await self._rows(task_board.TABLE, task_board.LIST, state, agent, aggregate, id)
+        table, asked = task_board.TABLE, (state, agent, aggregate, id)
+        if at_seq is None:
+            return await self._rows(table, task_board.LIST_NOW, *asked)
+        return await self._rows(table, task_board.LIST_AT, *asked, at_seq)
 
-    async def usage(self, improvement: str | None = None) -> tuple[UsageRow, ...]:
+    async def usage(self, improvement: str | None = None, at_seq: int | None = None) -> tuple[UsageRow, ...]:
         """Return sums of engine calls by improvement, role, engine, model and outcome."""
-        return await self._rows(engine_usage.USAGE, engine_usage.SUMS, improvement)
+        table = engine_usage.USAGE
+        if at_seq is None:
+            return await self._rows(table, engine_usage.SUMS_NOW, improvement)
+        return await self._rows(table, engine_usage.SUMS_AT, improvement, at_seq)
 
-    async def runs(self, improvement: str | None = None, outcome: str | None = None) -> tuple[RunRow, ...]:
+    async def runs(
+        self, improvement: str | None = None, outcome: str | None = None, at_seq: int | None = None
+    ) -> tuple[RunRow, ...]:
         """Return engine calls, oldest first."""
-        return await self._rows(engine_usage.TABLE, engine_usage.RUNS, improvement, outcome)
+        table = engine_usage.TABLE
+        if at_seq is None:
+            return await self._rows(table, engine_usage.RUNS, improvement, outcome)
+        return await self._rows(table, engine_usage.RUNS_AT, at_seq, improvement, outcome)
 
     async def targets(self, at_seq: int | None = None) -> tuple[TargetRow, ...]:
         """Return targets by title."""

@@ -15,9 +15,18 @@ from events.fact import Fact, Stamp
 from projections.table import Row, Table
 
 
+class Moment(NamedTuple):
+    """Where and when an event of an aggregate happened."""
+
+    version: int
+    seq: int
+    time: datetime
+
+
 class Step(NamedTuple):
-    """One event and what it did. `began` is the time of the aggregate's first event; `previous_seq`
-    the sequence of its event before this one, 0 for the first."""
+    """One event and what it did. `began` is the time of the aggregate's first event; `previous_seq` the
+    sequence of its event before this one, 0 for the first; `claimed` the last claim of work before this
+    event."""
 
     seq: int
     aggregate: str
@@ -28,6 +37,12 @@ class Step(NamedTuple):
     after: object
     began: datetime
     previous_seq: int
+    claimed: Moment | None
+
+    @property
+    def moment(self) -> Moment:
+        """Where and when the event itself happened."""
+        return Moment(self.stamp.version, self.seq, self.stamp.time)
 
 
 class Put(NamedTuple):

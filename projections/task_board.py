@@ -1,4 +1,4 @@
-"""The task board: every claim on every kind of work, who won it, and how it ended."""
+"""The task board: every claim on every kind of work, who won it, and how it ended, now or at any sequence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,19 @@ from datetime import datetime
 from enum import StrEnum
 
 from events.improvement_facts import Retried
-from events.lease import Claim, WorkClaimed, WorkReleased, WorkRenewed
+from events.lease import Claim, WorkReleased
 from projections.step import Amend, Change, Put, Step, View
-from projections.table import Table
+from projections.table import RANGED_INDEXES, Table
 
 LIST = """
 select * from {schema}.task_board
-where ($1::text is null or state = $1) and ($2::text is null or agent = $2)
+where {holding}
+  and ($1::text is null or state = $1) and ($2::text is null or agent = $2)
   and ($3::text is null or aggregate = $3) and ($4::text is null or id = $4)
 order by claimed_seq
 """
+LIST_NOW = LIST.replace("{holding}", "valid_to_seq is null")
+LIST_AT = LIST.replace("{holding}", "int8range(valid_from_seq, valid_to_seq) @> $5::bigint")
 
 
 class TaskState(StrEnum):
@@ -29,7 +32,10 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One claim; `token` is its fencing token. `ended_by` names the fact, or the agent who took over."""
+    """One claim from `valid_from_seq` until before `valid_to_seq` (None: it still holds).
+
+    `token` is its fencing token; `ended_by` names the fact, or the agent who took over.
+    """
 
     aggregate: str
     id: str
@@ -44,6 +50,8 @@ class TaskRow:
     ended_seq: int | None
     ended_by: str
     reason: str
+    valid_from_seq: int
+    valid_to_seq: int | None
 
     def expired(self, now: datetime) -> bool:
         """Whether another agent may take the work over."""
@@ -51,58 +59,61 @@ class TaskRow:
 
 
 def evolve(step: Step) -> Sequence[Change]:
-    """A claim begins a row; renewing, finishing, releasing or taking over amends it."""
+    """While a claim runs each fact ends its row and begins the next; its end is the last.
+
+    A claim that goes on unchanged gets a new row too: so the row before is always the step's before.
+    """
     before: Claim | None = getattr(step.before, "claim", None)
     after: Claim | None = getattr(step.after, "claim", None)
-    if isinstance(step.fact, WorkClaimed):
-        lost = (_ended(step, before, TaskState.TAKEN_OVER, step.fact.agent),) if before else ()
-        return (*lost, Put(_claimed(step, step.fact)))
-    if isinstance(step.fact, WorkRenewed) and after:
-        return (Amend(_key(step, after), {"lease_until": after.lease_until}),)
-    if before and after is None:
-        given_up = isinstance(step.fact, WorkReleased | Retried)
-        state = TaskState.RELEASED if given_up else TaskState.FINISHED
-        return (_ended(step, before, state, step.fact.name),)
-    return ()
+    changes: list[Change] = []
+    if before:
+        key = (step.aggregate, step.id, before.token, step.previous_seq)
+        changes.append(Amend(key, {"valid_to_seq": step.seq}))
+        if after is None or after.token != before.token:
+            changes.append(Put(_ended(step, before, after)))
+    if after:
+        changes.append(Put(_row(step, after, TaskState.RUNNING)))
+    return changes
 
 
-def _key(step: Step, claim: Claim) -> tuple[object, ...]:
-    return (step.aggregate, step.id, claim.token)
+def _ended(step: Step, claim: Claim, winner: Claim | None) -> TaskRow:
+    if winner:
+        return _row(step, claim, TaskState.TAKEN_OVER, by=winner.agent)
+    if isinstance(step.fact, WorkReleased | Retried):
+        return _row(step, claim, TaskState.RELEASED, by=step.fact.name, reason=step.fact.reason)
+    return _row(step, claim, TaskState.FINISHED, by=step.fact.name)
 
 
-def _ended(step: Step, claim: Claim, state: TaskState, by: str) -> Amend:
-    reason = step.fact.reason if isinstance(step.fact, WorkReleased | Retried) else ""
-    return Amend(
-        _key(step, claim),
-        {
-            "state": state,
-            "ended_at": step.stamp.time,
-            "ended_seq": step.seq,
-            "ended_by": by,
-            "reason": reason,
-        },
-    )
-
-
-def _claimed(step: Step, fact: WorkClaimed) -> TaskRow:
+def _row(step: Step, claim: Claim, state: TaskState, by: str = "", reason: str = "") -> TaskRow:
+    begun = step.claimed if step.claimed and step.claimed.version == claim.token else step.moment
+    ended = state is not TaskState.RUNNING
     return TaskRow(
         aggregate=step.aggregate,
         id=step.id,
-        token=step.stamp.version,
-        work=fact.work,
-        agent=fact.agent,
-        state=TaskState.RUNNING,
-        lease_until=fact.lease_until,
-        claimed_at=step.stamp.time,
-        claimed_seq=step.seq,
-        ended_at=None,
-        ended_seq=None,
-        ended_by="",
-        reason="",
+        token=claim.token,
+        work=claim.work,
+        agent=claim.agent,
+        state=state,
+        lease_until=claim.lease_until,
+        claimed_at=begun.time,
+        claimed_seq=begun.seq,
+        ended_at=step.stamp.time if ended else None,
+        ended_seq=step.seq if ended else None,
+        ended_by=by,
+        reason=reason,
+        valid_from_seq=step.seq,
+        valid_to_seq=None,
     )
 
 
 TABLE = Table(
-    "task_board", TaskRow, ("aggregate", "id", "token"), ("(agent)", "(claimed_seq) where state = 'running'")
+    "task_board",
+    TaskRow,
+    ("aggregate", "id", "token", "valid_from_seq"),
+    (
+        "(agent) where valid_to_seq is null",
+        "(claimed_seq) where valid_to_seq is null and state = 'running'",
+        *RANGED_INDEXES,
+    ),
 )
-TASK_BOARD = View(1, TABLE, evolve)
+TASK_BOARD = View(2, TABLE, evolve)

@@ -36,6 +36,10 @@ async def recorded(story: Sequence[Told]) -> list[Recorded]:
     return [event async for event in store.read_all()]
 
 
+def standing(found: list[Any]) -> list[Any]:
+    return [row for row in found if row.valid_to_seq is None]
+
+
 def imp(*facts: Any) -> list[Told]:
     return [("improvement", "imp-1", fact) for fact in facts]
 
@@ -114,7 +118,7 @@ def test_every_fact_of_a_cycle_reads_as_one_line() -> None:
 async def test_a_claim_is_running_until_its_work_is_finished() -> None:
     (task,) = await shown(imp(f.discovered(), f.claimed()), "task_board")
     assert (task.token, task.agent, task.work, task.state) == (2, "pm-1", "requirements", TaskState.RUNNING)
-    (task,) = await shown(imp(f.discovered(), f.claimed(), f.specified()), "task_board")
+    (task,) = standing(await shown(imp(f.discovered(), f.claimed(), f.specified()), "task_board"))
     assert (task.state, task.ended_by, task.ended_seq) == (
         TaskState.FINISHED,
         "requirements_specified",
@@ -124,29 +128,31 @@ async def test_a_claim_is_running_until_its_work_is_finished() -> None:
 
 async def test_a_renewed_claim_has_the_later_end() -> None:
     later = START + timedelta(hours=1)
-    (task,) = await shown(
+    before, task = await shown(
         imp(f.discovered(), f.claimed(), WorkRenewed(claim=2, lease_until=later)), "task_board"
     )
-    assert (task.lease_until, task.state) == (later, TaskState.RUNNING)
+    assert (before.lease_until, before.valid_to_seq) == (f.claimed().lease_until, 3)
+    assert (task.lease_until, task.state, task.claimed_seq) == (later, TaskState.RUNNING, 2)
 
 
 async def test_a_released_claim_says_why() -> None:
-    (task,) = await shown(
-        imp(f.discovered(), f.claimed(), WorkReleased(claim=2, reason="shutting down")), "task_board"
-    )
+    story = imp(f.discovered(), f.claimed(), WorkReleased(claim=2, reason="shutting down"))
+    (task,) = standing(await shown(story, "task_board"))
     assert (task.state, task.reason) == (TaskState.RELEASED, "shutting down")
 
 
 async def test_a_claim_taken_over_names_the_winner() -> None:
-    lost, won = await shown(imp(f.discovered(), f.claimed("pm-1"), f.claimed("pm-2")), "task_board")
+    story = imp(f.discovered(), f.claimed("pm-1"), f.claimed("pm-2"))
+    lost, won = standing(await shown(story, "task_board"))
+    assert (lost.claimed_seq, lost.ended_seq, won.claimed_seq) == (2, 3, 3)
     assert (lost.agent, lost.state, lost.ended_by) == ("pm-1", TaskState.TAKEN_OVER, "pm-2")
     assert (won.agent, won.state) == ("pm-2", TaskState.RUNNING)
 
 
 async def test_a_retried_improvement_gives_its_claim_up() -> None:
     story = imp(f.discovered(), f.claimed(), Abandoned(reason="not wanted"), Retried(reason="again"))
-    (task,) = await shown(story, "task_board")
-    assert (task.state, task.ended_by) == (TaskState.RELEASED, "retried")
+    (task,) = standing(await shown(story, "task_board"))
+    assert (task.state, task.ended_by, task.claimed_seq) == (TaskState.RELEASED, "retried", 2)
 
 
 async def test_a_running_claim_expires_with_its_lease() -> None:
@@ -156,7 +162,7 @@ async def test_a_running_claim_expires_with_its_lease() -> None:
 
 
 async def test_an_engine_call_is_counted_with_its_cost() -> None:
-    (row,) = await shown(CYCLE, "engine_usage")
+    (row,) = standing(await shown(CYCLE, "engine_usage"))
     assert (row.engine, row.role, row.improvement, row.outcome) == (
         "deterministic",
         "developer",
@@ -171,7 +177,8 @@ async def test_an_engine_call_is_counted_with_its_cost() -> None:
     [(Failed(duration_ms=5, reason="no answer"), "failed", "no answer"), (Reused(run="r0"), "reused", "r0")],
 )
 async def test_an_engine_call_says_how_it_ended(end: Any, outcome: str, reason: str) -> None:
-    (row,) = await shown([("run", "r1", f.run_requested()), ("run", "r1", end)], "engine_usage")
+    story = [("run", "r1", f.run_requested()), ("run", "r1", end)]
+    (row,) = standing(await shown(story, "engine_usage"))
     assert (row.outcome, row.reason) == (outcome, reason)
 
 

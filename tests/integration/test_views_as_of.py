@@ -1,0 +1,149 @@
+"""Any view as of any event: what the ranges give is what a replay up to that event gives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from events import run
+from events.improvement_facts import Abandoned, Reprioritised, Retried
+from events.lease import WorkReleased, WorkRenewed
+from events.memory import InMemoryEventStore
+from projections.catalogue import VIEWS
+from projections.projector import Projector
+from projections.queries import Views
+from projections.rebuild import Replayed, rebuild_and_compare, replayed
+from projections.step import View
+from projections.table import within
+from tests import projection_facts as f
+from tests.projection_facts import CYCLE, START, Clock, Told, tell
+
+if TYPE_CHECKING:
+    from projections.database import Pool
+
+LATER = START + timedelta(hours=1)
+DISPUTED: tuple[Told, ...] = tuple(
+    ("improvement", "imp-2", fact)
+    for fact in (
+        f.discovered(rank=2),
+        f.claimed("pm-1", seconds=10**6),
+        WorkRenewed(claim=2, lease_until=LATER),
+        Reprioritised(rank=7, reason="asked for"),
+        WorkReleased(claim=2, reason="shutting down"),
+        f.claimed("pm-2", seconds=1),
+        f.claimed("pm-3", seconds=10**6),
+        Abandoned(reason="not wanted"),
+        Retried(reason="wanted after all"),
+    )
+)
+RUNS: tuple[Told, ...] = (
+    ("run", "r2", f.run_requested("imp-2")),
+    ("run", "r3", f.run_requested("imp-2")),
+    ("run", "r2", run.Started()),
+    ("run", "r3", run.Reused(run="r1")),
+    ("run", "r2", run.Failed(duration_ms=5, reason="no answer")),
+)
+HELD_AT = "int8range(valid_from_seq, valid_to_seq) @> $1::bigint"
+numbers = count()
+
+
+@st.composite
+def interleaved(draw: st.DrawFn) -> list[Told]:
+    """Stories that happen at the same time, each in its own order."""
+    stories = [list(CYCLE), list(DISPUTED), list(RUNS)]
+    told: list[Told] = []
+    while left := [story for story in stories if story]:
+        told.append(draw(st.sampled_from(left)).pop(0))
+    return told
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    async with asyncpg.create_pool(database, min_size=1, max_size=4) as made:
+        yield made
+
+
+async def seen_at(views: Views, seq: int) -> dict[str, list[Any]]:
+    """Every view as of a sequence."""
+    told = {row.seq: row for name in ("imp-1", "imp-2") for row in await views.timeline(name, at_seq=seq)}
+    return {
+        "improvement_board": [*await views.improvements(at_seq=seq)],
+        "timeline": [told[key] for key in sorted(told)],
+        "task_board": [*await views.tasks(at_seq=seq)],
+        "engine_usage": [*await views.runs(at_seq=seq)],
+        "targets": [*await views.targets(at_seq=seq)],
+        "deployments": [*await views.deployments(at_seq=seq)],
+    }
+
+
+async def rebuilt(there: Replayed) -> dict[str, list[Any]]:
+    return {view.name: [*await there.rows(view.table)] for view in VIEWS}
+
+
+def as_then(view: View, rows: Sequence[Any]) -> list[Any]:
+    """Rows by key, without the end that came later."""
+    ranged = "valid_to_seq" in view.table.columns
+    made = [replace(row, valid_to_seq=None) if ranged else row for row in rows]
+    return sorted(made, key=lambda row: tuple(map(str, view.table.key_of(row))))
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=interleaved(), batch=st.integers(1, 20))
+async def test_every_view_as_of_every_event_is_a_replay_up_to_it(
+    story: list[Told], batch: int, pool: Pool
+) -> None:
+    store, schema = InMemoryEventStore(Clock()), f"aps_{next(numbers)}"
+    head = await tell(store, story)
+    await Projector(store, pool, schema=schema).catch_up(1)
+    await Projector(store, pool, schema=schema, batch=batch, remembered=2).catch_up()
+    views = Views(pool, schema)
+    assert await views.poisoned() == ()
+    for seq in range(head + 1):
+        async with replayed(store, pool, VIEWS, seq) as there:
+            then, now = await rebuilt(there), await seen_at(views, seq)
+            for view in VIEWS:
+                assert as_then(view, now[view.name]) == as_then(view, then[view.name]), (view.name, seq)
+    assert await rebuild_and_compare(store, pool, schema=schema) == []
+
+
+async def test_a_time_is_as_good_as_a_sequence(pool: Pool) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up()
+    (landed,) = (row for row in await views.timeline("imp-1") if row.fact == "change_deployed")
+    before = await store.seq_at(landed.time - timedelta(milliseconds=1))
+    (then,) = await views.improvements(at_seq=before)
+    assert (then.status, then.valid_to_seq) == ("approved", landed.seq)
+
+
+async def test_what_engines_cost_is_known_for_any_moment(pool: Pool) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up()
+    completed = next(row.seq for row in await views.timeline("imp-1") if row.fact == "completed")
+    (before,) = await views.usage("imp-1", at_seq=completed - 1)
+    (after,) = await views.usage("imp-1", at_seq=completed)
+    assert (before.outcome, before.cost_micros) == ("started", 0)
+    assert (after.outcome, after.cost_micros) == ("completed", 7)
+    assert await views.usage("imp-1") == (after,)
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if "valid_to_seq" in view.table.columns])
+async def test_the_past_is_found_by_an_index(view: View, pool: Pool) -> None:
+    store = InMemoryEventStore(Clock())
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up()
+    async with pool.acquire() as connection, connection.transaction():
+        # on a table of a few rows a scan is the best plan: forbid it to see that an index can serve
+        await connection.execute("set local enable_seqscan = off")
+        question = f"select * from {{schema}}.{view.name} where {HELD_AT}"  # noqa: S608 -- our own names
+        plan = await connection.fetch(f"explain {within('aps', question)}", 5)
+    assert any(f"{view.name}_" in line[0] and "Index" in line[0] for line in plan)
