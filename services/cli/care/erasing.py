@@ -25,6 +25,7 @@ from services.runtime.settings import Settings
 
 # `servers` and `credentials` go with the servers themselves, before all others.
 OWN = (
+    "scratch",
     "keys",
     "targets",
     "repositories",
