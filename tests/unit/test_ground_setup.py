@@ -85,6 +85,5 @@ def test_aps_runs_the_checkout_wherever_it_is_called(ground: Path, tmp_path: Pat
 
 
 def test_make_alone_lists_what_can_be_made(ground: Path) -> None:
-    listed = make(ground).stdout
-    for target in ("setup", "run", "test", "check", "cover", "bench", "lock"):
-        assert f"  {target}\t" in listed
+    listed = {line.split()[0] for line in make(ground).stdout.splitlines() if line.startswith("  ")}
+    assert listed >= {"setup", "run", "test", "test-long", "check", "cover", "bench", "lock"}
