@@ -2,7 +2,8 @@
 
 Rules
 1. Rows and checkpoint change in one transaction, which holds the write lock and compares the checkpoint.
-2. One projector at a time leads, by a lock its connection holds; another waits and takes over.
+2. One projector at a time leads, by a lock its connection holds; another waits and takes over. The server
+   ends a connection whose machine was cut off (within 5 s) or whose process is stuck.
 3. Nothing is migrated: a set of views with other versions is built beside and switched to.
 """
 
@@ -37,6 +38,11 @@ create table {schema}.checkpoint (
 """
 BEGIN = """
 insert into {schema}.checkpoint (seq, hash, chain, versions) values ($1, $2, $3, $4)
+"""
+# A leader whose machine was cut off sends nothing that tells so: the server asks, and gives its lock free.
+KEEP_ALIVE = """
+set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; set tcp_keepalives_count = 3;
+set tcp_user_timeout = 5000;
 """
 INDEX_MEMORY = "set local maintenance_work_mem = '128MB';\n"
 CHECKPOINT = "select seq, hash, chain, versions from {schema}.checkpoint"
@@ -151,3 +157,15 @@ async def hold_write_lock(connection: Connection, schema: str) -> None:
 async def lead(connection: Connection, schema: str) -> bool:
     """Take the lead, kept as long as the connection lives; false when another has it."""
     return bool(await connection.fetchval("select pg_try_advisory_lock($1)", lock_key(schema, "lead")))
+
+
+async def keep_alive(connection: Connection) -> None:
+    """Have the server ask whether the other end still is there."""
+    await connection.execute(KEEP_ALIVE)
+
+
+async def give_signs(connection: Connection, seconds: float) -> None:
+    """Have the server end this connection, and its lead, when it is silent for `seconds`."""
+    milliseconds = round(seconds * 1000)
+    for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        await connection.execute("select set_config($1, $2, false)", setting, str(milliseconds))

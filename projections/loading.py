@@ -150,9 +150,12 @@ async def _fold_all(connection: Connection, schema: str, views: Sequence[View], 
 
     async with AsyncExitStack() as stack:
         hands = [await stack.enter_async_context(hand) for hand in folders(piles, views, len(waiting))]
-        async with asyncio.TaskGroup() as group:
-            for hand in hands:
-                group.create_task(work(hand))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for hand in hands:
+                    group.create_task(work(hand))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the others were cancelled because of it
 
 
 async def _write(

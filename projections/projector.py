@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from projections.database import Connection, Pool
 
 STANDBY_SECONDS = 0.25
-IDLE_SECONDS = 5.0  # after this long without an event, look whether the log shrank
+IDLE_SECONDS = 5.0  # after this long without an event, look whether log and lead still stand
+SILENT_SECONDS = 20.0  # a leader that gives no sign of life for this long is stuck: another takes over
 
 
 class LogBehindCheckpoint(Broken):
@@ -65,10 +66,12 @@ class Projector:
         Raises `Broken` or `OtherVersions`, and whatever the log or the database raises when it is away.
         """
         async with self._pool.acquire() as connection:
+            await database.keep_alive(connection)
             while not await database.lead(connection, self.schema):  # noqa: ASYNC110 -- a lock tells nobody
                 await asyncio.sleep(STANDBY_SECONDS)
             while True:
                 at = await self._begin(connection, await self._store.head())
+                await database.give_signs(connection, SILENT_SECONDS)
                 with suppress(Overtaken):  # a switch to rebuilt views moved the checkpoint: go on from there
                     await self._apply_all(connection, at, self._store.live(at.seq))
 
@@ -81,6 +84,7 @@ class Projector:
 
     async def _begin(self, connection: Connection, until: int) -> Checkpoint:
         self._standings.clear()
+        await database.give_signs(connection, 0)  # a load reads long between two statements
         async with connection.transaction():
             await database.hold_write_lock(connection, self.schema)
             if await database.exists(connection, self.schema):
@@ -116,6 +120,7 @@ class Projector:
             async for batch in batches:
                 if not batch:
                     await require_length(self._store, at)
+                    await connection.execute("select 1", timeout=IDLE_SECONDS)
                     continue
                 require_contiguous(batch, at.seq)
                 at = await self._apply(connection, at, batch)

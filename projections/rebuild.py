@@ -1,8 +1,9 @@
-"""Building the views anew: beside the live ones to switch to, or in a scratch schema to compare.
+"""Building the views anew: beside the live ones to switch to, or to look at and to compare; and back again.
 
 Rules
 1. A switch never goes backward: the new views are at least where the live ones are, on the same chain.
-2. The switch is one transaction; the views before it stay in `<schema>_before` until the next switch.
+2. The switch is one transaction; the views before it stay in `<schema>_before`, to return to, until the
+   next rebuild.
 3. A comparison looks at the live views as of one moment and rebuilds to that checkpoint from the log.
 """
 
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT", bound=Row)
 
 DROP = "drop schema if exists {schema} cascade"
+RENAME = "alter schema {schema} rename to "
 CHAIN_AT = "select chain from {schema}.journal where seq = $1"
+
+
+class NothingKept(Exception):  # noqa: N818 -- what was found
+    """There are no views to return to."""
 
 
 async def rebuild(
@@ -44,16 +50,46 @@ async def rebuild(
     """
     beside = f"{schema}_next"
     async with pool.acquire() as connection:
-        if not await database.lead(connection, beside):
-            raise database.Overtaken(f"another rebuild of {schema} is under way")
+        await _require_lead(connection, schema)
         await connection.execute(within(beside, DROP))
-        projector = Projector(store, pool, views, beside)
-        while True:
-            reached = await projector.catch_up()
-            live = await _switched(connection, schema, beside, reached)
-            if live is None:
-                return reached
-            await require_length(store, live)
+        return await _take_place(store, pool, views, schema, beside, connection)
+
+
+async def switch_back(
+    store: EventStore, pool: Pool, views: Sequence[View] = VIEWS, schema: str = SCHEMA
+) -> Checkpoint:
+    """Return to the views before the last switch, brought to where the live ones are; those are kept now.
+
+    Raises `NothingKept`, `OtherVersions` when another release made them, and `Broken` as `rebuild` does.
+    """
+    async with pool.acquire() as connection:
+        await _require_lead(connection, schema)
+        kept = _kept(schema)
+        if not await database.exists(connection, kept):
+            raise NothingKept(f"no views are kept in {kept}: there was no switch yet. Build them: rebuild")
+        return await _take_place(store, pool, views, schema, kept, connection)
+
+
+def _kept(schema: str) -> str:
+    return f"{schema}_before"
+
+
+async def _require_lead(connection: Connection, schema: str) -> None:
+    await database.keep_alive(connection)
+    if not await database.lead(connection, f"{schema}_next"):
+        raise database.Overtaken(f"another rebuild of {schema} is under way")
+
+
+async def _take_place(
+    store: EventStore, pool: Pool, views: Sequence[View], schema: str, beside: str, connection: Connection
+) -> Checkpoint:
+    projector = Projector(store, pool, views, beside)
+    while True:
+        reached = await projector.catch_up()
+        live = await _switched(connection, schema, beside, reached)
+        if live is None:
+            return reached
+        await require_length(store, live)
 
 
 async def _switched(
@@ -67,11 +103,20 @@ async def _switched(
             if live.seq > reached.seq:
                 return live
             await _require_same_chain(connection, beside, live)
-            await connection.execute(within(f"{schema}_before", DROP))
-            await connection.execute(within(schema, f"alter schema {{schema}} rename to {schema}_before"))
-        await connection.execute(within(beside, f"alter schema {{schema}} rename to {schema}"))
+        await _exchange(connection, schema, beside, stands=live is not None)
         await connection.execute("select pg_notify($1, $2)", database.channel(schema), str(reached.seq))
     return None
+
+
+async def _exchange(connection: Connection, schema: str, beside: str, *, stands: bool) -> None:
+    leaving, kept = f"{schema}_leaving", _kept(schema)
+    if beside != kept:
+        await connection.execute(within(kept, DROP))
+    if stands:
+        await connection.execute(within(schema, RENAME) + leaving)
+    await connection.execute(within(beside, RENAME) + schema)
+    if stands:
+        await connection.execute(within(leaving, RENAME) + kept)
 
 
 async def _live(connection: Connection, schema: str) -> Checkpoint | None:

@@ -253,7 +253,11 @@ async def test_a_missing_sequence_stops_the_projector(store: InMemoryEventStore,
     ("table", "change", "expected"),
     [
         ("improvement_board", "set status = 'declined' where valid_to_seq is null", "status"),
-        ("task_board", "set agent = 'somebody' where token = 2 and aggregate = 'improvement'", "agent"),
+        (
+            "task_board",
+            "set agent = 'somebody' where token = 2 and aggregate = 'improvement' and ended_by > ''",
+            "agent",
+        ),
         ("journal", "set envelope = '{}' where seq = 4", "envelope"),
         ("checkpoint", "set chain = 'x'", "chain"),
     ],
