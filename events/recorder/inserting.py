@@ -13,10 +13,9 @@ Rules
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from threading import Lock
 from uuid import uuid4
 
 from eventsourcing.persistence import (
@@ -49,18 +48,46 @@ def new_mark() -> str:
     return f"{_ours}-{next(_numbers)}"
 
 
-@dataclass(eq=False)
 class Insert:
-    """Messages to store together; `mark` is in the headers of each and tells whose they are."""
+    """Messages to store together; `mark` is in the headers of each and tells whose they are.
 
-    mark: str
-    messages: tuple[Message, ...]
-    first_seq: Future[int] = field(default_factory=Future)
+    One thread waits for the outcome, which is a bare lock: a `Future` costs as much as the rest of an insert.
+    """
 
-    @property
-    def size(self) -> int:
-        """The bytes of all messages."""
-        return sum(len(message.body) for message in self.messages)
+    __slots__ = ("_first", "_is_open", "_problem", "_settled", "mark", "messages", "size", "subjects")
+
+    def __init__(self, mark: str, messages: tuple[Message, ...]) -> None:
+        """The outcome is open."""
+        self.mark = mark
+        self.messages = messages
+        self.size = sum(len(message.body) for message in messages)
+        self.subjects = {message.subject for message in messages}
+        self._first = 0
+        self._is_open = True  # told apart on the loop thread alone
+        self._problem: PersistenceError | None = None
+        self._settled = Lock()
+        self._settled.acquire()
+
+    def stored(self, first: int) -> None:
+        """Settle: the messages stand from sequence `first` on."""
+        self._first = first
+        self._is_open = False
+        self._settled.release()
+
+    def fail(self, problem: PersistenceError) -> None:
+        """Settle: nothing is stored, or nobody knows. Without effect on what is settled."""
+        if self._is_open:
+            self._problem = problem
+            self._is_open = False
+            self._settled.release()
+
+    def sequences(self, seconds: float) -> range | None:
+        """Wait for the outcome, `seconds` at most; return the sequences or raise the problem."""
+        if not self._settled.acquire(timeout=seconds):
+            return None
+        if self._problem is not None:
+            raise self._problem
+        return range(self._first, self._first + len(self.messages))
 
 
 class Inserter:
@@ -86,16 +113,10 @@ class Inserter:
                 self._connection.thread.loop.call_soon_threadsafe(self._start)
             except RuntimeError as problem:
                 raise InterfaceError("the recorder was closed") from problem
-        first = self._outcome(insert)
-        return range(first, first + len(insert.messages))
-
-    def _outcome(self, insert: Insert) -> int:
-        while True:
-            try:
-                return insert.first_seq.result(LOOK_SECONDS)
-            except TimeoutError as problem:
-                if self._connection.thread.loop.is_closed():
-                    raise InterfaceError("the recorder was closed") from problem
+        while (sequences := insert.sequences(LOOK_SECONDS)) is None:
+            if self._connection.thread.loop.is_closed():
+                raise InterfaceError("the recorder was closed")
+        return sequences
 
     def _start(self) -> None:
         # first the flag, then the queue: who finds the flag down rings again
@@ -155,9 +176,9 @@ class Inserter:
             if not there:
                 left.append(insert)
             elif all(stored.headers.get(MARK) == insert.mark for stored in there):
-                insert.first_seq.set_result(there[0].seq)
+                insert.stored(there[0].seq)
             else:
-                insert.first_seq.set_exception(_conflict(there))
+                insert.fail(_conflict(there))
         return left
 
 
@@ -168,27 +189,25 @@ def gather(waiting: deque[Insert]) -> list[Insert]:
     size = 0
     while waiting:
         insert = waiting[0]
-        names = {message.subject for message in insert.messages}
         size += insert.size
-        full = len(subjects) + len(names) > MAX_BATCH or size > MAX_BYTES
-        if group and (full or not subjects.isdisjoint(names)):
+        full = len(subjects) + len(insert.subjects) > MAX_BATCH or size > MAX_BYTES
+        if group and (full or not subjects.isdisjoint(insert.subjects)):
             break
         group.append(waiting.popleft())
-        subjects |= names
+        subjects |= insert.subjects
     return group
 
 
 def _stored(group: Sequence[Insert], last: int) -> None:
     first = last + 1 - sum(len(insert.messages) for insert in group)
     for insert in group:
-        insert.first_seq.set_result(first)
+        insert.stored(first)
         first += len(insert.messages)
 
 
 def _fail(group: Sequence[Insert], problem: PersistenceError) -> None:
     for insert in group:
-        if not insert.first_seq.done():
-            insert.first_seq.set_exception(type(problem)(*problem.args))
+        insert.fail(type(problem)(*problem.args))
 
 
 def _conflict(there: Sequence[Stored]) -> IntegrityError:

@@ -8,13 +8,9 @@ same weather; the medians are told, one JSON object a line.
 """
 
 import asyncio
-import json
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -23,11 +19,11 @@ from uuid import uuid4
 import asyncpg
 from eventsourcing.persistence import AggregateRecorder, InfrastructureFactory, StoredEvent
 
-from events.envelope import Cause
-from events.improvement_facts import Reprioritised
 from events.jetstream import JetStreamEventStore
 from events.store import Batch, Position
 from services.runtime.embedded.servers import EmbeddedServers
+from tests.benchmarks.log.content import AGGREGATE, CAUSE, fact, now
+from tests.benchmarks.measuring.line import beside, tell
 from tests.log_server import LogServer, started
 
 APPENDERS = 256
@@ -36,7 +32,7 @@ ROUNDS = 7
 ROUND_SECONDS = 2.0
 SEARCH_SECONDS = 1.5
 EVENT_BYTES = 600
-CAUSE = Cause(actor="benchmark", source="/benchmark", correlation=str(uuid4()))
+NAME = "append_vs_eventsourcing_postgres"
 Save = Callable[[], None]
 
 
@@ -75,28 +71,20 @@ def through_the_library(recorder: AggregateRecorder) -> Callable[[], Save]:
     return new_appender
 
 
-async def through_the_store(store: JetStreamEventStore, facts: tuple[Reprioritised, ...]) -> float:
+async def through_the_store(store: JetStreamEventStore) -> float:
     begun = time.perf_counter()
+    facts = (fact(1), fact(2))
     count = 0
 
     async def append() -> None:
         nonlocal count
         name, position = f"i-{uuid4().hex}", Position()
         while time.perf_counter() - begun < ROUND_SECONDS:
-            (position,) = await store.append_many([Batch("improvement", name, position, facts)], CAUSE)
+            (position,) = await store.append_many([Batch(AGGREGATE, name, position, facts)], CAUSE)
             count += 1
 
     await asyncio.gather(*(append() for _ in range(APPENDERS)))
     return count / (time.perf_counter() - begun)
-
-
-async def facts_of_that_size(store: JetStreamEventStore) -> tuple[Reprioritised, ...]:
-    """Return two facts whose envelopes have the size of the peer's events, at the least."""
-    bare = Reprioritised(rank=1, reason="")
-    await store.append_many([Batch("improvement", uuid4().hex, Position(), (bare,))], CAUSE)
-    (event,) = [event async for event in store.read_all(await store.head() - 1)]
-    reason = "x" * max(EVENT_BYTES - len(event.envelope.encode()), 0)
-    return tuple(Reprioritised(rank=rank, reason=reason) for rank in (1, 2))
 
 
 def postgres(url: str, threads: int, functions: str) -> InfrastructureFactory:  # type: ignore[type-arg]  # any
@@ -148,8 +136,7 @@ async def compare(server: LogServer, url: str) -> None:
     }
     rates: dict[str, list[float]] = {"store": [], "recorder": [], "postgres": []}
     async with server.connection("cli") as connection:
-        store = JetStreamEventStore(connection, lambda: datetime.now(UTC))
-        facts = await facts_of_that_size(store)
+        store = JetStreamEventStore(connection, now)
         with (
             await asyncio.to_thread(InfrastructureFactory.construct, jetstream) as ours,
             postgres(url, threads, functions) as theirs,
@@ -158,7 +145,7 @@ async def compare(server: LogServer, url: str) -> None:
             peer = theirs.application_recorder()
             for number in range(ROUNDS + 1):
                 measured = {
-                    "store": await through_the_store(store, facts),
+                    "store": await through_the_store(store),
                     "recorder": await asyncio.to_thread(
                         per_second, through_the_library(recorder), APPENDERS, ROUND_SECONDS
                     ),
@@ -171,22 +158,8 @@ async def compare(server: LogServer, url: str) -> None:
             ours.close()
             theirs.close()
     peer_name = f"eventsourcing.postgres, {threads} threads" + (", functions" if functions == "y" else "")
-    tell("append_vs_eventsourcing_postgres", rates["store"], peer_name, rates["postgres"])
-    tell("recorder_vs_eventsourcing_postgres", rates["recorder"], peer_name, rates["postgres"])
-
-
-def tell(name: str, ours: list[float], peer: str, theirs: list[float]) -> None:
-    value, peer_value = statistics.median(ours), statistics.median(theirs)
-    line = {
-        "name": name,
-        "value": round(value),
-        "unit": "saves/s",
-        "peer": peer,
-        "peer_value": round(peer_value),
-        "ratio": round(value / peer_value, 2),
-    }
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    tell(beside(NAME, "saves/s", rates["store"], peer_name, rates["postgres"]))
+    tell(beside(f"{NAME}_by_recorder", "saves/s", rates["recorder"], peer_name, rates["postgres"]))
 
 
 async def main(home: Path) -> None:
