@@ -5,8 +5,6 @@ between (was it a refusal that is silent on the wire?) and go on waiting for the
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import nats.errors
 from nats.aio.client import Client
@@ -25,9 +23,8 @@ class Answers:
         self._asked = 0
         self._opening: asyncio.Task[str] | None = None
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[tuple[str, "asyncio.Future[Msg]"]]:
-        """Give an inbox and the future of the one answer to it; a late answer is dropped."""
+    async def expect(self) -> tuple[str, "asyncio.Future[Msg]"]:
+        """Give an inbox and the future of the one answer to it; `forget` the inbox when done."""
         if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
             self._opening = asyncio.ensure_future(self._open())
         prefix = self._opening.result() if self._opening.done() else await asyncio.shield(self._opening)
@@ -35,10 +32,11 @@ class Answers:
         inbox = f"{prefix}.{self._asked}"
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[inbox] = answer
-        try:
-            yield inbox, answer
-        finally:
-            del self._waiting[inbox]
+        return inbox, answer
+
+    def forget(self, inbox: str) -> None:
+        """Drop an answer that may still come."""
+        del self._waiting[inbox]
 
     async def _open(self) -> str:
         prefix: str = self._connection.new_inbox()

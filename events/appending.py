@@ -35,13 +35,14 @@ class Prepared:
 
 def prepare(batches: Sequence[Batch], cause: Cause, times: Sequence[datetime]) -> tuple[Prepared, ...]:
     """Return `batches` as they will stand; `times` holds one time for each. ValueError by rules 1 and 2."""
-    if len({(batch.aggregate, batch.id) for batch in batches}) != len(batches):
+    if len(batches) > 1 and len({(batch.aggregate, batch.id) for batch in batches}) != len(batches):
         raise ValueError("an append names each aggregate once")
-    if not batches or not all(batch.facts for batch in batches):
+    counts = [len(batch.facts) for batch in batches]
+    if not counts or not min(counts):
         raise ValueError("an append without a fact")
-    if (count := sum(len(batch.facts) for batch in batches)) > MAX_EVENTS:
+    if (count := sum(counts)) > MAX_EVENTS:
         raise ValueError(f"{count} events in one append; {MAX_EVENTS} is the limit of an atomic batch")
-    return tuple(_prepare(batch, cause, now) for batch, now in zip(batches, times, strict=True))
+    return tuple([_prepare(batch, cause, now) for batch, now in zip(batches, times, strict=True)])
 
 
 def _prepare(batch: Batch, cause: Cause, now: datetime) -> Prepared:

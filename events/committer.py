@@ -84,7 +84,8 @@ class Committer:
         self, messages: Sequence[Message], headers: dict[str, str], error_before: Exception | None
     ) -> Msg:
         last = messages[-1]
-        async with self._answers.one() as (inbox, answer):
+        inbox, answer = await self._answers.expect()
+        try:
             await self._connection.publish(last.subject, last.body, reply=inbox, headers=headers)
             await asyncio.wait((answer,), timeout=ASK_SECONDS)
             if not answer.done():
@@ -94,6 +95,8 @@ class Committer:
             if not answer.done():
                 raise TimeoutError("no answer")
             return answer.result()
+        finally:
+            self._answers.forget(inbox)
 
     def _check_permission(self, messages: Sequence[Message], error_before: Exception | None) -> None:
         error = self._connection.last_error

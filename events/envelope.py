@@ -67,13 +67,22 @@ class Envelope:
     @property
     def address(self) -> Address:
         """Aggregate, id and fact name, from `type` and `subject`."""
-        _, aggregate, fact, _ = self.type.split(".")
+        aggregate, fact = parts_of(self.type)
         return Address(aggregate, self.subject.partition("/")[2], fact)
 
 
 FIELDS = tuple(Envelope.__dataclass_fields__)
 ALL_FIELDS = frozenset(FIELDS)
 texts = itemgetter(*(name for name in FIELDS if name not in ("data", "sequence")))
+
+
+@lru_cache(CACHED)
+def parts_of(kind: str) -> tuple[str, str]:
+    """Return aggregate and fact name of a type; raise `Unreadable` for what is no type of ours."""
+    parts = kind.split(".")
+    if len(parts) != 4:
+        raise Unreadable("no event envelope: a type is aps.<aggregate>.<fact>.<version>")
+    return parts[1], parts[2]
 
 
 def _of(fields: dict[str, Any]) -> Envelope:
@@ -101,8 +110,7 @@ def decode(body: bytes) -> Envelope:
         datetime.fromisoformat(fields["time"])
     except (AttributeError, TypeError, ValueError) as problem:
         raise Unreadable(f"no event envelope: {problem}") from problem
-    if fields["type"].count(".") != 3:
-        raise Unreadable("no event envelope: a type is aps.<aggregate>.<fact>.<version>")
+    parts_of(fields["type"])
     if type(fields["data"]) is not dict or type(fields["sequence"]) is not int:
         raise Unreadable("no event envelope: data is an object and sequence an integer")
     return _of(fields)

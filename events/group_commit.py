@@ -81,16 +81,38 @@ class GroupCommit:
         size = sum([len(message.body) for message in messages])
         await self._room.enter(len(messages), size)
         try:
+            if not self._under_way and not self._queue:
+                return await self._send_alone(messages, aggregates)
             outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            member = Member(messages, aggregates, size, outcome)
-            if self._under_way or self._queue:
-                self._queue.append(member)
-                self._plan()
-            else:
-                await self._send([member])
+            self._queue.append(Member(messages, aggregates, size, outcome))
+            self._plan()
             return await outcome
         finally:
             self._room.leave(len(messages), size)
+
+    async def _send_alone(self, messages: Sequence[Message], aggregates: frozenset[str]) -> int:
+        self._begin(aggregates)
+        try:
+            last = await self._committer.commit(messages)
+        except (Refused, Denied):
+            raise
+        except Uncertain as problem:
+            self._empty_queue(problem)
+            raise
+        finally:
+            self._end(aggregates)
+        self._stored(aggregates)
+        return last
+
+    def _begin(self, aggregates: AbstractSet[str]) -> None:
+        self._under_way += 1
+        self._busy |= aggregates
+
+    def _end(self, aggregates: AbstractSet[str]) -> None:
+        self._under_way -= 1
+        self._busy -= aggregates
+        if self._queue:
+            self._plan()
 
     def _plan(self) -> None:
         if not self._planned and self._under_way < UNDER_WAY:
@@ -110,9 +132,8 @@ class GroupCommit:
                 task.add_done_callback(self._tasks.discard)
 
     async def _send(self, group: list[Member]) -> None:
-        self._under_way += 1
-        aggregates = {name for member in group for name in member.aggregates}
-        self._busy |= aggregates
+        aggregates = frozenset().union(*(member.aggregates for member in group))
+        self._begin(aggregates)
         try:
             await self._settle(group)
         except asyncio.CancelledError:
@@ -120,10 +141,7 @@ class GroupCommit:
                 member.outcome.cancel()
             raise
         finally:
-            self._under_way -= 1
-            self._busy -= aggregates
-            if self._queue:
-                self._plan()
+            self._end(aggregates)
 
     async def _settle(self, group: list[Member]) -> None:
         messages = [message for member in group for message in member.messages]
@@ -135,22 +153,27 @@ class GroupCommit:
             else:
                 await asyncio.gather(*(self._settle([member]) for member in group))
         except Uncertain as problem:
-            _give_up((*group, *self._queue), problem)
-            self._queue.clear()
+            _give_up(group, problem)
+            self._empty_queue(problem)
         except Exception as problem:  # noqa: BLE001 -- whatever it was, each who waits is told
             _give_up(group, problem)
         else:
-            self._stored(group, last - len(messages))
+            seq = last - len(messages)
+            for member in group:
+                seq += len(member.messages)
+                if not member.outcome.done():
+                    member.outcome.set_result(seq)
+            self._stored(frozenset().union(*(member.aggregates for member in group)))
 
-    def _stored(self, group: list[Member], seq: int) -> None:
-        for member in group:
-            seq += len(member.messages)
-            if not member.outcome.done():
-                member.outcome.set_result(seq)
+    def _stored(self, aggregates: AbstractSet[str]) -> None:
         if self._queue:
-            self._refuse_overtaken({name for member in group for name in member.aggregates})
+            self._refuse_overtaken(aggregates)
         self._tasks.add(ringing := asyncio.ensure_future(self._committer.ring(self._doorbell)))
         ringing.add_done_callback(self._tasks.discard)
+
+    def _empty_queue(self, problem: Uncertain) -> None:
+        _give_up(self._queue, problem)
+        self._queue.clear()
 
     def _refuse_overtaken(self, aggregates: AbstractSet[str]) -> None:
         overtaken = [member for member in self._queue if not aggregates.isdisjoint(member.aggregates)]

@@ -60,7 +60,7 @@ class JetStreamEventStore:
         messages = [
             message for part, past in zip(prepared, known, strict=True) for message in messages_of(part, past)
         ]
-        aggregates = frozenset(part.subjects[0].rpartition(".")[0] for part in prepared)
+        aggregates = frozenset([part.subjects[0].rpartition(".")[0] for part in prepared])
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
         for pause in _pauses():
@@ -74,7 +74,7 @@ class JetStreamEventStore:
                     raise Unavailable(f"the append was not taken: {uncertain}") from uncertain
                 await asyncio.sleep(pause)
             else:
-                return await self._stored(prepared, last)
+                return self._stored(prepared, last)
         raise AssertionError("pauses never end")
 
     async def read(self, aggregate: str, id: str) -> Past:
@@ -165,17 +165,18 @@ class JetStreamEventStore:
         after = await self._reader.first_since(time)
         return await self.head() if after is None else after.seq - 1
 
-    async def _stored(self, prepared: Sequence[Prepared], last: int) -> tuple[Position, ...]:
-        seq = last - sum(len(part.envelopes) for part in prepared)
+    def _stored(self, prepared: Sequence[Prepared], last: int) -> tuple[Position, ...]:
+        seq = last - sum([len(part.envelopes) for part in prepared])
         positions = []
         for part in prepared:
             key = (part.batch.aggregate, part.batch.id)
             known = self._past.get(key)
-            events = tuple(Recorded(seq + n, e) for n, e in enumerate(part.envelopes, start=1))
+            events = [Recorded(seq + n, envelope) for n, envelope in enumerate(part.envelopes, start=1)]
             seq += len(events)
-            positions.append(part.position(seq))
+            position = part.position(seq)
+            positions.append(position)
             if known[1] == part.batch.expected:
-                self._past.put(key, ((*known[0], *events), positions[-1]))
+                self._past.put(key, ((*known[0], *events), position))
         return tuple(positions)
 
     async def _read_back(self, prepared: Sequence[Prepared]) -> tuple[Position, ...] | None:
@@ -199,15 +200,9 @@ def messages_of(part: Prepared, past: Sequence[Recorded]) -> list[Message]:
     where = aggregate_subjects(batch.aggregate, batch.id)
     trail = {TRAIL: trail_after([event.seq for event in past[-LENGTH:]])} if past else {}
     messages = []
-    for number, (name, body, envelope) in enumerate(
-        zip(part.subjects, part.bodies, part.envelopes, strict=True)
-    ):
-        headers = {"Nats-Msg-Id": envelope.id, **trail}
-        if number:
-            headers[PART] = str(number)
-        else:
-            headers |= {EXPECTED: expected, f"{EXPECTED}-Subject": where}
-        messages.append(Message(name, body, headers))
+    for number, (name, body) in enumerate(zip(part.subjects, part.bodies, strict=True)):
+        place = {PART: str(number)} if number else {EXPECTED: expected, f"{EXPECTED}-Subject": where}
+        messages.append(Message(name, body, {**trail, **place}))
     return messages
 
 

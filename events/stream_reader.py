@@ -57,6 +57,34 @@ class Coming(NamedTuple):
     messages: "asyncio.Task[list[Stored]]"
 
 
+class Collected:
+    """Answers to direct gets as they come in, until all are there."""
+
+    def __init__(self, asked: int, *, has_end: bool) -> None:
+        """A batch has an end of its own, a status; of single gets there are as many answers as `asked`."""
+        self.messages: list[Msg] = []
+        self.statuses: list[str] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked = asked
+        self._has_end = has_end
+
+    @property
+    def count(self) -> int:
+        """How many answers came."""
+        return len(self.messages) + len(self.statuses)
+
+    async def receive(self, message: Msg) -> None:
+        """Take one answer."""
+        if not message.headers or "Status" not in message.headers:
+            self.messages.append(message)
+            if self._has_end:
+                return
+        else:
+            self.statuses.append(message.headers["Status"])
+        if (self._has_end or self.count == self._asked) and not self.ended.done():
+            self.ended.set_result(None)
+
+
 class StreamReader:
     """Direct gets on one stream; `patience` in seconds bounds each call."""
 
@@ -132,58 +160,41 @@ class StreamReader:
 
     async def _one(self, body: dict[str, Any]) -> Stored | None:
         answer = await self._patiently(lambda: self._request(self._direct, orjson.dumps(body)))
-        headers = answer.headers or {}
-        return None if "Status" in headers else _stored(answer.data, headers)
+        return None if "Status" in (answer.headers or {}) else _stored(answer)
 
     async def _request(self, subject: str, body: bytes) -> Msg:
         return await self._connection.request(subject, body, timeout=TRY_SECONDS)
 
     async def _many(self, body: dict[str, Any]) -> list[Stored]:
         """Ask for a batch: messages, then a status."""
-        found, statuses = await self._collect([orjson.dumps(body)], lambda _, statuses: bool(statuses))
+        found, statuses = await self._collect([orjson.dumps(body)], has_end=True)
         if statuses[0] not in (END, NOT_FOUND):
             raise nats.errors.Error(f"direct get from {self._stream}: status {statuses[0]}")
         return found
 
     async def _each(self, bodies: Sequence[bytes]) -> list[Stored]:
         """Ask for single messages: each is answered by a message or a status."""
-        found, statuses = await self._collect(
-            bodies, lambda found, statuses: len(found) + len(statuses) == len(bodies)
-        )
+        found, statuses = await self._collect(bodies, has_end=False)
         if strange := [status for status in statuses if status != NOT_FOUND]:
             raise nats.errors.Error(f"direct get from {self._stream}: status {strange[0]}")
         return found
 
-    async def _collect(
-        self, bodies: Sequence[bytes], is_all: Callable[[list[Stored], list[str]], bool]
-    ) -> tuple[list[Stored], list[str]]:
-        found: list[Stored] = []
-        statuses: list[str] = []
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        async def receive(message: Msg) -> None:
-            headers = message.headers or {}
-            if "Status" in headers:
-                statuses.append(headers["Status"])
-            else:
-                found.append(_stored(message.data, headers))
-            if is_all(found, statuses) and not ended.done():
-                ended.set_result(None)
-
+    async def _collect(self, bodies: Sequence[bytes], *, has_end: bool) -> tuple[list[Stored], list[str]]:
+        answers = Collected(len(bodies), has_end=has_end)
         inbox = self._connection.new_inbox()
-        subscription = await self._connection.subscribe(inbox, cb=receive)
+        subscription = await self._connection.subscribe(inbox, cb=answers.receive)
         try:
             for body in bodies:
                 await self._connection.publish(self._direct, body, reply=inbox)
             seen = -1
-            while not ended.done():
-                if seen == (seen := len(found) + len(statuses)):
+            while not answers.ended.done():
+                if seen == (seen := answers.count):
                     raise TimeoutError(f"direct get from {self._stream}: silent after {seen} messages")
-                await asyncio.wait({ended}, timeout=TRY_SECONDS)
+                await asyncio.wait((answers.ended,), timeout=TRY_SECONDS)
         finally:
             if not self._connection.is_closed:
                 await subscription.unsubscribe()
-        return found, statuses
+        return [_stored(message) for message in answers.messages], answers.statuses
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
@@ -198,5 +209,6 @@ class StreamReader:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _stored(body: bytes, headers: Mapping[str, str]) -> Stored:
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], body, headers)
+def _stored(message: Msg) -> Stored:
+    headers = message.headers or {}
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers)

@@ -1,7 +1,7 @@
 """Reads the events of one aggregate from its head back, without scanning the stream."""
 
 from events.appending import link
-from events.envelope import Unreadable, decode
+from events.envelope import Unreadable, decode, parts_of
 from events.past import Key, Past
 from events.store import Broken, Recorded
 from events.stream_reader import Stored, StreamReader
@@ -58,9 +58,10 @@ def recorded(stored: Stored) -> Recorded:
         envelope = decode(stored.body)
     except Unreadable as problem:
         raise Broken(f"sequence {stored.seq}: {problem}") from problem
-    where = place(envelope.subject, envelope.type.split(".")[2])
-    if where != stored.subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
-        raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where}")
+    aggregate, fact = parts_of(envelope.type)
+    where = place(envelope.subject, fact)
+    if where != stored.subject or not envelope.subject.startswith(aggregate + "/"):
+        raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where} of type {envelope.type}")
     return Recorded(stored.seq, envelope)
 
 

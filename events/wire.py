@@ -9,7 +9,7 @@ Rules
 2. A subject or header that would break the framing is refused.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import nats.errors
@@ -46,15 +46,12 @@ async def send_opening(connection: Client, messages: Sequence[Message], batch: s
     The next command on the connection flushes them. Raises `nats.errors.Error` when it does not stand.
     """
     opening = messages[:-1]
-    if any(len(message.body) > connection.max_payload for message in opening):
+    if max(len(message.body) for message in opening) > connection.max_payload:
         raise nats.errors.MaxPayloadError
-    await _write(
-        connection,
-        (frame(m.subject, m.body, in_batch(m, batch, number)) for number, m in enumerate(opening, start=1)),
-    )
-
-
-async def _write(connection: Client, frames: Iterable[bytes]) -> None:
     if not connection.is_connected:
         raise nats.errors.ConnectionReconnectingError
+    frames = [
+        frame(message.subject, message.body, in_batch(message, batch, number))
+        for number, message in enumerate(opening, start=1)
+    ]
     await connection._send_command(b"".join(frames))
