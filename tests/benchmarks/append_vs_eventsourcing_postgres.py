@@ -2,15 +2,16 @@
 
 Ours are 256 concurrent appenders on aggregates of their own: once through the services' store (hash chain
 and all), once as 256 threads on the library's recorder interface over JetStream. The peer is that library's
-PostgreSQL recorder with as many threads as serve it best, found before. NATS runs with
-`sync_interval: always`, PostgreSQL with `synchronous_commit=on`. The three take turns, so that all meet the
-same weather; the medians are told, one JSON object a line.
+PostgreSQL recorder with as many threads as serve it best, found before: as it comes, and with the database
+functions it offers besides. NATS runs with `sync_interval: always`, PostgreSQL with `synchronous_commit=on`.
+All take turns, so that all meet the same weather; the medians are told, one JSON object a line.
 """
 
 import asyncio
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ ROUNDS = 7
 ROUND_SECONDS = 2.0
 SEARCH_SECONDS = 1.5
 EVENT_BYTES = 600
+# As the library comes, and with its PostgreSQL functions switched on.
+PEERS = {"n": ("", "eventsourcing.postgres"), "y": ("_functions", "eventsourcing.postgres with functions")}
 NAME = "append_vs_eventsourcing_postgres"
 Save = Callable[[], None]
 
@@ -103,18 +106,15 @@ def postgres(url: str, threads: int, functions: str) -> InfrastructureFactory:  
     return InfrastructureFactory.construct(settings)
 
 
-async def best_for_postgres(url: str) -> tuple[int, str]:
-    """Return the number of threads, and whether database functions, that serve the peer best."""
-    found: dict[tuple[int, str], float] = {}
-    for functions in ("n", "y"):
-        for threads in THREADS:
-            with postgres(url, threads, functions) as factory:
-                appender = through_the_library(factory.application_recorder())
-                found[threads, functions] = await asyncio.to_thread(
-                    per_second, appender, threads, SEARCH_SECONDS
-                )
-                factory.close()
-    return max(found, key=lambda setting: found[setting])
+async def best_threads(url: str, functions: str) -> int:
+    """Return the number of threads that serves the peer best."""
+    found: dict[int, float] = {}
+    for threads in THREADS:
+        with postgres(url, threads, functions) as factory:
+            appender = through_the_library(factory.application_recorder())
+            found[threads] = await asyncio.to_thread(per_second, appender, threads, SEARCH_SECONDS)
+            factory.close()
+    return max(found, key=lambda threads: found[threads])
 
 
 async def assert_flushed(url: str) -> None:
@@ -128,38 +128,33 @@ async def assert_flushed(url: str) -> None:
 
 async def compare(server: LogServer, url: str) -> None:
     await assert_flushed(url)
-    threads, functions = await best_for_postgres(url)
+    threads = {functions: await best_threads(url, functions) for functions in PEERS}
     jetstream = {
         "PERSISTENCE_MODULE": "events.recorder",
         "NATS_URL": server.url.replace("nats://", "nats://admin:p-admin@"),
         "NATS_STREAM": "BENCHMARK",
     }
-    rates: dict[str, list[float]] = {"store": [], "recorder": [], "postgres": []}
+    rates: dict[str, list[float]] = {"": [], "_by_recorder": [], **{functions: [] for functions in PEERS}}
     async with server.connection("cli") as connection:
         store = JetStreamEventStore(connection, now)
-        with (
-            await asyncio.to_thread(InfrastructureFactory.construct, jetstream) as ours,
-            postgres(url, threads, functions) as theirs,
-        ):
-            recorder = await asyncio.to_thread(ours.application_recorder)
-            peer = theirs.application_recorder()
+        with ExitStack() as opened:
+            ours = opened.enter_context(closing(InfrastructureFactory.construct(jetstream)))
+            appender = through_the_library(await asyncio.to_thread(ours.application_recorder))
+            theirs = {f: opened.enter_context(closing(postgres(url, threads[f], f))) for f in PEERS}
+            peers = {f: through_the_library(factory.application_recorder()) for f, factory in theirs.items()}
             for number in range(ROUNDS + 1):
                 measured = {
-                    "store": await through_the_store(store),
-                    "recorder": await asyncio.to_thread(
-                        per_second, through_the_library(recorder), APPENDERS, ROUND_SECONDS
-                    ),
-                    "postgres": await asyncio.to_thread(
-                        per_second, through_the_library(peer), threads, ROUND_SECONDS
-                    ),
+                    "": await through_the_store(store),
+                    "_by_recorder": await asyncio.to_thread(per_second, appender, APPENDERS, ROUND_SECONDS),
                 }
+                for f, peer in peers.items():
+                    measured[f] = await asyncio.to_thread(per_second, peer, threads[f], ROUND_SECONDS)
                 for name, rate in measured.items():
                     rates[name] += [rate] if number else []  # the first round warms up
-            ours.close()
-            theirs.close()
-    peer_name = f"eventsourcing.postgres, {threads} threads" + (", functions" if functions == "y" else "")
-    tell(beside(NAME, "saves/s", rates["store"], peer_name, rates["postgres"]))
-    tell(beside(f"{NAME}_by_recorder", "saves/s", rates["recorder"], peer_name, rates["postgres"]))
+    for functions, (suffix, what) in PEERS.items():
+        for how in ("", "_by_recorder"):
+            peer_name = f"{what}, {threads[functions]} threads"
+            tell(beside(f"{NAME}{suffix}{how}", "saves/s", rates[how], peer_name, rates[functions]))
 
 
 async def main(home: Path) -> None:
