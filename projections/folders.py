@@ -78,9 +78,9 @@ class ProcessFolder:
         return folding.sheet_from(answer, content)
 
 
-def folders(piles: Piles, views: Sequence[View], count: int) -> Sequence[AbstractAsyncContextManager[Folder]]:
-    """Return who may fold `count` piles side by side."""
-    if count < FEW_PILES or not _are_known(views):
+def folders(piles: Piles, views: Sequence[View]) -> Sequence[AbstractAsyncContextManager[Folder]]:
+    """Return who may fold the piles side by side."""
+    if piles.count < FEW_PILES or not _are_known(views):
         return [_here(piles, views)]
     return [_process(piles, views) for _ in range(min(MOST_PROCESSES, os.cpu_count() or 1))]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from events.envelope import decode
 from events.store import Recorded
+from events.subjects import place
 from projections.fold import Key, Poisoned, Standing, key_of, restored
 from projections.table import within
 
@@ -49,6 +50,10 @@ from unnest($1::text[], $2::text[]) as k (aggregate, id)
 join {schema}.poisoned p on p.aggregate = k.aggregate and p.id = k.id
 group by p.aggregate, p.id
 """
+BLOCKING = """
+select p.seq, j.aggregate || '/' || j.id as aggregate, j.type, p.reason
+from {schema}.poisoned p join {schema}.journal j on j.seq = p.seq order by p.seq
+"""
 POISON = "insert into {schema}.poisoned (seq, aggregate, id, reason) values ($1, $2, $3, $4)"
 
 
@@ -64,6 +69,15 @@ class JournalRow:
     hash: str
     chain: str
     envelope: str
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """An event that could not be applied, where it stands on the log, and why."""
+
+    seq: int
+    subject: str
+    reason: str
 
 
 def chained(chain: str, hash: str) -> str:
@@ -102,6 +116,19 @@ async def write_poisoned(connection: Connection, schema: str, poisoned: Iterable
     """Record the events that could not be applied."""
     records = [(p.seq, p.aggregate, p.id, _plain(p.reason)) for p in poisoned]
     await connection.executemany(within(schema, POISON), records)
+
+
+async def blocking(connection: Connection, schema: str) -> list[Blocking]:
+    """Return the events that block their aggregates."""
+    return [
+        Blocking(found["seq"], place(found["aggregate"], fact_of(found["type"])), found["reason"])
+        for found in await connection.fetch(within(schema, BLOCKING))
+    ]
+
+
+def fact_of(type: str) -> str:
+    """Return the fact's name in an event's type."""
+    return type.split(".")[2]
 
 
 async def standings(connection: Connection, schema: str, keys: Iterable[Key]) -> dict[Key, Standing]:

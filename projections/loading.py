@@ -70,8 +70,11 @@ async def load(
     piles = Piles(until, folder)
     try:
         sort = _sort_and_journal if journaled else _sort
-        at = await sort(store, connection, schema, piles, until)
-        await _fold_all(connection, schema, views, piles)
+        async with AsyncExitStack() as stack:
+            # they start while the log is read
+            hands = [await stack.enter_async_context(hand) for hand in folders(piles, views)]
+            at = await sort(store, connection, schema, piles, until)
+            await _fold_all(connection, schema, views, piles, hands)
     finally:
         piles.close()
     await database.complete(connection, schema, views, at, journaled=journaled)
@@ -137,7 +140,9 @@ async def _sort_and_journal(
     return at
 
 
-async def _fold_all(connection: Connection, schema: str, views: Sequence[View], piles: Piles) -> None:
+async def _fold_all(
+    connection: Connection, schema: str, views: Sequence[View], piles: Piles, hands: Sequence[Folder]
+) -> None:
     waiting = piles.finish()
     one_at_a_time = asyncio.Lock()
 
@@ -148,14 +153,12 @@ async def _fold_all(connection: Connection, schema: str, views: Sequence[View], 
             async with one_at_a_time:
                 await _write(connection, schema, views, piles, pile, sheet)
 
-    async with AsyncExitStack() as stack:
-        hands = [await stack.enter_async_context(hand) for hand in folders(piles, views, len(waiting))]
-        try:
-            async with asyncio.TaskGroup() as group:
-                for hand in hands:
-                    group.create_task(work(hand))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None  # the others were cancelled because of it
+    try:
+        async with asyncio.TaskGroup() as group:
+            for hand in hands:
+                group.create_task(work(hand))
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # the others were cancelled because of it
 
 
 async def _write(

@@ -31,7 +31,7 @@ class Piles:
 
     def __init__(self, events: int, folder: Path | None = None) -> None:
         """`folder` is where the file lies, by default the system's folder for such."""
-        count = min(MOST_PILES, events // EVENTS_OF_A_PILE + 1)
+        count = self.count = min(MOST_PILES, events // EVENTS_OF_A_PILE + 1)
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 -- `close` closes it
         self._end = 0
         self._open = [bytearray() for _ in range(count)]

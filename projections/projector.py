@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from projections.catalogue import VIEWS
 from projections.database import SCHEMA, Checkpoint, Overtaken
 from projections.fold import Folded, Key, Pending, Standing, fold, key_of
 from projections.gathering import gather
+from projections.journal import Blocking
 from projections.loading import load, require_contiguous
 from projections.step import View
 from projections.table import as_json, within
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 STANDBY_SECONDS = 0.25
 IDLE_SECONDS = 5.0  # after this long without an event, look whether log and lead still stand
 SILENT_SECONDS = 20.0  # a leader that gives no sign of life for this long is stuck: another takes over
+
+
+Tell = Callable[[Sequence[Blocking]], Awaitable[None]]
 
 
 class LogBehindCheckpoint(Broken):
@@ -50,14 +54,19 @@ class Projector:
         schema: str = SCHEMA,
         batch: int = 500,
         remembered: int = 4096,
+        tell: Tell | None = None,
     ) -> None:
-        """`batch` bounds the events of one transaction, `remembered` the states kept in memory."""
+        """`batch` bounds the events of one transaction, `remembered` the states kept in memory.
+
+        `tell` is given all events that block aggregates, at the start and whenever there are more.
+        """
         self.views = tuple(views)
         self.schema = schema
         self._store = store
         self._pool = pool
         self._batch = batch
         self._remembered = remembered
+        self._tell = tell
         self._standings: OrderedDict[Key, Standing] = OrderedDict()
 
     async def follow(self) -> None:
@@ -94,6 +103,7 @@ class Projector:
         await require_length(self._store, at)
         if at.seq:
             await self._require_same_log(at)
+        await self._tell_blocking(connection)
         return at
 
     async def _load(self, connection: Connection, until: int) -> Checkpoint:
@@ -153,7 +163,13 @@ class Projector:
             for pending in folded.pending:
                 await _flush(connection, self.schema, pending)
         self._remember(folded)
+        if folded.poisoned:
+            await self._tell_blocking(connection)
         return after
+
+    async def _tell_blocking(self, connection: Connection) -> None:
+        if self._tell and (found := await journal.blocking(connection, self.schema)):
+            await self._tell(found)
 
     async def _known(self, connection: Connection, events: Sequence[Recorded]) -> Mapping[Key, Standing]:
         keys = {key_of(recorded) for recorded in events}

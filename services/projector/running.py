@@ -2,6 +2,7 @@
 
 import asyncpg
 
+from services.projector.letters import Letters
 from services.projector.service import run
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
@@ -18,6 +19,6 @@ async def run_projector(ground: Ground) -> None:
     ):
         service = await announce(connection, NAME, PURPOSE, actor(NAME))
         try:
-            await run(book.store, pool)
+            await run(book.store, pool, tell=Letters(connection).tell)
         finally:
             await service.stop()

@@ -15,7 +15,7 @@ import structlog
 from events.store import EventStore, Unavailable
 from projections.catalogue import VIEWS
 from projections.database import SCHEMA, OtherVersions, Overtaken
-from projections.projector import Projector
+from projections.projector import Projector, Tell
 from projections.rebuild import rebuild
 from projections.step import View
 
@@ -40,8 +40,16 @@ LONGEST_PAUSE = 5.0
 log = structlog.get_logger(__name__)
 
 
-async def run(store: EventStore, pool: Pool, views: Sequence[View] = VIEWS, schema: str = SCHEMA) -> None:
+async def run(
+    store: EventStore,
+    pool: Pool,
+    views: Sequence[View] = VIEWS,
+    schema: str = SCHEMA,
+    tell: Tell | None = None,
+) -> None:
     """Project until cancelled. Any number may run: one leads, the others wait to take over.
+
+    `tell` hears of the events that could not be applied.
 
     Raises `Broken` (with what to do) and `OtherVersions` when a newer release made the views.
     """
@@ -50,7 +58,7 @@ async def run(store: EventStore, pool: Pool, views: Sequence[View] = VIEWS, sche
     while True:
         begun = clock()
         try:
-            await _project(store, pool, views, schema)
+            await _project(store, pool, views, schema, tell)
         except AWAY as problem:
             if clock() - begun > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
@@ -59,9 +67,11 @@ async def run(store: EventStore, pool: Pool, views: Sequence[View] = VIEWS, sche
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _project(store: EventStore, pool: Pool, views: Sequence[View], schema: str) -> None:
+async def _project(
+    store: EventStore, pool: Pool, views: Sequence[View], schema: str, tell: Tell | None
+) -> None:
     try:
-        await Projector(store, pool, views, schema).follow()
+        await Projector(store, pool, views, schema, tell=tell).follow()
     except OtherVersions as found:
         if found.newer:
             raise

@@ -8,18 +8,25 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import asyncpg
+import orjson
 import pytest
 
+from events.catalogue import FACTS
+from events.improvement_facts import Reprioritised
 from events.jetstream import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Broken, EventStore
+from events.stream_reader import StreamReader
+from events.subjects import DEAD_LETTER_STREAM, place
 from projections.catalogue import VIEWS
 from projections.database import OtherVersions, lock_key
 from projections.projector import LogBehindCheckpoint, Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare
+from services.projector.letters import Letters
 from services.projector.service import run
 from tests import projection_facts as f
 from tests.log_server import LogServer, started
@@ -152,6 +159,64 @@ async def test_an_older_release_leaves_the_views_of_a_newer_one_alone(pool: Pool
     await rebuild(store, pool, (replace(VIEWS[0], version=VIEWS[0].version + 1), *VIEWS[1:]))
     with pytest.raises(OtherVersions, match="run the release they belong to"):
         await run(store, pool)
+
+
+async def told_by_hand(log_server: LogServer, writer: EventStore, kind: str) -> int:
+    """Put an event of a type that this release does not know behind the facts of imp-1."""
+    history, at = await writer.read("improvement", "imp-1")
+    envelope = replace(
+        history[-1].envelope,
+        id=str(uuid4()),
+        type=kind,
+        data={"rank": 9, "reason": "told by a newer release"},
+        sequence=at.version + 1,
+        prevhash=at.hash,
+    ).sealed()
+    async with log_server.connection("admin") as admin:
+        told = await admin.jetstream().publish(
+            place("improvement/imp-1", kind.split(".")[2]), envelope.encode()
+        )
+    return told.seq
+
+
+async def letters_of(log_server: LogServer) -> list[dict[str, Any]]:
+    async with log_server.connection("projector") as connection:
+        page = await StreamReader(connection, DEAD_LETTER_STREAM).page(0, 100)
+    return [orjson.loads(letter.body) for letter in page]
+
+
+async def test_an_event_of_a_newer_release_is_kept_told_and_applied_after_the_upgrade(
+    writer: EventStore,
+    reader: EventStore,
+    pool: Pool,
+    log_server: LogServer,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    views, kind = Views(pool), "aps.improvement.reprioritised.v2"
+    await tell(writer, [("improvement", "imp-1", f.discovered()), ("improvement", "imp-2", f.discovered())])
+    seq = await told_by_hand(log_server, writer, kind)
+    async with log_server.connection("projector") as connection:
+        for _ in range(2):
+            # the second knows nothing of the first, and tells nothing twice
+            running = start(run(reader, pool, tell=Letters(connection).tell))
+            head = await tell(writer, [("improvement", f"imp-{uuid4().hex}", f.discovered())])
+            await views.wait_until(head, PATIENCE)
+            running.cancel()
+    (letter,) = await letters_of(log_server)
+    assert (letter["role"], letter["seq"], letter["subject"]) == (
+        "projector",
+        seq,
+        "aps.v1.improvement.imp-1.reprioritised",
+    )
+    assert kind in letter["reason"]
+    assert len(await views.improvements()) == 4
+    monkeypatch.setitem(FACTS, kind, Reprioritised)  # as the next release declares it
+    await rebuild(reader, pool)
+    row = await views.improvement("imp-1")
+    assert row is not None
+    assert (row.rank, row.version) == (9, 2)
+    assert await views.poisoned() == ()
 
 
 async def test_a_log_that_lost_events_ends_the_service(pool: Pool) -> None:
