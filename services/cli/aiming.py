@@ -1,16 +1,22 @@
 """Refuses what cannot be a target before anything heavy is loaded or any server is started."""
 
 import asyncio
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from services.cli.session import Exit, fail
 
 
 def refuse_unusable(targets: Iterable[str]) -> None:
-    """End the command with 2 when one of these cannot be a target."""
+    """End the command with 2 when one of these cannot be a target; a fork has copies, looked at later."""
     from services.cycle import naming
+    from services.workspace.fork import MARKER
     from services.workspace.target import TargetProblem
 
+    home = os.environ.get("APS_HOME")
+    if home and (Path(home).expanduser() / MARKER).exists():
+        return
     for target in targets:
         try:
             asyncio.run(naming.refuse_unusable(target))

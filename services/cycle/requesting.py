@@ -20,6 +20,7 @@ from services.engines.deterministic.rules import DEFAULT_SELECT
 from services.runtime.log import Change, Log
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
+from services.workspace.fork import fork_of, meant, recorded_of
 from services.workspace.sdist import fetch_sdist, unpack_as_repository
 from services.workspace.target import TargetInspection, inspect_target
 
@@ -66,10 +67,12 @@ async def locate(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
     """
     if target.startswith("sdist:"):
         return await _fetched(target, workspace, sandbox)
-    inspection = await inspect_target(Path(target))
+    in_fork = fork_of(workspace.root) is not None
+    inspection = await inspect_target(meant(workspace.root, Path(target)) if in_fork else Path(target))
     root = inspection.root
-    digest = hashlib.sha256(str(root).encode()).hexdigest()[:8]
-    return Place(f"{slug(root.name)}-{digest}", root, str(root), root.name, str(root), inspection)
+    recorded = recorded_of(workspace.root, root) if in_fork else str(root)
+    digest = hashlib.sha256(recorded.encode()).hexdigest()[:8]
+    return Place(f"{slug(root.name)}-{digest}", root, recorded, root.name, recorded, inspection)
 
 
 async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:

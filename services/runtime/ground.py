@@ -27,6 +27,7 @@ from services.runtime.log import Log
 from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.scratch import scratch
 from services.runtime.settings import Settings
+from services.workspace.fork import fork_of
 
 log = structlog.get_logger()
 
@@ -92,7 +93,8 @@ class Ground:
         """Give a connection and the log as `user` for the time of the block."""
         connection = await self.connect(user)
         try:
-            yield connection, Log(JetStreamEventStore(connection, now), JetStreamArtefacts(connection), now)
+            store, artefacts = JetStreamEventStore(connection, now), JetStreamArtefacts(connection)
+            yield connection, Log(store, artefacts, now, self.settings.fork)
         finally:
             await _close(connection)
 
@@ -122,11 +124,20 @@ async def stand(settings: Settings, tell: Callable[[str], None] = _untold) -> As
     `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
     servers do not start.
     """
+    _refuse_unfinished(settings.home)
     home = DataFolder(settings.home)
     make_folder(home.home, 0o711 if is_root() else 0o700)
     with scratch(home.scratch):
         async with _standing(settings, tell) as ground:
             yield ground
+
+
+def _refuse_unfinished(home: Path) -> None:
+    fork = fork_of(home)
+    if fork is not None and not fork.finished:
+        raise NotReady(
+            f"the fork {fork.name} was never finished: aps fork remove {fork.name}, and open it again"
+        )
 
 
 @asynccontextmanager

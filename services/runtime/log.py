@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -46,10 +46,12 @@ def stamp_of(recorded: Recorded) -> Stamp:
 class Log:
     """The log as an agent uses it: typed states in, admitted facts out."""
 
-    def __init__(self, store: EventStore, artefacts: Artefacts, clock: Clock) -> None:
+    def __init__(self, store: EventStore, artefacts: Artefacts, clock: Clock, fork: str = "") -> None:
+        """`fork` names the fork the log is of; empty for any other log."""
         self.store = store
         self.artefacts = artefacts
         self.clock = clock
+        self._fork = fork
         self._states: OrderedDict[tuple[str, str], Loaded[Any]] = OrderedDict()
 
     async def load(self, kind: AggregateType[StateT], id: str) -> Loaded[StateT]:
@@ -84,6 +86,7 @@ class Log:
 
     async def record_all(self, changes: Sequence[Change], cause: Cause) -> tuple[Position, ...]:
         """Record facts on several aggregates, all or none; decided again when another writer was faster."""
+        cause = in_fork(cause, self._fork)
         for attempt in range(ATTEMPTS):
             batches = await asyncio.gather(*(self._decided(change, cause) for change in changes))
             try:
@@ -110,6 +113,17 @@ class Log:
     async def fetch(self, ref: ArtefactRef) -> bytes:
         """Return an artefact's content."""
         return await self.artefacts.get(ref.sha256)
+
+
+def in_fork(cause: Cause, fork: str) -> Cause:
+    """Return the cause of facts recorded in a fork; `source` carries its name.
+
+    An answer has the same id in the fork as in the log it was opened from, and CloudEvents tells events
+    apart by source and id.
+    """
+    if not fork:
+        return cause
+    return replace(cause, source=cause.source.replace("aps/", f"aps/fork/{fork}/", 1))
 
 
 def answering(event: Recorded, actor: str) -> Cause:

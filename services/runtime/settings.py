@@ -5,6 +5,7 @@
    command was called in.
 2. An empty value counts as unset. `NAME_FILE` names a secret's file instead of giving the secret.
 3. Everything wrong is named at once, with what was given (secrets masked) and what is allowed.
+4. In a fork, what leads outside is set aside, whoever gave it (`services/runtime/outside.py`).
 """
 
 import difflib
@@ -19,6 +20,8 @@ from dotenv.parser import parse_stream
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from schemas.base import Frozen
+from services.runtime.outside import set_aside
+from services.workspace.fork import fork_of
 
 _ENV_FILE = "APS_ENV_FILE"
 _MASK = "******"
@@ -173,6 +176,12 @@ class Settings(Frozen):
     )
     nats_passwords: dict[str, SecretStr] = {}
 
+    @property
+    def fork(self) -> str:
+        """The name of the fork that the data folder is; empty for any other."""
+        found = fork_of(self.home)
+        return found.name if found else ""
+
     def secrets(self) -> tuple[str, ...]:
         """Return the value of every secret, for masking what is printed."""
         values = [*(getattr(self, field) for field in type(self).model_fields), *self.nats_passwords.values()]
@@ -191,7 +200,8 @@ def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings
         given["APS_PROFILE"] = profile
     given.setdefault("APS_HOME", str(_default_home(environ)))
     wrong += [_unknown(name) for name in given if name.startswith("APS_") and not _is_known(name)]
-    if given.get("APS_PROFILE") == Profile.PRODUCTION:
+    in_fork = set_aside(given, wrong)
+    if given.get("APS_PROFILE") == Profile.PRODUCTION and not in_fork:
         required = ("NATS_URL", "DATABASE_URL", "SECRET_KEY_BASE")
         wrong += [
             f"{name} is not set: the production profile needs it" for name in required if name not in given

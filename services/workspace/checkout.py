@@ -18,6 +18,7 @@ from pathlib import Path
 
 from services.sandbox.port import Sandbox
 from services.workspace.environment import Environment
+from services.workspace.fork import copy_of, fork_of
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
 from services.workspace.locks import try_lock
@@ -45,8 +46,11 @@ class Workspace:
         return self.root / "sources" / _checked(name)
 
     def path(self, recorded: str) -> Path:
-        """Return the place a recorded path names: as it is when absolute, else below the data folder."""
-        return self.root / recorded
+        """Return the place a recorded path names: as it is when absolute, else below the data folder.
+
+        In a fork it is always a copy below the data folder.
+        """
+        return copy_of(self.root, recorded) if fork_of(self.root) else self.root / recorded
 
     @property
     def downloads(self) -> Path:
