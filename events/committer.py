@@ -7,7 +7,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
@@ -81,12 +81,12 @@ class Committer:
         return await self._ask(messages, closing, error_before)
 
     async def _ask(
-        self, messages: Sequence[Message], headers: dict[str, str], error_before: Exception | None
+        self, messages: Sequence[Message], headers: Mapping[str, str], error_before: Exception | None
     ) -> Msg:
         last = messages[-1]
         inbox, answer = await self._answers.expect()
         try:
-            await self._connection.publish(last.subject, last.body, reply=inbox, headers=headers)
+            await self._connection.publish(last.subject, last.body, reply=inbox, headers=dict(headers))
             await asyncio.wait((answer,), timeout=ASK_SECONDS)
             if not answer.done():
                 await self._connection.flush(int(ANSWER_SECONDS))

@@ -161,7 +161,7 @@ def envelop(
             "source": cause.source,
             "type": kind,
             "subject": f"{address.aggregate}/{address.id}",
-            "time": now.astimezone(UTC).isoformat(timespec="microseconds"),
+            "time": (now if now.tzinfo is UTC else now.astimezone(UTC)).isoformat(timespec="microseconds"),
             "dataschema": schema,
             "data": fact.model_dump(mode="json"),
             "actor": cause.actor,

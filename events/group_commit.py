@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from events.committer import Committer, Refused, Uncertain
 from events.room import Room
@@ -29,8 +29,7 @@ WAITING_EVENTS = 8192
 WAITING_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One append in a queue: its messages, the aggregates it names, and who waits for its last sequence."""
 
     messages: Sequence[Message]

@@ -24,7 +24,7 @@ from events.past import Past, PastEvents, up_to
 from events.store import Batch, Broken, Position, Recorded, Unavailable
 from events.stream_reader import EXPECTED, Stored, StreamReader
 from events.subjects import DOORBELL, STREAM, aggregate_subjects
-from events.trail import LENGTH, PART, TRAIL, trail_after
+from events.trail import PART, TRAIL
 from events.walk import Walk, recorded
 from events.wire import Message
 
@@ -54,11 +54,16 @@ class JetStreamEventStore:
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; see the port."""
         now = self._clock()
-        known = [self._past.get((batch.aggregate, batch.id))[0] for batch in batches]
-        times = [not_before(batch, past, now) for batch, past in zip(batches, known, strict=True)]
+        known = [self._past.at((batch.aggregate, batch.id), batch.expected) for batch in batches]
+        times = [
+            self._not_before(batch, now) if kept is None else max(now, kept.at)
+            for batch, kept in zip(batches, known, strict=True)
+        ]
         prepared = prepare(batches, cause, times)
         messages = [
-            message for part, past in zip(prepared, known, strict=True) for message in messages_of(part, past)
+            message
+            for part, kept in zip(prepared, known, strict=True)
+            for message in messages_of(part, kept.trail if kept else "")
         ]
         aggregates = frozenset([part.subjects[0].rpartition(".")[0] for part in prepared])
         clock = asyncio.get_running_loop().time
@@ -74,7 +79,7 @@ class JetStreamEventStore:
                     raise Unavailable(f"the append was not taken: {uncertain}") from uncertain
                 await asyncio.sleep(pause)
             else:
-                return self._stored(prepared, last)
+                return self._stored(prepared, times, last)
         raise AssertionError("pauses never end")
 
     async def read(self, aggregate: str, id: str) -> Past:
@@ -165,18 +170,22 @@ class JetStreamEventStore:
         after = await self._reader.first_since(time)
         return await self.head() if after is None else after.seq - 1
 
-    def _stored(self, prepared: Sequence[Prepared], last: int) -> tuple[Position, ...]:
-        seq = last - sum([len(part.envelopes) for part in prepared])
+    def _not_before(self, batch: Batch, now: datetime) -> datetime:
+        if not batch.expected.version:
+            return now
+        return not_before(batch, self._past.get((batch.aggregate, batch.id))[0], now)
+
+    def _stored(
+        self, prepared: Sequence[Prepared], times: Sequence[datetime], last: int
+    ) -> tuple[Position, ...]:
+        seq = last - sum([len(part.bodies) for part in prepared])
         positions = []
-        for part in prepared:
-            key = (part.batch.aggregate, part.batch.id)
-            known = self._past.get(key)
-            events = [Recorded(seq + n, envelope) for n, envelope in enumerate(part.envelopes, start=1)]
-            seq += len(events)
+        for part, at in zip(prepared, times, strict=True):
+            seq += len(part.bodies)
             position = part.position(seq)
+            key = (part.batch.aggregate, part.batch.id)
+            self._past.add(key, part.batch.expected, part.bodies, position, at)
             positions.append(position)
-            if known[1] == part.batch.expected:
-                self._past.put(key, ((*known[0], *events), position))
         return tuple(positions)
 
     async def _read_back(self, prepared: Sequence[Prepared]) -> tuple[Position, ...] | None:
@@ -193,16 +202,18 @@ class JetStreamEventStore:
         await asyncio.sleep(pause)
 
 
-def messages_of(part: Prepared, past: Sequence[Recorded]) -> list[Message]:
-    """Return `part` as messages; `past` are the events before it as far as they are known."""
-    batch = part.batch
-    expected = str(batch.expected.stream_seq)
-    where = aggregate_subjects(batch.aggregate, batch.id)
-    trail = {TRAIL: trail_after([event.seq for event in past[-LENGTH:]])} if past else {}
-    messages = []
-    for number, (name, body) in enumerate(zip(part.subjects, part.bodies, strict=True)):
-        place = {PART: str(number)} if number else {EXPECTED: expected, f"{EXPECTED}-Subject": where}
-        messages.append(Message(name, body, {**trail, **place}))
+def messages_of(part: Prepared, trail: str) -> list[Message]:
+    """Return `part` as messages; `trail` leads to the events before it as far as they are known."""
+    expected = {
+        EXPECTED: str(part.batch.expected.stream_seq),
+        f"{EXPECTED}-Subject": aggregate_subjects(part.batch.aggregate, part.batch.id),
+    }
+    if trail:
+        expected[TRAIL] = trail
+    messages = [Message(part.subjects[0], part.bodies[0], expected)]
+    for number in range(1, len(part.bodies)):
+        headers = {PART: str(number), TRAIL: trail} if trail else {PART: str(number)}
+        messages.append(Message(part.subjects[number], part.bodies[number], headers))
     return messages
 
 

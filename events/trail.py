@@ -23,6 +23,13 @@ def trail_after(sequences: Sequence[int]) -> str:
     return ",".join(map(str, sequences[-LENGTH:]))
 
 
+def longer(trail: str, seq: int) -> str:
+    """Return the header for an append that follows one more event, at `seq`."""
+    if trail.count(",") == LENGTH - 1:
+        trail = trail.partition(",")[2]
+    return f"{trail},{seq}" if trail else str(seq)
+
+
 def earlier(seq: int, headers: Mapping[str, str]) -> tuple[int, ...]:
     """Return up to `LENGTH` sequences before `seq`, newest first, as the headers of its message tell."""
     part, trail = headers.get(PART, ""), headers.get(TRAIL, "")

@@ -9,20 +9,20 @@ Rules
 2. A subject or header that would break the framing is refused.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import nats.errors
 from nats.aio.client import Client
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message to store; `headers` are its own, a batch's are added."""
 
     subject: str
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def in_batch(message: Message, batch: str, number: int) -> dict[str, str]:
@@ -30,7 +30,7 @@ def in_batch(message: Message, batch: str, number: int) -> dict[str, str]:
     return {**message.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
 
 
-def frame(subject: str, body: bytes, headers: dict[str, str]) -> bytes:
+def frame(subject: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """Return one publication as it stands on the wire; ValueError by rule 2."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if lines.count("\n") != len(headers) or " " in subject or "\n" in subject:

@@ -13,7 +13,8 @@ from nats.aio.client import Client
 from events.appending import prepare
 from events.committer import Committer
 from events.jetstream import messages_of
-from events.store import Batch, Position, Recorded
+from events.store import Batch, Position
+from events.trail import longer
 from events.wire import Message
 from tests.benchmarks.log.content import AGGREGATE, CAUSE, fact, now
 
@@ -24,10 +25,10 @@ STRIDE = 7919  # a prime: neighbours in one round are none in name
 
 @dataclass
 class Old:
-    """One aggregate while it is written: its position and the newest of its events."""
+    """One aggregate while it is written: its position and the trail to its events."""
 
     position: Position = field(default_factory=Position)
-    past: tuple[Recorded, ...] = ()
+    trail: str = ""
 
 
 def name(number: int) -> str:
@@ -69,7 +70,7 @@ async def load(connection: Client, aggregates: int) -> int:
 
 def _written(old: Old, id: str, turn: int, seq: int) -> Message:
     (prepared,) = prepare([Batch(AGGREGATE, id, old.position, (fact(turn),))], CAUSE, [now()])
-    (message,) = messages_of(prepared, old.past)
+    (message,) = messages_of(prepared, old.trail)
     old.position = prepared.position(seq)
-    old.past = (*old.past, Recorded(seq, prepared.envelopes[0]))
+    old.trail = longer(old.trail, seq)
     return message
