@@ -11,7 +11,9 @@ Rules
    of the log, by naming that subject as the reply; an answer to an imported service never leaves the
    asker's account.
 6. A role drops its own dead letters; what a person did about one is told by the cli or the gateway.
-7. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
+7. Who writes artefacts also makes and reads the wrapped keys of what is sealed in them (`services/vault`);
+   only admin says that one was deleted, and erases.
+8. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
 
 `python -m events.rights` prints the file.
 """
@@ -27,9 +29,12 @@ from events.subjects import (
     DEAD_LETTERS,
     DOORBELL,
     EVERYTHING,
+    KEY_STREAM,
+    KEYS,
     STREAM,
     closed_letter,
     facts,
+    wrapped_key,
 )
 
 ROLES = ("pm", "architect", "developer", "qa", "devops", "deployer")
@@ -37,6 +42,7 @@ SERVICES = (*ROLES, "projector", "gateway")
 WRITERS = ("cli", *ROLES, "gateway")
 ASKERS = ("cli", "gateway")  # of $SRV: a service answers wherever it is told, with its own rights
 USERS = ("admin", "cli", *SERVICES, "inspector")
+# The streams that every user reads; the stream of keys is another matter.
 STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM)
 API = "$JS.API"
 
@@ -79,6 +85,7 @@ SERVED = {
     EVERYTHING: "",
     f"{ARTEFACTS}.>": "",
     f"{DEAD_LETTERS}.>": "",
+    f"{KEYS}.>": "",
     f"{API}.INFO": "",
     f"{API}.STREAM.>": "",
     **{f"{API}.CONSUMER.{kind}.>": "" for kind in ("INFO", "NAMES", "LIST", "CREATE", "DURABLE", "DELETE")},
@@ -121,8 +128,8 @@ def may_publish(user: str) -> tuple[str, ...]:
         facts(aggregate, f.name) for aggregate, kinds in MAY_RECORD.get(user, {}).items() for f in kinds
     ]
     if user in WRITERS:
-        subjects += [f"{ARTEFACTS}.>", DOORBELL]
-    subjects += [f"{API}.INFO", *(f"{API}.STREAM.INFO.{stream}" for stream in STREAMS)]
+        subjects += [f"{ARTEFACTS}.>", DOORBELL, wrapped_key("*/*", "*"), f"{API}.DIRECT.GET.{KEY_STREAM}"]
+    subjects += [f"{API}.INFO", *(f"{API}.STREAM.INFO.{stream}" for stream in (*STREAMS, KEY_STREAM))]
     subjects += [f"{API}.DIRECT.GET.{stream}" for stream in STREAMS]
     subjects += [f"{API}.CONSUMER.INFO.{STREAM}.*"]
     if user in ROLES:

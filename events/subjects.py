@@ -11,6 +11,8 @@ DEAD_LETTERS = "aps.dead"
 ARTEFACTS = "aps.artefacts"
 ARTEFACT_STREAM = "ARTEFACTS"
 DEAD_LETTER_STREAM = "DEAD_LETTERS"
+KEYS = "aps.keys"
+KEY_STREAM = "KEYS"
 CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
 
@@ -75,6 +77,26 @@ def artefact_chunk(sha256: str, count: str, index: int) -> str:
 def dead_letter(role: str, seq: int) -> str:
     """Return the subject of a role's letter about the event at `seq`."""
     return f"{DEAD_LETTERS}.{token(role)}.{seq}"
+
+
+def key_root(root: str) -> str:
+    """Return the subject that says that keys may stand under a root (or `*`)."""
+    return f"{KEYS}.root.{root}"
+
+
+def kept_keys(owner: str) -> str:
+    """Return the wildcard over what is kept of the key of `<aggregate>/<id>`."""
+    return f"{KEYS}.{owner.replace('/', '.', 1)}.>"
+
+
+def wrapped_key(owner: str, root: str) -> str:
+    """Return the subject of the key of `<aggregate>/<id>` as it stands under a root (or `*`)."""
+    return f"{KEYS}.{owner.replace('/', '.', 1)}.wrapped.{root}"
+
+
+def deleted_key(owner: str) -> str:
+    """Return the subject of the record that the key of `<aggregate>/<id>` was deleted."""
+    return f"{KEYS}.{owner.replace('/', '.', 1)}.deleted"
 
 
 def closed_letter(number: int | str) -> str:
