@@ -14,16 +14,17 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from dotenv.parser import parse_stream
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from schemas.base import Frozen
+from services.runtime.encryption_settings import EncryptionSettings, contradictions
 from services.runtime.outside import set_aside
+from services.runtime.setting_field import named as _named
+from services.runtime.settings_file import ENV_FILE as _ENV_FILE
+from services.runtime.settings_file import default_home, with_file
 from services.workspace.fork import fork_of
 
-_ENV_FILE = "APS_ENV_FILE"
 _MASK = "******"
 _NATS_PASSWORD = re.compile(r"APS_NATS_([A-Z]+)_PASSWORD")
 
@@ -74,12 +75,7 @@ def _program(path: Path) -> Path:
     return path
 
 
-def _named(name: str, says: str, allowed: str, **more: Any) -> Any:
-    """Describe a setting: its name outside, what it is for, what it allows."""
-    return Field(validation_alias=name, description=says, examples=[allowed], **more)
-
-
-class Settings(Frozen):
+class Settings(EncryptionSettings):
     """All settings of a process. Make it with `load`."""
 
     model_config = ConfigDict(validate_by_name=True, hide_input_in_errors=True)
@@ -194,11 +190,11 @@ def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings
     Raises WrongSettings naming everything that is wrong.
     """
     wrong: list[str] = []
-    given = _with_file({name: value for name, value in environ.items() if value}, wrong)
+    given = with_file({name: value for name, value in environ.items() if value}, wrong)
     given = _with_secret_files(given, wrong)
     if profile is not None:
         given["APS_PROFILE"] = profile
-    given.setdefault("APS_HOME", str(_default_home(environ)))
+    given.setdefault("APS_HOME", str(default_home(environ)))
     wrong += [_unknown(name) for name in given if name.startswith("APS_") and not _is_known(name)]
     in_fork = set_aside(given, wrong)
     if given.get("APS_PROFILE") == Profile.PRODUCTION and not in_fork:
@@ -206,28 +202,11 @@ def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings
         wrong += [
             f"{name} is not set: the production profile needs it" for name in required if name not in given
         ]
+    wrong += contradictions(given)
     settings = _validated(given, wrong)
     if wrong or settings is None:
         raise WrongSettings("\n".join(["wrong settings:", *(f"  {line}" for line in wrong)]))
     return settings
-
-
-def _with_file(environ: dict[str, str], wrong: list[str]) -> dict[str, str]:
-    """Add what the settings file gives and the environment does not."""
-    home = Path(environ.get("APS_HOME") or _default_home(environ)).expanduser()
-    file = Path(environ.get(_ENV_FILE) or home / ".env")
-    if not file.is_file():
-        if _ENV_FILE in environ:
-            wrong.append(f"{_ENV_FILE}={str(file)!r}: there is no such file")
-        return environ
-    try:
-        with file.open(encoding="utf-8") as lines:
-            statements = list(parse_stream(lines))
-    except (OSError, UnicodeDecodeError) as error:
-        wrong.append(f"{file} cannot be read: {error}")
-        return environ
-    wrong += [f"{file}, line {one.original.line}: give NAME=value" for one in statements if one.error]
-    return {one.key: one.value for one in statements if one.key and one.value} | environ
 
 
 def _with_secret_files(given: dict[str, str], wrong: list[str]) -> dict[str, str]:
@@ -289,18 +268,9 @@ def _allowed(name: str) -> str:
 
 
 def _fields() -> dict[str, str]:
-    """Return the fields of Settings by their names outside."""
-    return {
-        str(info.validation_alias): field
-        for field, info in Settings.model_fields.items()
-        if info.validation_alias
-    }
-
-
-def _default_home(environ: Mapping[str, str]) -> Path:
-    """Return the user's data folder as the XDG base directory specification has it."""
-    base = Path(environ.get("XDG_DATA_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "aps"
+    """Return the fields of Settings by their names outside, its own before those of encryption."""
+    infos = sorted(Settings.model_fields.items(), key=lambda one: one[0] in EncryptionSettings.model_fields)
+    return {str(info.validation_alias): field for field, info in infos if info.validation_alias}
 
 
 def env_example() -> str:
