@@ -1,0 +1,86 @@
+"""A wire between client and server that can lose what the server was told, or what it answered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nats.aio.client import Client
+
+from events.rights import inbox
+from tests.log_server import LogServer
+
+
+class Wire:
+    """Forwards bytes; once told so, drops the chunk that holds `marker` and cuts the connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.lose_question: bytes | None = None
+        self.lose_answer: bytes | None = None
+        self.cuts = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        listening = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self._pumps: set[asyncio.Task[None]] = set()
+        try:
+            yield listening.sockets[0].getsockname()[1]
+        finally:
+            listening.close()
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._pumps.add(task := asyncio.ensure_future(self._serve(reader, writer)))
+        await asyncio.wait({task})
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        ways = [
+            asyncio.ensure_future(self._pump(reader, far_writer, "lose_question")),
+            asyncio.ensure_future(self._pump(far_reader, writer, "lose_answer")),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, far_writer):
+                end.close()
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, which: str) -> None:
+        while chunk := await source.read(1 << 16):
+            marker: bytes | None = getattr(self, which)
+            if marker is not None and marker in chunk:
+                setattr(self, which, None)
+                self.cuts += 1
+                return
+            sink.write(chunk)
+            await sink.drain()
+
+
+@asynccontextmanager
+async def over_wire(server: LogServer) -> AsyncIterator[tuple[Wire, Client]]:
+    """A connection of the command line's user over a wire of its own."""
+    wire = Wire(server.port)
+    client = Client()
+
+    async def ignore(_: Exception) -> None:
+        """Losing the connection is what these tests are about."""
+
+    async with wire.open() as port:
+        await client.connect(
+            f"nats://127.0.0.1:{port}",
+            user="cli",
+            password="p-cli",
+            inbox_prefix=inbox("cli"),
+            error_cb=ignore,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.05,
+        )
+        try:
+            yield wire, client
+        finally:
+            await client.close()
