@@ -29,11 +29,14 @@ from events.subjects import (
     DEAD_LETTERS,
     DOORBELL,
     EVERYTHING,
+    HEAD_STREAM,
+    HEADS,
     KEY_STREAM,
     KEYS,
     STREAM,
     closed_letter,
     facts,
+    head_subject,
     wrapped_key,
 )
 
@@ -42,8 +45,9 @@ SERVICES = (*ROLES, "projector", "gateway")
 WRITERS = ("cli", *ROLES, "gateway")
 ASKERS = ("cli", "gateway")  # of $SRV: a service answers wherever it is told, with its own rights
 USERS = ("admin", "cli", *SERVICES, "inspector")
+SIGNERS = ("cli", "projector")  # who builds views
 # The streams that every user reads; the stream of keys is another matter.
-STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM)
+STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM, HEAD_STREAM)
 API = "$JS.API"
 
 
@@ -86,6 +90,7 @@ SERVED = {
     f"{ARTEFACTS}.>": "",
     f"{DEAD_LETTERS}.>": "",
     f"{KEYS}.>": "",
+    f"{HEADS}.*": "",
     f"{API}.INFO": "",
     f"{API}.STREAM.>": "",
     **{f"{API}.CONSUMER.{kind}.>": "" for kind in ("INFO", "NAMES", "LIST", "CREATE", "DURABLE", "DELETE")},
@@ -136,6 +141,8 @@ def may_publish(user: str) -> tuple[str, ...]:
         subjects += [f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{user}", f"$JS.ACK.{STREAM}.{user}.>"]
     if user in SERVICES:
         subjects += [f"{DEAD_LETTERS}.{user}.>", *(f"{inbox(asker)}.>" for asker in ASKERS), "_INBOX.>"]
+    if user in SIGNERS:
+        subjects += [head_subject("*")]
     if user in ASKERS:
         subjects += ["$SRV.>", closed_letter("*")]
     return (*subjects, *(INSPECTOR_REQUESTS if user == "inspector" else ()))

@@ -13,6 +13,8 @@ ARTEFACT_STREAM = "ARTEFACTS"
 DEAD_LETTER_STREAM = "DEAD_LETTERS"
 KEYS = "aps.keys"
 KEY_STREAM = "KEYS"
+HEADS = "aps.heads"
+HEAD_STREAM = "HEADS"
 CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
 
@@ -102,3 +104,8 @@ def deleted_key(owner: str) -> str:
 def closed_letter(number: int | str) -> str:
     """Return the subject of what was done about a letter, the `number`th message of its stream (or `*`)."""
     return f"{DEAD_LETTERS}.{CLOSED}.{number}"
+
+
+def head_subject(seq: int | str) -> str:
+    """Return the subject of the signed head at a sequence of the log (or `*`)."""
+    return f"{HEADS}.{seq}"

@@ -1,10 +1,11 @@
-"""Proof that a log was not altered: every hash, every link, every version, every sequence.
+"""Proof that a log was not altered: every hash, link, version, sequence, and every signed head.
 
 Rules
 1. An event's hash covers its content and the event before it in its aggregate: an altered event shows
    at its place, a removed or exchanged one where the next does not link.
-2. Events of different aggregates have no link to each other. An exported log therefore carries with each
-   event the chain over the whole log before it: `chain` = sha256(chain before + hash), from 64 zeros.
+2. Events of different aggregates have no link to each other. Signed heads hold the chain over the whole
+   log: `chain` = sha256(chain before + hash), from 64 zeros. What was rewritten with hashes that fit shows
+   at the next head.
 3. After a fault the check goes on from what it found, so that one fault is reported once.
 """
 
@@ -12,10 +13,10 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import orjson
-
 from events.envelope import NO_HASH, Envelope, Unreadable, decode, digest
+from events.heads import Head
 from events.store import Position, Recorded
+from events.subjects import place
 
 LOG = "log"
 
@@ -29,22 +30,87 @@ class Fault:
     what: str
 
 
-def verify(events: Iterable[Recorded], after: int = 0) -> Iterator[Fault]:
-    """Yield every fault of `events`, which follow sequence `after`.
+Item = Recorded | Fault  # a fault stands in the place of an event that cannot be read
 
-    With `after` the links of each aggregate's first event cannot be seen and are not checked.
+
+def chained(chain: str, hash: str) -> str:
+    """Return the chain over the whole log after an event with `hash`."""
+    return hashlib.sha256((chain + hash).encode()).hexdigest()
+
+
+def item(seq: int, subject: str, body: bytes) -> Item:
+    """Return the event that a message of the log holds, or what is wrong with it."""
+    try:
+        envelope = decode(body)
+    except Unreadable as problem:
+        return Fault(seq, LOG, str(problem))
+    where = place(envelope.subject, envelope.type.split(".")[2])
+    if where != subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
+        return Fault(seq, LOG, f"{subject} holds a {where}")
+    return Recorded(seq, envelope)
+
+
+def verify(items: Iterable[Item], after: int = 0, heads: Iterable[Head] = ()) -> Iterator[Fault]:
+    """Yield every fault of `items`, which follow sequence `after`.
+
+    With `after` the links of each aggregate's first event cannot be seen and are not checked. `heads` are
+    those whose signature holds; they need the whole log.
     """
-    heads: dict[str, Position] = {}
-    previous = after
-    for event in events:
+    proof = LogProof(heads, after)
+    for one in items:
+        yield from proof.see(one)
+    yield from proof.end()
+
+
+class LogProof:
+    """Looks at a log event by event. `last` is the sequence seen last, `signed` the last head that fits."""
+
+    def __init__(self, heads: Iterable[Head] = (), after: int = 0) -> None:
+        """See `verify`."""
+        self.last = after
+        self.signed = 0
+        self._from_start = not after
+        self._chain = NO_HASH
+        self._heads = {head.seq: head for head in heads}
+        self._positions: dict[str, Position] = {}
+
+    def see(self, one: Item) -> Iterator[Fault]:
+        """Yield what is wrong with the next event."""
+        if one.seq != self.last + 1:
+            yield Fault(one.seq, LOG, f"follows sequence {self.last}; {self.last + 1} was expected")
+        self.last = one.seq
+        if isinstance(one, Fault):
+            yield one
+        else:
+            yield from self._links(one)
+        yield from self._head(one.seq)
+
+    def end(self) -> Iterator[Fault]:
+        """Yield what is missing after the last event."""
+        beyond = max(self._heads, default=0)
+        if beyond > self.last:
+            head = self._heads[beyond]
+            what = f"the log ends here; a head signed at {head.time} stands at {beyond}:"
+            yield Fault(self.last, LOG, f"{what} {beyond - self.last} events are gone")
+
+    def _links(self, event: Recorded) -> Iterator[Fault]:
         envelope = event.envelope
-        if event.seq != previous + 1:
-            yield Fault(event.seq, LOG, f"follows sequence {previous}; {previous + 1} was expected")
-        before = heads.get(envelope.subject, None if after else Position())
+        before = self._positions.get(envelope.subject, Position() if self._from_start else None)
         for what in _faults(envelope, before):
             yield Fault(event.seq, envelope.subject, what)
-        previous = event.seq
-        heads[envelope.subject] = Position(envelope.sequence, event.seq, envelope.hash)
+        self._positions[envelope.subject] = Position(envelope.sequence, event.seq, envelope.hash)
+        self._chain = chained(self._chain, envelope.hash)
+
+    def _head(self, seq: int) -> Iterator[Fault]:
+        head = self._heads.pop(seq, None)
+        if head is None:
+            return
+        if head.chain != self._chain:
+            what = f"the log up to here is not the one signed at {head.time}:"
+            since = f"after sequence {self.signed}" if self.signed else "from its beginning"
+            yield Fault(seq, LOG, f"{what} something {since} was altered")
+            self._chain = head.chain
+        self.signed = seq
 
 
 def _faults(envelope: Envelope, before: Position | None) -> Iterator[str]:
@@ -56,52 +122,3 @@ def _faults(envelope: Envelope, before: Position | None) -> Iterator[str]:
         yield f"version {envelope.sequence} follows version {before.version}"
     elif envelope.prevhash != before.hash:
         yield f"version {envelope.sequence} does not link to the event before it"
-
-
-def extend(chain: str, event: Recorded) -> str:
-    """Return the chain over the whole log after `event`."""
-    return hashlib.sha256((chain + event.envelope.hash).encode()).hexdigest()
-
-
-def exported(events: Iterable[Recorded], chain: str = NO_HASH) -> Iterator[bytes]:
-    """Yield one line of JSON for each event: `seq`, `chain` and `event`."""
-    for event in events:
-        chain = extend(chain, event)
-        head = orjson.dumps({"seq": event.seq, "chain": chain})
-        yield head[:-1] + b',"event":' + event.envelope.encode() + b"}"
-
-
-def imported(line: bytes) -> tuple[Recorded, str]:
-    """Read a line of an exported log: the event and the chain after it. Raises `Unreadable`."""
-    try:
-        fields = orjson.loads(line)
-        event = Recorded(int(fields["seq"]), decode(orjson.dumps(fields["event"])))
-        return event, str(fields["chain"])
-    except Unreadable:
-        raise
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as problem:
-        raise Unreadable(f"no line of an exported log: {problem}") from problem
-
-
-def verify_export(lines: Iterable[bytes]) -> Iterator[Fault]:
-    """Yield every fault of an exported log; an unreadable line counts as the event missing there."""
-    faults: list[Fault] = []
-    for fault in verify(_sound(lines, faults)):
-        yield from faults
-        faults.clear()
-        yield fault
-    yield from faults
-
-
-def _sound(lines: Iterable[bytes], faults: list[Fault]) -> Iterator[Recorded]:
-    chain = NO_HASH
-    for number, line in enumerate(lines, start=1):
-        try:
-            event, claimed = imported(line)
-        except Unreadable as problem:
-            faults.append(Fault(0, f"line {number}", str(problem)))
-            continue
-        if extend(chain, event) != claimed:
-            faults.append(Fault(event.seq, LOG, "the chain over the whole log does not fit here"))
-        chain = claimed
-        yield event

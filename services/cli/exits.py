@@ -12,6 +12,7 @@ from services.gateway.serving import PortInUse
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import NotReady
+from services.runtime.head_keys import UnusableKey
 from services.runtime.room import NoRoom, is_full
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
@@ -34,6 +35,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (NoRoom, Exit.UNAVAILABLE),
     (ServerProblem, Exit.UNAVAILABLE),
     (UnusableFolder, Exit.UNAVAILABLE),
+    (UnusableKey, Exit.FAILED),
     (Unavailable, Exit.UNAVAILABLE),
     (NoSandbox, Exit.UNAVAILABLE),
     (PortInUse, Exit.UNAVAILABLE),

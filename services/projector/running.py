@@ -4,6 +4,7 @@ import asyncpg
 
 from services.projector.letters import Letters
 from services.projector.service import run
+from services.projector.signing import signing
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
 
@@ -16,6 +17,7 @@ async def run_projector(ground: Ground) -> None:
     async with (
         ground.log(NAME) as (connection, book),
         asyncpg.create_pool(ground.database_url, min_size=1, max_size=4) as pool,
+        signing(ground.settings, pool, connection),
     ):
         service = await announce(connection, NAME, PURPOSE, actor(NAME))
         try:

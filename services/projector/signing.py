@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -13,7 +12,7 @@ import nats.errors
 import structlog
 
 from events import head_stream
-from events.heads import Head, PublicKey, SigningKey
+from events.heads import Head, PublicKey, SigningKey, wrong
 from events.store import Denied, Unavailable
 from projections import heads
 from projections.database import SCHEMA
@@ -44,54 +43,70 @@ AWAY = (
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
 class Signer:
     """Signs heads into the database and copies them to the stream `HEADS`. Connections stay the caller's."""
 
-    pool: Pool
-    connection: Client
-    key: SigningKey
-    trusted: tuple[PublicKey, ...] = ()
-    pace: Pace = AT_ONCE_PACE
-    schema: str = SCHEMA
+    def __init__(
+        self,
+        pool: Pool,
+        connection: Client,
+        key: SigningKey,
+        trusted: Sequence[PublicKey] = (),
+        pace: Pace = AT_ONCE_PACE,
+        schema: str = SCHEMA,
+    ) -> None:
+        """`trusted` are earlier keys."""
+        self._pool = pool
+        self._connection = connection
+        self._key = key
+        self._trusted = tuple(trusted)
+        self._pace = pace
+        self._schema = schema
+        self._level = False
 
-    async def sign(self, pace: Pace) -> Head | None:
+    async def sign(self, pace: Pace = AT_ONCE_PACE) -> Head | None:
         """Sign the head where it is due. Raises `NotSigned` and what is raised when servers are away."""
-        head = await heads.sign_head(self.pool, self.key, now(), pace, self.trusted, self.schema)
+        if not self._level:
+            await self._level_copies()
+        head = await heads.sign_head(self._pool, self._key, now(), pace, self._trusted, self._schema)
         if head is not None:
-            await head_stream.publish(self.connection, [head])
+            self._level = False
+            await head_stream.publish(self._connection, [head])
+            self._level = True
             log.info("signed", seq=head.seq, chain=head.chain, key=head.key)
         return head
 
-    async def copy(self) -> None:
-        """Put those heads on the stream that are in the database alone."""
-        async with self.pool.acquire() as connection:
-            found = await heads.heads(connection, self.schema)
-        if found:
-            await head_stream.publish_missing(self.connection, found)
+    async def _level_copies(self) -> None:
+        """Give the stream the heads that only the database has, and a new database those of the stream."""
+        on_stream, _ = await head_stream.published(self._connection)
+        async with self._pool.acquire() as connection:
+            there = await heads.heads(connection, self._schema)
+            if not there and on_stream:
+                ours = (self._key.public, *self._trusted)
+                there = [head for head in on_stream if wrong(head, ours) is None]
+                await heads.keep(connection, there, self._schema)
+        copied = {head.seq for head in on_stream}
+        await head_stream.publish(self._connection, [head for head in there if head.seq not in copied])
+        self._level = True
 
     async def run(self) -> None:
         """Sign whenever it is due, until cancelled; what hinders it is told once."""
-        told, copied = "", False
+        told = ""
         while True:
             try:
-                if not copied:
-                    await self.copy()
-                    copied = True
-                await self.sign(self.pace)
+                await self.sign(self._pace)
                 told = ""
             except (NotSigned, *AWAY) as problem:
-                copied = False
-                if told != str(problem):
-                    told = str(problem)
-                    log.warning("the head was not signed", problem=told or repr(problem))
+                if told != repr(problem):
+                    told = repr(problem)
+                    log.warning("the head was not signed", problem=str(problem) or told)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def finish(self) -> None:
         """Sign what is unsigned yet, as far as that can be done quickly."""
         try:
             async with asyncio.timeout(LAST_SECONDS):
-                await self.sign(AT_ONCE_PACE)
+                await self.sign()
         except (NotSigned, *AWAY) as problem:
             log.warning("the last head was not signed", problem=str(problem) or repr(problem))
 

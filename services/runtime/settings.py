@@ -143,6 +143,28 @@ class Settings(EncryptionSettings):
         ge=5,
         le=3600,
     )
+    head_events: int = _named(
+        "APS_HEAD_EVENTS",
+        "Events after which the log's head is signed",
+        "1 to 1000000",
+        default=1000,
+        ge=1,
+        le=1_000_000,
+    )
+    head_seconds: int = _named(
+        "APS_HEAD_SECONDS",
+        "Seconds after which it is signed where there are fewer new events",
+        "1 to 86400 seconds",
+        default=60,
+        ge=1,
+        le=86400,
+    )
+    trusted_keys: Annotated[str, Field(pattern=r"^([0-9a-f]{64}(,[0-9a-f]{64})*)?$")] = _named(
+        "APS_TRUSTED_KEYS",
+        "Public keys of earlier signers, whose signed heads count besides this system's own",
+        "what `aps events key` printed, by comma",
+        default="",
+    )
     health_command: str | None = _named(
         "APS_HEALTH_COMMAND",
         "Run in the target after a deployment; when it fails, the deployment is rolled back",

@@ -1,6 +1,6 @@
 """What a person reads of the log, and what a proof of it finds."""
 
-import io
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +11,13 @@ from typer.testing import CliRunner
 
 from events.memory import InMemoryEventStore
 from events.store import EventStore, Recorded
-from events.stream_reader import Stored
-from events.subjects import subject
-from events.verify import LOG, imported
 from services.cli.documents import process
 from services.cli.history import events
-from services.cli.history.exporting import write_lines
-from services.cli.history.proving import Proof, prove, prove_lines
 from services.cli.history.reading import Chosen, cells, event_of, following, last
 from services.cli.session import Exit, Stop
 from tests import projection_facts as f
+from tests.exported_log import OURS, THEIRS, export_of, heads_of
 from tests.projection_facts import CYCLE, Clock, tell
-
-SPOILT = 5  # an event of the target, with others of it before and after
 
 
 @pytest.fixture
@@ -33,161 +27,8 @@ async def store() -> EventStore:
     return made
 
 
-@pytest.fixture
-async def lines(store: EventStore) -> list[bytes]:
-    out = io.BytesIO()
-    await write_lines(store, await store.head(), out)
-    return out.getvalue().splitlines(keepends=True)
-
-
-def places(proof: Proof) -> list[int]:
-    return [fault.seq for fault in proof.faults]
-
-
-def test_an_export_as_it_was_written_is_sound(lines: list[bytes]) -> None:
-    assert prove_lines(lines) == Proof(len(CYCLE), ())
-
-
-def test_each_line_of_an_export_is_an_event_with_its_place(lines: list[bytes]) -> None:
-    line = orjson.loads(lines[2])
-    assert list(line) == ["until", "seq", "chain", "event"]
-    assert (line["until"], line["seq"], line["event"]["subject"]) == (len(CYCLE), 3, "target/toolz")
-
-
-def is_told(altered: bytes, line: bytes, others: list[bytes]) -> bool:
-    """Whether a proof names the line or the next, or the alteration says nothing else than the line did."""
-    proof = prove_lines([*others[: SPOILT - 1], altered, *others[SPOILT:]])
-    if any(fault.seq in (SPOILT, SPOILT + 1) or fault.where == f"line {SPOILT}" for fault in proof.faults):
-        return True
-    return proof.sound and imported(altered) == imported(line)
-
-
-def test_any_altered_byte_is_told_at_its_line(lines: list[bytes]) -> None:
-    line = lines[SPOILT - 1]
-    altered = [line[:at] + bytes([byte ^ 1]) + line[at + 1 :] for at, byte in enumerate(line[:-1])]
-    assert [other for other in altered if not is_told(other, line, lines)] == []
-
-
-@pytest.mark.parametrize("gone", range(1, len(CYCLE) + 1))
-def test_any_removed_line_is_told_where_it_was(lines: list[bytes], gone: int) -> None:
-    proof = prove_lines([line for seq, line in enumerate(lines, start=1) if seq != gone])
-    next_line = gone + 1 if gone < len(lines) else gone - 1
-    assert next_line in places(proof)
-    if gone < len(lines):
-        assert f"follows sequence {gone - 1}; {gone} was expected" in [fault.what for fault in proof.faults]
-
-
-def test_lines_cut_off_at_the_end_are_missed(lines: list[bytes]) -> None:
-    (fault,) = prove_lines(lines[:10]).faults
-    assert (fault.seq, fault.what) == (
-        10,
-        f"the export ends here; it was written up to sequence {len(lines)}",
-    )
-
-
-@pytest.mark.parametrize("first", range(1, len(CYCLE)))
-def test_any_two_exchanged_lines_are_told_at_their_places(lines: list[bytes], first: int) -> None:
-    lines[first - 1], lines[first] = lines[first], lines[first - 1]
-    assert {first, first + 1} <= set(places(prove_lines(lines)))
-
-
-def test_a_line_that_says_the_export_ends_elsewhere_is_told(lines: list[bytes]) -> None:
-    lines[3] = lines[3].replace(b'"until":%d' % len(lines), b'"until":4')
-    (fault,) = prove_lines(lines).faults
-    assert (fault.seq, fault.where) == (4, LOG)
-
-
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"{}\n"])
-def test_what_is_no_export_is_not_sound(content: bytes) -> None:
-    assert not prove_lines(content.splitlines(keepends=True)).sound
-
-
-class Stream:
-    """A stream as the server gives it, by pages."""
-
-    def __init__(self, stored: list[Stored], head: int) -> None:
-        self.stored = stored
-        self._head = head
-
-    async def head(self) -> int:
-        return self._head
-
-    async def page(self, after: int, limit: int) -> list[Stored]:
-        return [message for message in self.stored if message.seq > after][: min(limit, 7)]
-
-
-class Kept:
-    """A journal by its hashes."""
-
-    def __init__(self, events: list[Recorded]) -> None:
-        self._hashes = {event.seq: event.envelope.hash for event in events}
-
-    async def end(self) -> int:
-        return max(self._hashes, default=0)
-
-    async def hashes(self, after: int, until: int) -> dict[int, str]:
-        return {seq: hash for seq, hash in self._hashes.items() if after < seq <= until}
-
-
-def stored(event: Recorded) -> Stored:
-    return Stored(event.seq, subject(event.envelope.address), event.envelope.encode())
-
-
 async def everything(store: EventStore) -> list[Recorded]:
     return [event async for event in store.read_all()]
-
-
-async def proof_of(messages: list[Stored], journal: list[Recorded], head: int = len(CYCLE)) -> Proof:
-    return await prove(Stream(messages, head), Kept(journal), lambda _: None)
-
-
-async def test_a_sound_log_is_proven_from_end_to_end(store: EventStore) -> None:
-    log = await everything(store)
-    assert await proof_of([*map(stored, log)], log) == Proof(len(CYCLE), ())
-    assert await proof_of([*map(stored, log)], log[:4]) == Proof(len(CYCLE), ()), "the views are behind"
-    assert await proof_of([*map(stored, log)], []) == Proof(len(CYCLE), ()), "no views were built yet"
-
-
-async def test_an_altered_event_of_the_log_is_told_and_the_proof_goes_on(store: EventStore) -> None:
-    log = await everything(store)
-    messages = [*map(stored, log)]
-    for seq in (3, 20):
-        body = messages[seq - 1].body.replace(b'"actor":"pm"', b'"actor":"xx"')
-        messages[seq - 1] = messages[seq - 1]._replace(body=body)
-    assert places(await proof_of(messages, log)) == [3, 20]
-
-
-async def test_a_log_rewritten_with_fitting_hashes_is_told_by_the_journal(store: EventStore) -> None:
-    log = await everything(store)
-    rewritten = InMemoryEventStore(Clock())
-    await tell(rewritten, [*CYCLE[:-1], ("improvement", "imp-1", f.i.ChangeDeclined(reason="no"))])
-    forged = [*map(stored, await everything(rewritten))]
-    assert (await proof_of(forged, [])).sound
-    (fault,) = (await proof_of(forged, log)).faults
-    assert (fault.seq, fault.where) == (len(CYCLE), "improvement/imp-1")
-    assert "not the event the journal has" in fault.what
-
-
-async def test_an_event_gone_from_the_middle_of_the_log_is_told(store: EventStore) -> None:
-    log = await everything(store)
-    messages = [stored(event) for event in log if event.seq != 9]
-    assert (10, LOG) in [(fault.seq, fault.where) for fault in (await proof_of(messages, log)).faults]
-
-
-async def test_a_log_that_lost_its_end_is_told(store: EventStore) -> None:
-    log = await everything(store)
-    messages = [*map(stored, log[:-3])]
-    (emptied,) = (await proof_of(messages, [])).faults
-    assert emptied.what.startswith(f"nothing follows sequence {len(log) - 3}")
-    (shorter,) = (await proof_of(messages, log, head=len(log) - 3)).faults
-    assert shorter.what.endswith("3 events are gone")
-
-
-async def test_a_message_that_is_no_event_is_told(store: EventStore) -> None:
-    log = await everything(store)
-    messages = [*map(stored, log)]
-    messages[6] = messages[6]._replace(body=b"hello")
-    assert 7 in places(await proof_of(messages, log))
 
 
 async def test_the_last_events_are_found_however_far_back_they_stand(store: EventStore) -> None:
@@ -241,9 +82,10 @@ async def test_nothing_in_an_event_reaches_the_terminal_as_a_control() -> None:
 
 
 @pytest.fixture
-def export(tmp_path: Path, lines: list[bytes]) -> Path:
+async def export(tmp_path: Path, store: EventStore) -> Path:
+    log = await everything(store)
     path = tmp_path / "log.jsonl"
-    path.write_bytes(b"".join(lines))
+    path.write_bytes(b"".join(export_of(log, heads_of(log, len(log)))))
     return path
 
 
@@ -254,19 +96,42 @@ def called(app: object, *words: str) -> tuple[int, str, str]:
 
 def test_a_sound_export_ends_the_command_with_0(export: Path) -> None:
     code, out, _ = called(events.app, "verify", str(export))
-    assert (code, out) == (0, f"{len(CYCLE)} events: every hash, link, version and sequence holds\n")
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        f"{len(CYCLE)} events: every hash, link, version and sequence holds",
+        f"signed heads reach up to sequence {len(CYCLE)}",
+    ]
+    assert f"proven with the key inside the file, {OURS.public.text}" in out
+
+
+def test_an_export_is_proven_by_the_key_that_is_given(export: Path) -> None:
+    code, out, _ = called(events.app, "verify", str(export), "--key", OURS.public.text)
+    assert (code, "inside" in out) == (0, False)
+    code, out, _ = called(events.app, "verify", str(export), "--key", THEIRS.public.text)
+    assert (code, f"signed with key {OURS.public.id}, which is not trusted" in out) == (Exit.FAILED, True)
+    assert called(events.app, "verify", str(export), "--key", "abc")[0] == Exit.USAGE
+
+
+def test_a_packed_export_is_proven_and_one_that_is_damaged_is_told(export: Path) -> None:
+    packed = gzip.compress(export.read_bytes())
+    export.write_bytes(packed)
+    assert called(events.app, "verify", str(export))[0] == 0
+    for spoilt in (packed[: len(packed) // 2], packed[:200] + b"\0\0\0\0" + packed[204:]):
+        export.write_bytes(spoilt)
+        code, out, _ = called(events.app, "verify", str(export))
+        assert (code, "cannot be unpacked further" in out) == (Exit.FAILED, True)
 
 
 def altered(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:4], lines[4].replace(b'"work":"baseline"', b'"work":"baselinf"'), *lines[5:]]
+    return [*lines[:6], lines[6].replace(b'"work":"baseline"', b'"work":"baselinf"'), *lines[7:]]
 
 
 def removed(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:4], *lines[5:]]
+    return [*lines[:6], *lines[7:]]
 
 
 def exchanged(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:4], lines[5], lines[4], *lines[6:]]
+    return [*lines[:6], lines[7], lines[6], *lines[8:]]
 
 
 @pytest.mark.parametrize(

@@ -81,36 +81,56 @@ def tail(
 @app.command()
 def verify(
     file: Annotated[
-        str, typer.Argument(help="An exported log, - is stdin; else the log itself.", metavar="[FILE]")
+        str, typer.Argument(help="An exported log or a backup, - is stdin; else the log.", metavar="[FILE]")
     ] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="A public key to trust, as `aps events key` prints.", metavar="PUB"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Prove that no event was altered, removed or exchanged; name the place of each that was.
 
+    The log is held against the journal and the signed heads. A file is proven without any server, by the key
+    that is given, else by the one inside.
+
     Example: aps events verify
 
-    Example: aps events verify log.jsonl
+    Example: aps events verify l.jsonl --key 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c
     """
-    from services.cli.history import proving
+    from services.cli.history import proving, proving_file
+    from services.cli.history.keys import public_keys
 
     if file:
-        run_alone(lambda: proving.prove_file(file, as_json=as_json))
+        run_alone(lambda: proving_file.prove_file(file, public_keys(key), as_json=as_json))
     else:
-        run(lambda settings: proving.prove_log(settings, as_json=as_json))
+        run(lambda settings: proving.prove_log(settings, public_keys(key), as_json=as_json))
+
+
+@app.command("key")
+def show_key(as_json: Json = False) -> None:
+    """Show the public key that proves the log's signed heads; keep it where the log is not.
+
+    Example: aps events key
+    """
+    from services.cli.history import keys
+
+    run(lambda settings: keys.show(settings, as_json=as_json))
 
 
 @app.command()
 def export(
     file: Annotated[str, typer.Argument(help="Where to; - is stdout.", metavar="[FILE]")] = "-",
     until: Until = "",
+    packed: Annotated[bool, typer.Option("--gzip", help="Pack it; so is a FILE that ends in .gz.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Export the log as JSON lines: sequence, chain over the whole log, event.
+    """Export the log as JSON lines: the signed heads, then every event byte for byte, then a seal.
 
-    Example: aps events export log.jsonl
+    Example: aps events export log.jsonl.gz
 
     Example: aps events export log.jsonl --until 1200
     """
     from services.cli.history import exporting
 
-    run(lambda settings: exporting.export(settings, file, until, as_json=as_json))
+    run(lambda settings: exporting.export(settings, file, until, packed=packed, as_json=as_json))

@@ -1,35 +1,49 @@
-"""Writes the log as JSON lines: `seq`, `until` (where the whole export ends), `chain` and `event`."""
+"""Writes the log into a file: every event byte for byte, with the signed heads and what proves them."""
 
+import gzip
 import sys
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
-from events.envelope import NO_HASH
-from events.store import EventStore
-from events.verify import exported, extend
+from events.export import Closing, ExportWriter, Opening, Writable
+from events.head_stream import published
+from events.heads import Head
+from events.moments import stored_at
+from events.stream_reader import Stored, StreamReader
+from events.subjects import STREAM
 from services.cli.desk import LogDesk, at_log
-from services.cli.history.proving import STDIO
-from services.cli.session import Exit, Stop, print_json, say, words
+from services.cli.history.watched import Advance, progress
+from services.cli.session import Exit, Stop, print_json, say
+from services.runtime.ground import now
+from services.runtime.head_keys import signing_key
 from services.runtime.settings import Settings
 
+STDIO = "-"
+GZIP = ".gz"
 
-async def export(settings: Settings, file: str, until: str, *, as_json: bool) -> None:
+
+class Paged(Protocol):
+    """A stream by pages; see `StreamReader`."""
+
+    def pages(self, after: int, until: int) -> AsyncIterator[list[Stored]]:
+        """Yield its messages, what is there of them."""
+        ...
+
+
+async def export(settings: Settings, file: str, until: str, *, packed: bool, as_json: bool) -> None:
     """Write the log to a file, whole or not at all."""
-    path = Path(file)
-    if file != STDIO and (not path.name or path.is_dir()):  # noqa: ASYNC240 -- before anything else runs
-        raise Stop(Exit.USAGE, f"{path} is a folder; name a file")
-    async with at_log(settings) as desk:
-        end = await end_of(desk, until)
-        with words.status("exporting") if words.is_terminal else nullcontext():
-            if file == STDIO:
-                chain = await write_lines(desk.book.store, end, sys.stdout.buffer)
-            else:
-                chain = await _write_file(desk.book.store, end, path)
-    if as_json and file != STDIO:
-        print_json({"file": file, "events": end, "chain": chain})
-    else:
-        say(f"{end} events exported{f' to {file}' if file != STDIO else ''}, chain {chain}")
+    key = signing_key(settings)
+    with draft(file, packed=packed or file.endswith(GZIP)) as out:
+        async with at_log(settings) as desk:
+            end = await end_of(desk, until)
+            heads = [head for head in (await published(desk.connection))[0] if head.seq <= end]
+            writer = ExportWriter(out, Opening(end, key.public.text, now().isoformat()), heads)
+            with progress("exporting", end) as advance:
+                await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
+        closing = writer.close(key)
+    tell(file, closing, heads, end, as_json=as_json)
 
 
 async def end_of(desk: LogDesk, until: str) -> int:
@@ -41,32 +55,57 @@ async def end_of(desk: LogDesk, until: str) -> int:
     return found
 
 
-async def _write_file(store: EventStore, end: int, path: Path) -> str:
-    draft = path.with_name(f"{path.name}.part")
-    with _created(draft) as out:
-        try:
-            chain = await write_lines(store, end, out)
-            draft.replace(path)
-        except OSError as problem:
-            raise Stop(Exit.FAILED, f"{path} cannot be written: {problem.strerror}") from problem
-        finally:
-            draft.unlink(missing_ok=True)
-    return chain
+async def write_events(reader: Paged, writer: ExportWriter, end: int, advance: Advance) -> None:
+    """Write what the stream has up to a sequence, a page at a time."""
+    async for page in reader.pages(0, end):
+        for stored in page:
+            writer.event(stored.seq, stored.subject, stored_at(stored), stored.body)
+        advance(writer.last)
 
 
-def _created(draft: Path) -> BinaryIO:
+@contextmanager
+def draft(file: str, *, packed: bool, mode: int = 0o666) -> Iterator[Writable]:
+    """Give what to write to; the file appears when the block ends well. `mode` is cut by the umask."""
+    if file == STDIO:
+        with _packed(sys.stdout.buffer, packed=packed) as out:
+            yield out
+        sys.stdout.buffer.flush()
+        return
+    path = Path(file)
+    if not path.name or path.is_dir():
+        raise Stop(Exit.USAGE, f"{path} is a folder; name a file")
+    part = path.with_name(f"{path.name}.part")
     try:
-        return draft.open("wb")
+        part.touch(mode)
+        opened = part.open("wb")
     except OSError as problem:
-        raise Stop(Exit.USAGE, f"{draft.parent} cannot be written to: {problem.strerror}") from problem
+        raise Stop(Exit.USAGE, f"{path.parent} cannot be written to: {problem.strerror}") from problem
+    try:
+        with opened, _packed(opened, packed=packed) as out:
+            yield out
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-async def write_lines(store: EventStore, end: int, out: BinaryIO) -> str:
-    """Write the log up to a sequence, a line for each event; return the chain over it."""
-    chain = NO_HASH
-    extent = b'{"until":%d,' % end
-    async for event in store.read_all(0, end):
-        out.writelines(extent + line[1:] + b"\n" for line in exported((event,), chain))
-        chain = extend(chain, event)
-    out.flush()
-    return chain
+@contextmanager
+def _packed(out: Writable, *, packed: bool) -> Iterator[Writable]:
+    if not packed:
+        yield out
+        return
+    with gzip.GzipFile(fileobj=out, mode="wb", filename="", mtime=0) as pack:  # type: ignore[call-overload]  # it only writes
+        yield pack
+
+
+def tell(file: str, closing: Closing, heads: Sequence[Head], end: int, *, as_json: bool) -> None:
+    """Say what was written; on stderr where the export itself went to stdout."""
+    signed = max((head.seq for head in heads), default=0)
+    if closing.events != end:
+        say(f"{end - closing.events} events up to {end} are missing from the log; see: aps events verify")
+    if as_json and file != STDIO:
+        says = {"file": file, "events": closing.events, "chain": closing.chain}
+        print_json({**says, "heads": len(heads), "signed": signed, "key": closing.key})
+    else:
+        where = f" to {file}" if file != STDIO else ""
+        said = f"{closing.events} events and {len(heads)} signed heads exported{where}"
+        say(f"{said}, chain {closing.chain}, sealed with key {closing.key}")

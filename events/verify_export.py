@@ -1,0 +1,152 @@
+"""Proof of an exported log or a backup, by its lines alone, without any server.
+
+Rules
+1. Every fault is told with its place: the sequence, or the line where nothing can be read.
+2. Heads and the seal count only when a trusted key signed them: one that was given, else the one inside.
+3. Artefacts must fit their names, and all chunks of each must be there.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from events.archive import ArtefactProof
+from events.envelope import NO_HASH, Unreadable
+from events.export import Closing, Exported, Line, Opening, Other, decoded
+from events.heads import Head, NoKey, PublicKey, gaps, wrong
+from events.verify import LOG, Fault, LogProof, chained, item
+
+HEADS = "heads"
+SEALED = "seal"
+
+
+class ExportProof:
+    """One reading of an export. After it: how many `events` there were, and how far they are `signed`."""
+
+    def __init__(self, trusted: Sequence[PublicKey] = ()) -> None:
+        """Without `trusted` the key inside the export is."""
+        self.events = 0
+        self.trusted = tuple(trusted)
+        self.trusts_inside = False
+        self.opening: Opening | None = None
+        self.closing: Closing | None = None
+        self.sealed = False
+        self._heads: list[Head] = []
+        self._sound: list[Head] = []
+        self._log: LogProof | None = None
+        self._chain = NO_HASH
+        self._lines = hashlib.sha256()
+        self._artefacts = ArtefactProof()
+
+    @property
+    def signed(self) -> int:
+        """The sequence of the last head that fits."""
+        return self._log.signed if self._log else 0
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The heads that a trusted key signed."""
+        return tuple(self._sound)
+
+    def read(self, lines: Iterable[bytes]) -> Iterator[Fault]:
+        """Yield every fault of the lines."""
+        for number, raw in enumerate(lines, start=1):
+            try:
+                line = decoded(raw)
+            except Unreadable as problem:
+                line = None
+                yield Fault(self._last if self._log else 0, f"line {number}", str(problem))
+            if line is not None:
+                yield from self._see(line, f"line {number}")
+            if not isinstance(line, Closing):
+                self._lines.update(raw)
+        yield from self._end()
+
+    @property
+    def _last(self) -> int:
+        return self._log.last if self._log else 0
+
+    def _see(self, line: Line, where: str) -> Iterator[Fault]:
+        if self.closing is not None:
+            yield Fault(self._last, where, "stands after the end of the export")
+            return
+        match line:
+            case Opening():
+                yield from self._open(line, where)
+            case Head():
+                yield from self._note(line, where)
+            case Exported():
+                yield from self._event(line)
+            case Closing():
+                self.closing = line
+            case Other():
+                yield from self._artefacts.see(line, where)
+
+    def _open(self, line: Opening, where: str) -> Iterator[Fault]:
+        if self.opening is not None or self._heads or self._log:
+            yield Fault(self._last, where, "the opening of an export does not stand here")
+            return
+        self.opening = line
+        if not self.trusted and line.public:
+            try:
+                self.trusted = (PublicKey(line.public),)
+                self.trusts_inside = True
+            except NoKey as problem:
+                yield Fault(0, where, str(problem))
+
+    def _note(self, head: Head, where: str) -> Iterator[Fault]:
+        self._heads.append(head)
+        if self._log is not None:
+            yield Fault(head.seq, where, "a head stands after the events")
+        if problem := wrong(head, self.trusted):
+            yield Fault(head.seq, HEADS, problem)
+        else:
+            self._sound.append(head)
+
+    def _begin(self) -> Iterator[Fault]:
+        self._log = LogProof(self._sound)
+        if self.opening is None:
+            yield Fault(0, LOG, "no line of an exported log opens this: its beginning was cut off")
+        for head, problem in gaps(self._heads):
+            yield Fault(head.seq, HEADS, problem)
+
+    def _event(self, line: Exported) -> Iterator[Fault]:
+        if self._log is None:
+            yield from self._begin()
+        assert self._log is not None  # noqa: S101 -- made by the line before
+        self.events += 1
+        one = item(line.seq, line.subject, line.body)
+        if not isinstance(one, Fault):
+            self._chain = chained(self._chain, one.envelope.hash)
+        if self._chain != line.chain:
+            yield Fault(line.seq, LOG, "the chain over the whole log does not fit here")
+        self._chain = line.chain
+        yield from self._log.see(one)
+
+    def _end(self) -> Iterator[Fault]:
+        if self._log is None:
+            yield from self._begin()
+        assert self._log is not None  # noqa: S101 -- made by the line before
+        yield from self._log.end()
+        if self.opening is not None and self.opening.until != self._log.last:
+            until = f"it was written up to sequence {self.opening.until}"
+            yield Fault(self._log.last, LOG, f"the events end here; {until}")
+        yield from self._artefacts.end()
+        yield from self._seal()
+
+    def _seal(self) -> Iterator[Fault]:
+        closing = self.closing
+        if closing is None:
+            yield Fault(self._last, LOG, "the export was cut off: its end is missing")
+            return
+        found = (self.events, self._chain, self._lines.hexdigest())
+        if found != (closing.events, closing.chain, closing.sha256):
+            yield Fault(self._last, SEALED, "what stands before is not what the export was closed with")
+        if not closing.signature:
+            return
+        key = next((key for key in self.trusted if key.id == closing.key), None)
+        if key is None:
+            yield Fault(self._last, SEALED, f"signed with key {closing.key}, which is not trusted here")
+        elif not key.signed(closing.signature, closing.content()):
+            yield Fault(self._last, SEALED, "was altered: its signature does not fit")
+        else:
+            self.sealed = True

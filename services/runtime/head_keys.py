@@ -1,0 +1,90 @@
+"""The key that signs the log's heads, and the public keys whose heads count.
+
+Rules
+1. With SECRET_KEY_BASE the key follows from it: every service with the same secret signs alike.
+2. Without it a key is made once, in the data folder, for its owner alone. Nothing is ever left unsigned.
+3. Heads of other keys count where APS_TRUSTED_KEYS names them, or a restored backup brought them.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from events.heads import SEED_BYTES, NoKey, PublicKey, SigningKey
+from services.runtime.data_folder import DataFolder, make_folder, write_durably
+from services.runtime.settings import Settings
+
+FILE = "heads.ed25519"
+TRUSTED = "heads.trusted"
+
+
+class UnusableKey(Exception):  # noqa: N818 -- says what is wrong with the file
+    """A file that should hold a key holds none; the message says which."""
+
+
+def signing_key(settings: Settings) -> SigningKey:
+    """Return the key of this system, made where there is none. Raises `UnusableKey`."""
+    if settings.secret_key_base is not None:
+        return SigningKey.derived(settings.secret_key_base.get_secret_value())
+    file = key_file(settings.home)
+    if not file.exists():
+        make_folder(file.parent, 0o700)
+        _make(file)
+    try:
+        return SigningKey(bytes.fromhex(file.read_text("ascii").strip()))
+    except ValueError as problem:
+        raise UnusableKey(
+            f"{file} holds no key: 64 hexadecimal digits. Put back what it held, or remove it to sign with"
+            " a new key"
+        ) from problem
+
+
+def _make(file: Path) -> None:
+    """Make a key; of two who do so at once, the first one's stays."""
+    fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    write_durably(fresh, secrets.token_hex(SEED_BYTES))
+    try:
+        os.link(fresh, file)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+
+
+def key_file(home: Path) -> Path:
+    """Return where a key without SECRET_KEY_BASE is kept."""
+    return DataFolder(home).keys / FILE
+
+
+def origin(settings: Settings) -> str:
+    """Say where the key comes from."""
+    return str(key_file(settings.home)) if settings.secret_key_base is None else "SECRET_KEY_BASE"
+
+
+def earlier_keys(settings: Settings) -> tuple[PublicKey, ...]:
+    """Return the public keys that count besides this system's own."""
+    named = [text for text in settings.trusted_keys.split(",") if text]
+    file = _trusted_file(settings.home)
+    kept = file.read_text("ascii").split() if file.exists() else []
+    try:
+        return tuple(PublicKey(text) for text in dict.fromkeys([*named, *kept]))
+    except NoKey as problem:
+        raise UnusableKey(f"{file}: {problem}") from problem
+
+
+def trusted_keys(settings: Settings) -> tuple[PublicKey, ...]:
+    """Return every public key whose heads count."""
+    return (signing_key(settings).public, *earlier_keys(settings))
+
+
+def trust(home: Path, key: PublicKey) -> None:
+    """Let the heads of a key count from now on, in this data folder."""
+    file = _trusted_file(home)
+    make_folder(file.parent, 0o700)
+    kept = file.read_text("ascii").split() if file.exists() else []
+    if key.text not in kept:
+        write_durably(file, "".join(f"{text}\n" for text in (*kept, key.text)))
+
+
+def _trusted_file(home: Path) -> Path:
+    return DataFolder(home).keys / TRUSTED

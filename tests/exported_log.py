@@ -1,0 +1,50 @@
+"""A log told to memory, as an export with signed heads: for tests that spoil it."""
+
+import io
+from collections.abc import Sequence
+
+from events.envelope import NO_HASH
+from events.export import ExportWriter, Opening
+from events.heads import Head, SigningKey, sign
+from events.store import Recorded
+from events.stream_reader import Stored
+from events.subjects import subject
+from events.verify import Fault, chained
+from events.verify_export import ExportProof
+from tests.projection_facts import START
+
+OURS = SigningKey(bytes(32))
+THEIRS = SigningKey(bytes([1]) * 32)
+NOON = START.isoformat()
+
+
+def stored(event: Recorded) -> Stored:
+    """The event as a message of the stream."""
+    return Stored(event.seq, subject(event.envelope.address), event.envelope.encode())
+
+
+def heads_of(log: Sequence[Recorded], every: int, key: SigningKey = OURS) -> list[Head]:
+    """A head after each `every` events and after the last."""
+    chain, heads = NO_HASH, list[Head]()
+    for event in log:
+        chain = chained(chain, event.envelope.hash)
+        if event.seq % every == 0 or event is log[-1]:
+            heads.append(sign(event.seq, heads[-1].seq if heads else 0, chain, START, key))
+    return heads
+
+
+def export_of(log: Sequence[Recorded], heads: Sequence[Head], key: SigningKey | None = OURS) -> list[bytes]:
+    """The lines of an export."""
+    out = io.BytesIO()
+    last = log[-1].seq if log else 0
+    writer = ExportWriter(out, Opening(last, OURS.public.text, NOON), heads)
+    for event in log:
+        message = stored(event)
+        writer.event(message.seq, message.subject, NOON, message.body)
+    writer.close(key)
+    return out.getvalue().splitlines(keepends=True)
+
+
+def faults_of(lines: Sequence[bytes], key: SigningKey | None = OURS) -> list[Fault]:
+    """What a proof of the lines finds; without `key`, by the one inside."""
+    return [*ExportProof([key.public] if key else []).read(lines)]

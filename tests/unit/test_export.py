@@ -1,0 +1,190 @@
+"""An export says of itself, without any server, whether and where it was altered."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.envelope import Unreadable
+from events.export import Closing, Exported, Opening, Other, decoded, encoded
+from events.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
+from events.memory import InMemoryEventStore
+from events.store import Recorded
+from events.verify_export import HEADS, SEALED, ExportProof
+from tests.exported_log import NOON, OURS, THEIRS, export_of, faults_of, heads_of
+from tests.projection_facts import CYCLE, START, Clock, tell
+
+EVERY = 10
+BEFORE = 1 + len(range(EVERY, len(CYCLE) + 1, EVERY)) + (len(CYCLE) % EVERY > 0)  # lines before the events
+
+
+@pytest.fixture
+async def log() -> list[Recorded]:
+    store = InMemoryEventStore(Clock())
+    await tell(store, CYCLE)
+    return [event async for event in store.read_all()]
+
+
+@pytest.fixture
+def lines(log: list[Recorded]) -> list[bytes]:
+    return export_of(log, heads_of(log, EVERY))
+
+
+def test_an_export_as_it_was_written_is_sound_sealed_and_signed_to_its_end(lines: list[bytes]) -> None:
+    proof = ExportProof([OURS.public])
+    assert list(proof.read(lines)) == []
+    assert (proof.events, proof.signed, proof.sealed) == (len(CYCLE), len(CYCLE), True)
+    assert not proof.trusts_inside
+
+
+def test_without_a_key_that_is_given_the_one_inside_proves_it_and_that_is_known(lines: list[bytes]) -> None:
+    proof = ExportProof()
+    assert list(proof.read(lines)) == []
+    assert (proof.trusts_inside, proof.sealed) == (True, True)
+
+
+def test_with_another_key_every_head_and_the_seal_are_told(lines: list[bytes]) -> None:
+    faults = faults_of(lines, THEIRS)
+    signed = [seq for seq in range(1, len(CYCLE) + 1) if seq % EVERY == 0 or seq == len(CYCLE)]
+    assert [fault.seq for fault in faults if fault.where == HEADS] == signed
+    assert [fault.where for fault in faults][-1] == SEALED
+    assert all(OURS.public.id in fault.what for fault in faults)
+
+
+bodies = st.one_of(
+    st.binary(max_size=80),
+    st.sampled_from(
+        [b"{}", b'{"a": 1}', b'{"a":\n1}', b' {"a":1}', b"[1]", b'{"event":{"event":1}}', b"\xff", b"", b"1"]
+    ),
+)
+
+
+@given(body=bodies, subject=st.text(max_size=30), seq=st.integers(min_value=0, max_value=2**62))
+def test_any_message_comes_back_byte_for_byte(body: bytes, subject: str, seq: int) -> None:
+    line = Exported(seq, subject, NOON, "0" * 64, body)
+    written = encoded(line)
+    assert written.count(b"\n") == 1
+    assert decoded(written) == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        Opening(7, "a" * 64, NOON),
+        Closing(7, "b" * 64, "c" * 64, "key", "signature"),
+        Other("letter", {"number": 1}),
+        sign(3, 0, "d" * 64, START, OURS),
+    ],
+)
+def test_every_other_line_comes_back(line: Opening | Closing | Other | Head) -> None:
+    assert decoded(encoded(line)) == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"7",
+        b'"seq"',
+        b"{}",
+        b'{"seq":1}',
+        b'{"head":{}}',
+        b'{"export":2,"until":1,"public":"","time":""}',
+        b'{"event":{},"seq":1,"subject":"a","stored":"","chain":""}',
+        b'{"seq":"1","subject":"a","stored":"","chain":"","event":{}}',
+        b'{"seq":1,"subject":"a","stored":"","chain":"","base64":"*"}',
+    ],
+)
+def test_what_is_no_line_of_an_export_is_unreadable(line: bytes) -> None:
+    with pytest.raises(Unreadable):
+        decoded(line)
+
+
+def test_any_altered_byte_of_an_event_is_told_at_its_line(lines: list[bytes]) -> None:
+    number = BEFORE + 4
+    line = lines[number]
+    for at in range(len(line) - 1):
+        spoilt = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
+        told = faults_of([*lines[:number], spoilt, *lines[number + 1 :]])
+        near = [fault for fault in told if fault.seq in (5, 6) or fault.where == f"line {number + 1}"]
+        stored = decoded(spoilt).stored if not near else ""  # type: ignore[union-attr]  # an event's line
+        assert near or stored != NOON, (at, told)
+        assert any(fault.where == SEALED for fault in told), at
+
+
+@pytest.mark.parametrize("gone", range(1, len(CYCLE) + 1))
+def test_any_removed_line_is_told_where_it_was(lines: list[bytes], gone: int) -> None:
+    del lines[BEFORE + gone - 1]
+    faults = faults_of(lines)
+    assert min(gone + 1, len(CYCLE) - (gone == len(CYCLE))) in [fault.seq for fault in faults]
+
+
+@pytest.mark.parametrize("first", range(1, len(CYCLE)))
+def test_any_two_exchanged_lines_are_told_at_their_places(lines: list[bytes], first: int) -> None:
+    at = BEFORE + first - 1
+    lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    assert {first, first + 1} <= {fault.seq for fault in faults_of(lines)}
+
+
+@pytest.mark.parametrize("kept", range(len(CYCLE)))
+def test_a_cut_tail_is_told_even_when_everything_else_was_made_to_fit(log: list[Recorded], kept: int) -> None:
+    shorter = export_of(log[:kept], heads_of(log, EVERY), key=None)
+    faults = [fault for fault in faults_of(shorter) if "events are gone" in fault.what]
+    assert [fault.seq for fault in faults] == [kept]
+
+
+def test_lines_cut_off_at_the_end_are_missed(lines: list[bytes]) -> None:
+    whats = [fault.what for fault in faults_of(lines[: BEFORE + 10])]
+    assert "the export was cut off: its end is missing" in whats
+    assert f"the events end here; it was written up to sequence {len(CYCLE)}" in whats
+
+
+@pytest.mark.parametrize("at", range(BEFORE - 1))
+def test_a_head_taken_out_is_missed(log: list[Recorded], at: int) -> None:
+    heads = heads_of(log, EVERY)
+    if at == len(heads) - 1:
+        assert any(fault.where == SEALED for fault in faults_of(export_of(log, heads[:-1], THEIRS)))
+        return
+    gone = heads.pop(at)
+    (fault,) = faults_of(export_of(log, heads))
+    assert (fault.seq, fault.where) == (heads[at].seq, HEADS)
+    assert str(gone.seq if at else 0) in fault.what or "none stands" in fault.what
+
+
+@pytest.mark.parametrize("field", ["seq", "previous", "chain", "time"])
+def test_an_altered_head_is_told_at_its_place(log: list[Recorded], field: str) -> None:
+    heads = heads_of(log, EVERY)
+    now = getattr(heads[1], field)
+    heads[1] = replace(
+        heads[1], **{field: now + 1 if isinstance(now, int) else now[:-1] + "9x"[now[-1] == "9"]}
+    )
+    faults = faults_of(export_of(log, heads))
+    assert (heads[1].seq, "the head was altered: its signature does not fit") in [
+        (fault.seq, fault.what) for fault in faults
+    ]
+
+
+def test_a_head_signed_by_another_under_our_name_is_told(log: list[Recorded]) -> None:
+    heads = heads_of(log, EVERY)
+    forged = replace(sign(heads[1].seq, heads[1].previous, "f" * 64, START, THEIRS), key=OURS.public.id)
+    assert wrong(forged, [OURS.public]) == "the head was altered: its signature does not fit"
+    told = faults_of(export_of(log, [heads[0], forged, *heads[2:]]))
+    assert [(fault.seq, fault.where) for fault in told] == [(forged.seq, HEADS)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"{}\n"])
+def test_what_is_no_export_is_not_sound(content: bytes) -> None:
+    assert faults_of(content.splitlines(keepends=True))
+
+
+def test_a_key_follows_from_a_root_secret_and_from_nothing_else() -> None:
+    one, same, other = (SigningKey.derived(root).public for root in ("a" * 32, "a" * 32, "b" * 32))
+    assert one == same != other
+
+
+@pytest.mark.parametrize("text", ["", "zz", "A" * 64, "a" * 63, "a" * 65])
+def test_what_is_no_public_key_is_refused(text: str) -> None:
+    with pytest.raises(NoKey):
+        PublicKey(text)
