@@ -16,6 +16,7 @@ from projections.queries import Views
 from projections.targets import TargetRow
 from services.cli.session import Exit, Stop, say
 from services.projector.service import run as project
+from services.projector.signing import signing
 from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.log import Log
@@ -99,7 +100,11 @@ async def at_log(settings: Settings) -> AsyncIterator[LogDesk]:
 @asynccontextmanager
 async def at_views(settings: Settings) -> AsyncIterator[Desk]:
     """Stand at the log with the views caught up, which a projector follows as long as the block runs."""
-    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+    async with (
+        at_log(settings) as desk,
+        open_pool(desk.ground) as pool,
+        signing(settings, pool, desk.connection),
+    ):
         views = Views(pool)
         projecting = asyncio.create_task(project(desk.book.store, pool))
         try:
