@@ -36,9 +36,10 @@ class Refused(Uncertain):
 class Committer:
     """The one place that writes to streams. The connection stays the caller's."""
 
-    def __init__(self, connection: Client) -> None:
+    def __init__(self, connection: Client, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Bounds its open batches; share one committer among all who write to a stream on a connection."""
         self._connection = connection
+        self._answer_seconds = answer_seconds
         self._batches = asyncio.Semaphore(OPEN_BATCHES)
         self._answers = Answers(connection)
 
@@ -89,9 +90,9 @@ class Committer:
             await self._connection.publish(last.subject, last.body, reply=inbox, headers=dict(headers))
             await asyncio.wait((answer,), timeout=ASK_SECONDS)
             if not answer.done():
-                await self._connection.flush(int(ANSWER_SECONDS))
+                await self._connection.flush(max(1, int(self._answer_seconds)))
                 self._check_permission(messages, error_before)
-                await asyncio.wait((answer,), timeout=ANSWER_SECONDS - ASK_SECONDS)
+                await asyncio.wait((answer,), timeout=self._answer_seconds - ASK_SECONDS)
             if not answer.done():
                 raise TimeoutError("no answer")
             return answer.result()
