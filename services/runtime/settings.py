@@ -95,6 +95,9 @@ class Settings(EncryptionSettings):
         "nats:// or tls:// URLs, by comma",
         default=None,
     )
+    nats_replicas: int = _named(
+        "NATS_REPLICAS", "Copies of each stream in the cluster of NATS_URL", "1 to 5", default=1, ge=1, le=5
+    )
     database_url: Annotated[SecretStr, _urls("postgresql", "postgres")] | None = _named(
         "DATABASE_URL", "PostgreSQL to use instead of the embedded one", "a postgresql:// URL", default=None
     )
@@ -224,11 +227,17 @@ def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings
         wrong += [
             f"{name} is not set: the production profile needs it" for name in required if name not in given
         ]
-    wrong += contradictions(given)
+    wrong += [*contradictions(given), *_copies_of_nothing(given)]
     settings = _validated(given, wrong)
     if wrong or settings is None:
         raise WrongSettings("\n".join(["wrong settings:", *(f"  {line}" for line in wrong)]))
     return settings
+
+
+def _copies_of_nothing(given: Mapping[str, str]) -> list[str]:
+    if "NATS_URL" in given or given.get("NATS_REPLICAS", "1") == "1":
+        return []
+    return ["NATS_REPLICAS is set without NATS_URL: the embedded NATS is one server"]
 
 
 def _with_secret_files(given: dict[str, str], wrong: list[str]) -> dict[str, str]:

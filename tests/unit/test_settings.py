@@ -38,6 +38,7 @@ def test_every_name_is_read(tmp_path: Path) -> None:
             tmp_path,
             DATABASE_URL="postgresql://u:p@db/aps",
             NATS_URL="nats://a:4222,tls://b:4222",
+            NATS_REPLICAS="3",
             SECRET_KEY_BASE=KEY,
             N8N_API_KEY="n8n-key",
             N8N_URL="https://n8n.example",
@@ -60,6 +61,7 @@ def test_every_name_is_read(tmp_path: Path) -> None:
     assert settings.database_url.get_secret_value() == "postgresql://u:p@db/aps"
     assert (settings.claude_code_path, settings.mcp_proxy_port) == (program, 4444)
     assert (settings.suite_timeout_seconds, settings.suite_memory_mib, settings.lease_seconds) == (5, 512, 30)
+    assert settings.nats_replicas == 3
     assert settings.nats_passwords["pm"].get_secret_value() == "pm-password"
     assert set(settings.secrets()) == {
         "postgresql://u:p@db/aps", "nats://a:4222,tls://b:4222", KEY, "n8n-key", "hook", "pm-password",
@@ -96,6 +98,7 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         ("DATABASE_URL", "mysql://u:secret@db", "DATABASE_URL=******: give a postgresql:// URL"),
         ("NATS_URL", "http://nats", "NATS_URL=******: give nats:// or tls:// URLs, by comma"),
         ("SECRET_KEY_BASE", "short", "SECRET_KEY_BASE=******: give at least 32 characters"),
+        ("NATS_REPLICAS", "3", "NATS_REPLICAS is set without NATS_URL: the embedded NATS is one server"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(
