@@ -126,7 +126,7 @@ class JetStreamEventStore:
         until = await self.head() if until is None else until
         pauses = _pauses()
         while after < until:
-            async for page in self._reader.pages(after, until):
+            async for page in self._reader.pages(after, until, bare=True):
                 if page:
                     pauses = _pauses()
                 for n, stored in enumerate(page):

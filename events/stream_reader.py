@@ -60,9 +60,13 @@ class Coming(NamedTuple):
 class Collected:
     """Answers to direct gets as they come in, until all are there."""
 
-    def __init__(self, asked: int, *, has_end: bool) -> None:
-        """A batch has an end of its own, a status; of single gets there are as many answers as `asked`."""
-        self.messages: list[Msg] = []
+    def __init__(self, asked: int, keep: Callable[[Msg], Stored], *, has_end: bool) -> None:
+        """A batch has an end of its own, a status; of single gets there are as many answers as `asked`.
+
+        Of each message is held what `keep` makes of it.
+        """
+        self.messages: list[Stored] = []
+        self._keep = keep
         self.statuses: list[str] = []
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked = asked
@@ -76,7 +80,7 @@ class Collected:
     async def receive(self, message: Msg) -> None:
         """Take one answer."""
         if not message.headers or "Status" not in message.headers:
-            self.messages.append(message)
+            self.messages.append(self._keep(message))
             if self._has_end:
                 return
         else:
@@ -118,19 +122,19 @@ class StreamReader:
 
     async def lasts(self, subjects: str) -> list[Stored]:
         """Return the last message of each subject that matches, by sequence."""
-        return await self._patiently(lambda: self._many({"multi_last": [subjects]}))
+        return await self._patiently(lambda: self._many({"multi_last": [subjects]}, _stored))
 
     async def these(self, seqs: Sequence[int]) -> list[Stored]:
         """Return the messages at `seqs` that are there, in any order, in one round trip."""
         bodies = [orjson.dumps({"seq": seq}) for seq in seqs]
         return await self._patiently(lambda: self._each(bodies))
 
-    async def page(self, after: int, limit: int) -> list[Stored]:
-        """Return up to `limit` messages after a sequence, in order."""
+    async def page(self, after: int, limit: int, *, bare: bool = False) -> list[Stored]:
+        """Return up to `limit` messages after a sequence, in order; `bare` without their headers."""
         body = {"seq": after + 1, "batch": limit, "max_bytes": PAGE_BYTES, "next_by_subj": ">"}
-        return await self._patiently(lambda: self._many(body))
+        return await self._patiently(lambda: self._many(body, _bare if bare else _stored))
 
-    async def pages(self, after: int, until: int) -> AsyncIterator[list[Stored]]:
+    async def pages(self, after: int, until: int, *, bare: bool = False) -> AsyncIterator[list[Stored]]:
         """Yield the messages with `after < seq <= until`, page by page, the next one under way already.
 
         At most two pages are held. Ends early, by an empty page, where the stream ends before `until`.
@@ -138,10 +142,10 @@ class StreamReader:
         coming: Coming | None = None
         try:
             while after < until:
-                page, coming = coming or self._coming(after, until), None
+                page, coming = coming or self._coming(after, until, bare), None
                 full = page.after + page.limit
                 if full < until:
-                    coming = self._coming(full, until)
+                    coming = self._coming(full, until, bare)
                 messages = await page.messages
                 if coming is not None and (not messages or messages[-1].seq != full):
                     coming.messages.cancel()  # the page was cut by its size: go on where it ended
@@ -154,9 +158,9 @@ class StreamReader:
             if coming is not None:
                 coming.messages.cancel()
 
-    def _coming(self, after: int, until: int) -> Coming:
+    def _coming(self, after: int, until: int, bare: bool) -> Coming:
         limit = min(PAGE, until - after)
-        return Coming(after, limit, asyncio.ensure_future(self.page(after, limit)))
+        return Coming(after, limit, asyncio.ensure_future(self.page(after, limit, bare=bare)))
 
     async def _one(self, body: dict[str, Any]) -> Stored | None:
         answer = await self._patiently(lambda: self._request(self._direct, orjson.dumps(body)))
@@ -165,22 +169,24 @@ class StreamReader:
     async def _request(self, subject: str, body: bytes) -> Msg:
         return await self._connection.request(subject, body, timeout=TRY_SECONDS)
 
-    async def _many(self, body: dict[str, Any]) -> list[Stored]:
+    async def _many(self, body: dict[str, Any], keep: Callable[[Msg], Stored]) -> list[Stored]:
         """Ask for a batch: messages, then a status."""
-        found, statuses = await self._collect([orjson.dumps(body)], has_end=True)
+        found, statuses = await self._collect([orjson.dumps(body)], keep, has_end=True)
         if statuses[0] not in (END, NOT_FOUND):
             raise nats.errors.Error(f"direct get from {self._stream}: status {statuses[0]}")
         return found
 
     async def _each(self, bodies: Sequence[bytes]) -> list[Stored]:
         """Ask for single messages: each is answered by a message or a status."""
-        found, statuses = await self._collect(bodies, has_end=False)
+        found, statuses = await self._collect(bodies, _stored, has_end=False)
         if strange := [status for status in statuses if status != NOT_FOUND]:
             raise nats.errors.Error(f"direct get from {self._stream}: status {strange[0]}")
         return found
 
-    async def _collect(self, bodies: Sequence[bytes], *, has_end: bool) -> tuple[list[Stored], list[str]]:
-        answers = Collected(len(bodies), has_end=has_end)
+    async def _collect(
+        self, bodies: Sequence[bytes], keep: Callable[[Msg], Stored], *, has_end: bool
+    ) -> tuple[list[Stored], list[str]]:
+        answers = Collected(len(bodies), keep, has_end=has_end)
         inbox = self._connection.new_inbox()
         subscription = await self._connection.subscribe(inbox, cb=answers.receive)
         try:
@@ -194,7 +200,7 @@ class StreamReader:
         finally:
             if not self._connection.is_closed:
                 await subscription.unsubscribe()
-        return [_stored(message) for message in answers.messages], answers.statuses
+        return answers.messages, answers.statuses
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
@@ -212,3 +218,9 @@ class StreamReader:
 def _stored(message: Msg) -> Stored:
     headers = message.headers or {}
     return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers)
+
+
+def _bare(message: Msg) -> Stored:
+    # thousands of dictionaries held for nothing would be walked by every collection of garbage
+    headers = message.headers or {}
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data)
