@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from projections.piles import Extents, Piles
     from projections.step import View
 
-FEW_PILES = 4  # a process takes as long to start as these take to fold
+FEW_PILES = 8  # a process takes as long to start as these take to fold
 MOST_PROCESSES = 2  # the database writes what they fold, and one connection takes no more
 LONGEST_ANSWER = 64 * 1024 * 1024  # of its first line, where every event of a pile is poisoned
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from events.improvement import Improvement
 from projections.step import Change, Step, View, ranged
-from projections.table import RANGED_INDEXES, Table
+from projections.table import RANGED_INDEXES, Table, row_of
 from schemas.improvement import Status
 
 LIST = """
@@ -69,7 +69,8 @@ def row(step: Step) -> ImprovementRow | None:
         return None
     found, change, verdict = state.discovered, state.change, state.verdict
     proven = verdict or change
-    return ImprovementRow(
+    return row_of(
+        ImprovementRow,
         id=step.id,
         target=found.target,
         scan=found.scan,

@@ -8,12 +8,15 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from events.envelope import NO_HASH
-from events.verify import Fault, Item, chained
+from events.heads import Head
+from events.restoring import Kept
+from events.subjects import place
+from events.verify import Fault, Item, LogProof, chained, item
 from projections import journal
 from projections.database import SCHEMA, exists
 from projections.journal import COLUMNS, JournalRow
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from projections.database import Connection
 
 JOURNAL = "journal"
+AT_ONCE = 1000
+MOST = 2**62
 ROWS = """
 select seq, aggregate, id, version, type, hash, chain, envelope from {schema}.journal
 where seq > $1 and seq <= $2 order by seq
@@ -55,6 +60,31 @@ class TableJournal:
         if not await exists(self.connection, self.schema):
             return []
         return [line["seq"] for line in await self.connection.fetch(within(self.schema, STRAYS), end)]
+
+
+async def journaled(connection: Connection, schema: str = SCHEMA) -> AsyncIterator[Kept]:
+    """Yield the journal's events, to be put back; within a transaction of the caller's."""
+    async for line in connection.cursor(within(schema, ROWS), 0, MOST, prefetch=AT_ONCE):
+        row = JournalRow(*line)
+        yield Kept(row.seq, place(f"{row.aggregate}/{row.id}", row.type.split(".")[2]), row.envelope.encode())
+
+
+async def prove_journal(journal: TableJournal, heads: Iterable[Head]) -> list[Fault]:
+    """Return what is wrong with the journal by itself and by the signed heads."""
+    end = await journal.end()
+    beside, log = JournalProof(end), LogProof(heads)
+    faults = [Fault(seq, JOURNAL, "the journal's line was added") for seq in await journal.strays(end)]
+    for after in range(0, end, AT_ONCE):
+        rows = await journal.rows(after, min(after + AT_ONCE, end))
+        items = {seq: _item(row) for seq, row in rows.items()}
+        faults += beside.see(items, rows, after + AT_ONCE)
+        for one in items.values():
+            faults += log.see(one)
+    return [*faults, *log.end()]
+
+
+def _item(row: JournalRow) -> Item:
+    return item(row.seq, place(f"{row.aggregate}/{row.id}", row.type.split(".")[2]), row.envelope.encode())
 
 
 class JournalProof:

@@ -13,7 +13,7 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from itertools import groupby
+from itertools import groupby, starmap
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import asyncpg
@@ -85,7 +85,7 @@ async def _sort(
     store: EventStore, _connection: Connection, _schema: str, piles: Piles, until: int
 ) -> Checkpoint:
     at = Checkpoint()
-    async with aclosing(_pages(store, until)) as pages:
+    async with aclosing(pages_of(store, 0, until)) as pages:
         async for page in pages:
             at = _pile_up(piles, page, at)
     return at
@@ -108,13 +108,14 @@ def hash_in(body: bytes) -> str:
     return decode(body).hash
 
 
-async def _pages(store: EventStore, until: int) -> AsyncGenerator[list[Stored], None]:
+async def pages_of(store: EventStore, after: int, until: int | None) -> AsyncGenerator[list[Stored], None]:
+    """Yield a log page by page, unread where it can give them so."""
     if isinstance(store, Paged):
-        async with aclosing(store.pages(0, until)) as pages:
+        async with aclosing(store.pages(after, until)) as pages:
             async for page in pages:
                 yield page
         return
-    async with aclosing(gather(store.read_all(0, until), READ_AT_ONCE, SILENCE_SECONDS)) as batches:
+    async with aclosing(gather(store.read_all(after, until), READ_AT_ONCE, SILENCE_SECONDS)) as batches:
         async for batch in batches:
             yield [_stored(event, event.envelope.encode()) for event in batch]
 
@@ -167,7 +168,7 @@ async def _write(
     try:
         await _copy(connection, schema, views, sheet)
     except asyncpg.DataError:
-        events = sorted(map(recorded, messages(piles.descriptor, pile)), key=key_of)
+        events = sorted(starmap(recorded, messages(piles.descriptor, pile)), key=key_of)
         aggregates = [list(group) for _, group in groupby(events, key_of)]
         await _write_acceptable(connection, schema, views, aggregates)
 

@@ -18,9 +18,9 @@ from events.stream_reader import Stored
 if TYPE_CHECKING:
     from pathlib import Path
 
-EVENTS_OF_A_PILE = 4000
+EVENTS_OF_A_PILE = 2000
 MOST_PILES = 4096
-BUFFERED_BYTES = 16 * 1024 * 1024  # for all piles together
+BUFFERED_BYTES = 8 * 1024 * 1024  # for all piles together
 HEAD = struct.Struct("<QHI")
 
 Extents = Sequence[tuple[int, int]]  # offsets and sizes
@@ -80,8 +80,8 @@ def _write(descriptor: int, content: bytearray) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def messages(descriptor: int, extents: Extents) -> Iterator[Stored]:
-    """Yield the messages of a pile."""
+def messages(descriptor: int, extents: Extents) -> Iterator[tuple[int, str, bytes]]:
+    """Yield sequence, subject and body of each message of a pile."""
     for offset, size in extents:
         content = os.pread(descriptor, size, offset)
         at = 0
@@ -89,5 +89,5 @@ def messages(descriptor: int, extents: Extents) -> Iterator[Stored]:
             seq, where, length = HEAD.unpack_from(content, at)
             at += HEAD.size
             body = at + where
-            yield Stored(seq, content[at:body].decode(), content[body : body + length])
+            yield seq, content[at:body].decode(), content[body : body + length]
             at = body + length

@@ -1,13 +1,9 @@
-"""Builds views from the log: to look at a moment, to compare with the live ones, to replace those.
-
-All views are built together, always: an event that one of them cannot take blocks its aggregate in all.
-"""
+"""Builds views from the log: to look at a moment, to compare with the live ones, to replace those."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 
@@ -18,7 +14,6 @@ from projections.catalogue import VIEWS
 from projections.comparison import Difference
 from projections.database import SCHEMA, Checkpoint
 from projections.fold import Poisoned
-from projections.projector import Projector
 from projections.queries import Views
 from projections.step import View
 from projections.table import within
@@ -27,12 +22,13 @@ from services.cli.history.exporting import end_of
 from services.cli.history.watched import watched
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
+from services.cli.work.dead_letters import close_applied
 from services.cycle.text import plain_text, shortened
+from services.runtime.ground import actor, now
 from services.runtime.settings import Settings
 
 DIFFERENCES = 20
 LONGEST_VALUE = 200
-DROP = "drop schema if exists {schema} cascade"
 # What a person looks for first; --json has every column.
 SHOWN: dict[str, tuple[str, ...]] = {
     "improvement_board": ("rank", "id", "status", "risk", "fixed", "expected", "title"),
@@ -70,21 +66,10 @@ async def replay(settings: Settings, name: str, until: str, *, as_json: bool) ->
 async def rows_at(
     store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]", view: View, until: int
 ) -> tuple[Checkpoint, list[dict[str, Any]]]:
-    """Build the views up to a sequence in a schema of their own; return the rows of one that hold then."""
-    scratch = f"{SCHEMA}_replay_{uuid4().hex[:12]}"
-    try:
-        with watched(store, "replaying the log", until) as log:
-            at = await Projector(log, pool, VIEWS, scratch).catch_up(until)
-        found = await pool.fetch(within(scratch, _rows_of(view)))
-        return at, [asdict(view.table.read(line)) for line in found]
-    finally:
-        await pool.execute(within(scratch, DROP))
-
-
-def _rows_of(view: View) -> str:
-    order = ", ".join(f'"{name}"' for name in view.table.key)
-    holding = " where valid_to_seq is null" if "valid_to_seq" in view.table.columns else ""
-    return f"select * from {{schema}}.{view.table.name}{holding} order by {order}"  # noqa: S608 -- our own names
+    """Build a view up to a sequence, beside the live one; return the rows that hold then."""
+    with watched(store, "replaying the log", until) as log:
+        async with building.replayed(log, pool, (view,), until) as there:
+            return there.at, [asdict(row) for row in await there.rows(view.table)]
 
 
 def _plain(value: object) -> object:
@@ -183,6 +168,8 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
     async with at_log(settings) as desk, open_pool(desk.ground) as pool:
         with watched(desk.book.store, "rebuilding the views", await desk.book.store.head()) as log:
             at = await building.rebuild(log, pool)
+        blocking = {event.seq for event in await Views(pool).poisoned()}
+        await close_applied(desk.connection, blocking, actor("cli"), now())
         rows = sum([await _count(pool, view) for view in VIEWS])
     spent = round((time.monotonic() - began) * 1000)
     if as_json:
@@ -190,4 +177,19 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
     else:
         print(
             f"{at.seq} events, {rows} rows, built anew in {spent} ms; the former views are kept in aps_before"
+        )
+
+
+async def switch(settings: Settings, *, as_json: bool) -> None:
+    """Give the views before the last switch their place back."""
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        try:
+            at = await building.switch_back(desk.book.store, pool)
+        except building.NothingKept as none:
+            raise Stop(Exit.NOT_FOUND, str(none)) from none
+    if as_json:
+        print_json({"checkpoint": at.seq, "chain": at.chain})
+    else:
+        print(
+            f"the views kept in aps_before are live again, at event {at.seq}; the others are kept there now"
         )

@@ -30,3 +30,14 @@ def rebuild(as_json: Json = False) -> None:
     from services.cli.history import rebuilding
 
     run(lambda settings: rebuilding.rebuild(settings, as_json=as_json))
+
+
+@app.command()
+def switch(as_json: Json = False) -> None:
+    """Return to the views before the last switch, brought up to date; a second call returns again.
+
+    Example: aps views switch
+    """
+    from services.cli.history import rebuilding
+
+    run(lambda settings: rebuilding.switch(settings, as_json=as_json))

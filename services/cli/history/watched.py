@@ -1,13 +1,15 @@
 """How far a long reading of the log is: a bar on a terminal, nothing elsewhere."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from events.envelope import Cause
 from events.store import Batch, EventStore, Position, Recorded
+from events.stream_reader import Stored
+from projections.loading import pages_of
 from services.cli.session import words
 
 EVERY = 100  # events between two movements of the bar
@@ -38,6 +40,14 @@ class WatchedStore:
             if event.seq % EVERY == 0:
                 self._advance(event.seq)
             yield event
+
+    async def pages(self, after: int = 0, until: int | None = None) -> AsyncGenerator[list[Stored], None]:
+        """Yield as the store does; one that gives no pages has its events made into some."""
+        async with aclosing(pages_of(self._store, after, until)) as pages:
+            async for page in pages:
+                if page:
+                    self._advance(page[-1].seq)
+                yield page
 
     def live(self, after: int = 0) -> AsyncIterator[Recorded]:
         """Yield as the store does."""

@@ -85,3 +85,13 @@ def given_up(letter: DeadLetter, aps: str) -> str:
         f"{letter.closed.by}: {letter.closed.reason}\n"
         f"to do it after all: {replay}, then run this again; a new commit in the target begins a new cycle"
     )
+
+
+async def close_applied(connection: Client, blocking: set[int], by: str, at: datetime) -> None:
+    """Close the letters of events that were not applied and now are: all but `blocking`."""
+    for letter in await letters(connection):
+        if letter.role == "projector" and letter.closed is None and letter.seq not in blocking:
+            reason = "the views were built anew and hold the event"
+            await close(
+                connection, Closing(letter=letter.number, how="replayed", reason=reason, by=by, at=at)
+            )

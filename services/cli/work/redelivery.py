@@ -100,6 +100,10 @@ async def _chosen(desk: LogDesk, numbers: list[int], done: tuple[str, ...]) -> l
 
 async def _replay(settings: Settings, desk: LogDesk, letter: DeadLetter, seconds: int) -> Replayed:
     role = AGENTS.get(letter.role)
+    if letter.role == "projector":
+        raise Stop(
+            Exit.USAGE, f"letter {letter.number} is closed by views that take its event: aps views rebuild"
+        )
     if role is None:
         raise Stop(Exit.USAGE, f"{letter.role} is no role an event can be given to")
     if not runnable(desk.ground, [letter.role]):
