@@ -103,6 +103,7 @@ class JetStreamEventStore:
     async def as_of(self, aggregate: str, id: str, moment: int | datetime) -> Past:
         """Return one aggregate as it stood at `moment`; see the port."""
         seq = moment if isinstance(moment, int) else await self.seq_at(moment)
+        # the server can be asked (`multi_last` with `up_to_seq`), but it scans: the present is read and cut
         known = self._past.get((aggregate, id))
         return up_to(known if seq <= known[1].stream_seq else await self.read(aggregate, id), seq)
 

@@ -15,6 +15,7 @@ from tests.benchmarks.log.loading import name
 from tests.benchmarks.measuring.line import Line, at_most, beside, in_turns
 
 APPENDERS = 256
+STORES = 4  # that know nothing of each other, as services do
 PUBLISH = "nats-py publish with the expected-version header"
 
 
@@ -116,7 +117,7 @@ async def append_at_scale(big: Client, small: Client, old: dict[str, list[int]],
 
 async def conflict_storm(connection: Client, writers: int, versions: int) -> Line:
     """Many writers on one aggregate, each going on from what it last saw; every version has one winner."""
-    stores = [JetStreamEventStore(connection, now) for _ in range(writers)]
+    stores = [JetStreamEventStore(connection, now) for _ in range(STORES)]
     id, wins = f"storm-{uuid4().hex[:8]}", []
 
     async def writer(store: JetStreamEventStore) -> None:
@@ -129,7 +130,7 @@ async def conflict_storm(connection: Client, writers: int, versions: int) -> Lin
                 position = conflict.found or Position()
 
     begun = time.perf_counter()
-    await asyncio.gather(*(writer(store) for store in stores))
+    await asyncio.gather(*(writer(stores[n % STORES]) for n in range(writers)))
     rate = len(wins) / (time.perf_counter() - begun)
     assert len(set(wins)) == len(wins) >= versions, "a version was won twice"
     return Line("append_conflict_storm", round(rate, 1), f"versions/s, {writers} writers")
