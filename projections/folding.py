@@ -10,7 +10,6 @@ import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap
 from typing import IO
 
 import orjson
@@ -37,7 +36,7 @@ class Answer:
 
 def folded_pile(descriptor: int, extents: Extents, views: Sequence[View]) -> Sheet:
     """Fold one pile. Raises `Broken`."""
-    return sheet_of(starmap(recorded, messages(descriptor, extents)), views, {})
+    return sheet_of(map(recorded, messages(descriptor, extents)), views, {})
 
 
 def answered(descriptor: int, request: bytes, views: Sequence[View]) -> tuple[bytes, ...]:

@@ -13,7 +13,7 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from itertools import groupby, starmap
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import asyncpg
@@ -168,7 +168,7 @@ async def _write(
     try:
         await _copy(connection, schema, views, sheet)
     except asyncpg.DataError:
-        events = sorted(starmap(recorded, messages(piles.descriptor, pile)), key=key_of)
+        events = sorted(map(recorded, messages(piles.descriptor, pile)), key=key_of)
         aggregates = [list(group) for _, group in groupby(events, key_of)]
         await _write_acceptable(connection, schema, views, aggregates)
 

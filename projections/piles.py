@@ -80,8 +80,8 @@ def _write(descriptor: int, content: bytearray) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def messages(descriptor: int, extents: Extents) -> Iterator[tuple[int, str, bytes]]:
-    """Yield sequence, subject and body of each message of a pile."""
+def messages(descriptor: int, extents: Extents) -> Iterator[Stored]:
+    """Yield the messages of a pile."""
     for offset, size in extents:
         content = os.pread(descriptor, size, offset)
         at = 0
@@ -89,5 +89,5 @@ def messages(descriptor: int, extents: Extents) -> Iterator[tuple[int, str, byte
             seq, where, length = HEAD.unpack_from(content, at)
             at += HEAD.size
             body = at + where
-            yield seq, content[at:body].decode(), content[body : body + length]
+            yield Stored(seq, content[at:body].decode(), content[body : body + length])
             at = body + length
