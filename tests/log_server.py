@@ -22,8 +22,10 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "nats-server"
 class LogServer:
     """One server on a free port in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
+        """`flags` are the program's own, besides what the configuration says."""
         self.folder = folder
+        self._flags = flags
         self.port = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -32,7 +34,7 @@ class LogServer:
         ports = Path(tempfile.mkdtemp(dir=self.folder))
         passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
         command = [PROGRAM, "-c", NATS / "server.conf", "-a", "127.0.0.1", "-p", str(self.port)]
-        command += ["-m", "-1", "-sd", self.folder / "store", "--ports_file_dir", ports]
+        command += ["-m", "-1", "-sd", self.folder / "store", "--ports_file_dir", ports, *self._flags]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, env={**os.environ, **passwords}, stderr=log, stdout=log)
         while not (written := list(ports.glob("*.ports"))) or not written[0].read_text():

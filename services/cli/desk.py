@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import asyncpg
 from nats.aio.client import Client
@@ -21,6 +20,7 @@ from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.log import Log
 from services.runtime.settings import Settings
+from services.runtime.tls import database_away
 
 VIEWS_SECONDS = 120.0
 CONNECTIONS = 8
@@ -118,11 +118,9 @@ async def at_views(settings: Settings) -> AsyncIterator[Desk]:
 async def open_pool(ground: Ground) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
     """Open the database. Ends the command with 6 when it is out of reach."""
     try:
-        pool = await asyncpg.create_pool(ground.database_url, min_size=1, max_size=CONNECTIONS, timeout=10)
+        pool = await ground.pool(1, CONNECTIONS, 10)
     except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
-        where = urlsplit(ground.database_url)
-        server = f"{where.hostname}:{where.port or 5432}"
-        raise Stop(Exit.UNAVAILABLE, f"PostgreSQL at {server} is out of reach: {problem}") from problem
+        raise Stop(Exit.UNAVAILABLE, database_away(ground.database_url, problem)) from problem
     async with pool:
         yield pool
 

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import socket
 
-import asyncpg
 import structlog
 from aiohttp import web
 
@@ -38,7 +37,7 @@ async def run_gateway(ground: Ground) -> None:
     async with (
         ground.log(NAME) as (connection, book),
         # No connection at first: the gateway answers while the database is away, and says so.
-        asyncpg.create_pool(ground.database_url, min_size=0, max_size=4, timeout=2) as pool,
+        ground.pool(0, 4, 2) as pool,
     ):
         runner = web.AppRunner(
             application(Asker(ground, connection, book.store, pool)), shutdown_timeout=CLOSING_SECONDS

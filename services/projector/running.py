@@ -1,7 +1,5 @@
 """Runs the projector: its connections, its answer to service discovery."""
 
-import asyncpg
-
 from services.projector.letters import Letters
 from services.projector.service import run
 from services.projector.signing import signing
@@ -16,7 +14,7 @@ async def run_projector(ground: Ground) -> None:
     """Keep the views at the head of the log until cancelled."""
     async with (
         ground.log(NAME) as (connection, book),
-        asyncpg.create_pool(ground.database_url, min_size=1, max_size=4) as pool,
+        ground.pool(1, 4) as pool,
         signing(ground.settings, pool, connection),
     ):
         service = await announce(connection, NAME, PURPOSE, actor(NAME))

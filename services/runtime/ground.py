@@ -4,17 +4,17 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import nats.errors
 import structlog
 from nats.aio.client import Client
 
-import nats
 from events.artefacts import JetStreamArtefacts
 from events.jetstream import JetStreamEventStore
 from events.streams import compare, declare
@@ -24,14 +24,14 @@ from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ending import end
 from services.runtime.log import Log
+from services.runtime.nats_connection import close_nats, open_nats
 from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.scratch import scratch
 from services.runtime.settings import Settings
+from services.runtime.tls import of_database, of_nats, refusal
 from services.workspace.fork import fork_of
 
 log = structlog.get_logger()
-
-CLOSE_SECONDS = 5.0
 
 
 def _untold(_: str) -> None:
@@ -68,9 +68,12 @@ class Ground:
         """Connect to NATS as `user` and stay connected, however often the server goes away."""
         password = self.password(user)
         credentials = {"user": user, "password": password} if password else {}
+        tls = of_nats(self.settings)
         try:
-            return await nats.connect(
+            return await open_nats(
                 self.nats_url,
+                tls,
+                _tell_error(user),
                 name=name or f"aps-{user}",
                 inbox_prefix=f"_INBOX_{user}".encode(),
                 max_reconnect_attempts=-1,
@@ -79,14 +82,27 @@ class Ground:
                 max_outstanding_pings=2,
                 connect_timeout=5,
                 allow_reconnect=True,
-                error_cb=_tell_error(user),
                 disconnected_cb=_tell("disconnected from NATS", user),
                 reconnected_cb=_tell("connected to NATS again", user),
                 **credentials,
             )
         except (OSError, nats.errors.Error, TimeoutError) as problem:
             where = urlsplit(self.nats_url).netloc.rpartition("@")[2]
-            raise NotReady(f"NATS at {where} is out of reach as {user}: {problem}") from problem
+            why = refusal("NATS", problem)
+            raise NotReady(f"NATS at {where} is out of reach as {user}: {why}") from problem
+
+    def pool(self, least: int, most: int, seconds: float = 60.0) -> "asyncpg.Pool[asyncpg.Record]":
+        """Return a pool of connections to PostgreSQL, to be entered; each is opened within `seconds`."""
+        tls = of_database(self.settings)
+        context = tls.context() if tls else None
+        return asyncpg.create_pool(
+            self.database_url, min_size=least, max_size=most, timeout=seconds, ssl=context
+        )
+
+    async def database(self, seconds: float) -> "asyncpg.Connection[asyncpg.Record]":
+        """Open one connection to PostgreSQL; the caller closes it."""
+        tls = of_database(self.settings)
+        return await asyncpg.connect(self.database_url, timeout=seconds, ssl=tls.context() if tls else None)
 
     @asynccontextmanager
     async def log(self, user: str) -> AsyncIterator[tuple[Client, Log]]:
@@ -96,13 +112,7 @@ class Ground:
             store, artefacts = JetStreamEventStore(connection, now), JetStreamArtefacts(connection)
             yield connection, Log(store, artefacts, now, self.settings.fork)
         finally:
-            await _close(connection)
-
-
-async def _close(connection: Client) -> None:
-    """Leave NATS; a server that is gone, or never answers, is left all the same."""
-    with suppress(ConnectionError, TimeoutError, nats.errors.Error):
-        await asyncio.wait_for(connection.close(), CLOSE_SECONDS)
+            await close_nats(connection)
 
 
 def now() -> datetime:
@@ -198,7 +208,7 @@ async def set_up(ground: Ground, replicas: int = 1) -> None:
     try:
         drift = await declare(connection, configuration_folder(), replicas=replicas)
     finally:
-        await _close(connection)
+        await close_nats(connection)
     if drift:
         raise NotReady("the streams differ from their declaration: " + "; ".join(str(d) for d in drift))
 
@@ -208,7 +218,7 @@ async def _refuse_drift(ground: Ground) -> None:
     try:
         drift = await compare(connection, configuration_folder())
     finally:
-        await _close(connection)
+        await close_nats(connection)
     if drift:
         told = "; ".join(str(d) for d in drift)
         raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")

@@ -8,8 +8,6 @@ Rules
 
 from collections.abc import Collection
 
-import asyncpg
-
 from events.rights import SERVICES
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json
@@ -53,7 +51,7 @@ def faults_of(found: Health) -> tuple[str, ...]:
 async def _asked(ground: Ground) -> Health:
     async with (
         ground.log("cli") as (connection, book),
-        asyncpg.create_pool(ground.database_url, min_size=0, max_size=4, timeout=2) as pool,
+        ground.pool(0, 4, 2) as pool,
     ):
         return await health(Asker(ground, connection, book.store, pool))
 

@@ -10,6 +10,7 @@ from events.store import Broken, Unavailable
 from schemas.base import Frozen
 from services.cli.care import examinations
 from services.cli.care.effective import settings_file
+from services.cli.care.encryption import encryption
 from services.cli.care.examinations import Check
 from services.cli.care.footing import footing
 from services.cli.session import Exit, Stop, fail, print_json
@@ -24,6 +25,7 @@ Trial = Callable[[Asker], Awaitable[Check]]
 TRIALS: tuple[tuple[str, Trial], ...] = (
     ("servers", examinations.servers),
     ("versions", examinations.versions),
+    ("encryption", encryption),
     ("sync", examinations.sync),
     ("streams", examinations.streams),
     ("permissions", examinations.permissions),
@@ -90,7 +92,7 @@ async def examined(settings: Settings) -> Diagnosis:
 async def _of_servers(ground: Ground) -> list[Check]:
     async with (
         ground.log("cli") as (connection, book),
-        asyncpg.create_pool(ground.database_url, min_size=0, max_size=2, timeout=2) as pool,
+        ground.pool(0, 2, 2) as pool,
     ):
         asker = Asker(ground, connection, book.store, pool)
         return [await _tried(name, trial, asker) for name, trial in TRIALS]

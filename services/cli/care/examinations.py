@@ -8,7 +8,6 @@ import sys
 from urllib.parse import urlsplit
 
 import aiohttp
-import asyncpg
 import nats.errors
 import orjson
 from nats.aio.client import Client
@@ -108,7 +107,7 @@ async def servers(asker: Asker) -> Check:
     how = "brought along" if ground.servers is not None else "given by the settings"
     url = connection.connected_url
     told = f"NATS at {url.hostname}:{url.port} ({round(rtt * 1_000_000)} µs)" if url else "NATS"
-    database = await asyncpg.connect(ground.database_url, timeout=ANSWER_SECONDS)
+    database = await ground.database(ANSWER_SECONDS)
     await database.close()
     return Check(
         name="servers",
@@ -123,7 +122,7 @@ async def versions(asker: Asker) -> Check:
     ground, connection = asker.ground, asker.connection
     found = connection.connected_server_version
     server = (found.major, found.minor, found.patch)
-    database = await asyncpg.connect(ground.database_url, timeout=ANSWER_SECONDS)
+    database = await ground.database(ANSWER_SECONDS)
     try:
         major = database.get_server_version().major
         said = await database.fetchval("show server_version")

@@ -16,6 +16,7 @@ from services.runtime.data_folder import DataFolder, write_durably
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
 from services.runtime.settings import Settings
+from services.runtime.tls import database_away, of_nats
 
 CONTEXT = "nats-inspector.json"
 INSPECTOR = "inspector"
@@ -76,6 +77,9 @@ def write_context(ground: Ground) -> Path:
         if password is None  # the address carries the credentials
         else {"url": _bare(ground.nats_url), "password": password}
     )
+    if tls := of_nats(ground.settings):
+        files = {"ca": tls.ca, "cert": tls.cert, "key": tls.key}
+        filled = filled.model_copy(update={part: str(file) for part, file in files.items() if file})
     folder = DataFolder(ground.settings.home)
     folder.create()
     file = folder.home / CONTEXT
@@ -85,14 +89,10 @@ def write_context(ground: Ground) -> Path:
 
 async def _database_answers(ground: Ground) -> None:
     try:
-        connection = await asyncpg.connect(ground.database_url, timeout=10)
+        connection = await ground.database(10)
         await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-        where = urlsplit(ground.database_url)
-        raise Stop(
-            Exit.UNAVAILABLE,
-            f"PostgreSQL at {where.hostname}:{where.port or 5432} is out of reach: {problem}",
-        ) from problem
+        raise Stop(Exit.UNAVAILABLE, database_away(ground.database_url, problem)) from problem
 
 
 def _bare(urls: str) -> str:

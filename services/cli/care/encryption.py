@@ -1,0 +1,43 @@
+"""What `aps doctor` says of the way to the servers: whether others on it could read along."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from services.cli.care.examinations import ANSWER_SECONDS, Check
+from services.gateway.health import Asker, State
+from services.runtime.nats_connection import encryption_of
+from services.runtime.tls import cipher_of
+
+CURE = "encrypt it, as docs/operations.md says: NATS_TLS_CA, DATABASE_TLS_CA and certificates at the servers"
+
+
+async def encryption(asker: Asker) -> Check:
+    """Ask both connections whether they are encrypted; in the open is well on this machine alone."""
+    ground, connection = asker.ground, asker.connection
+    database = await ground.database(ANSWER_SECONDS)
+    try:
+        # No public part of the library tells.
+        secured = database._transport.get_extra_info("ssl_object")  # type: ignore[attr-defined]
+    finally:
+        await database.close()
+    url = connection.connected_url
+    ways = (
+        ("NATS", encryption_of(connection), url.hostname if url else None),
+        ("PostgreSQL", cipher_of(secured), urlsplit(ground.database_url).hostname),
+    )
+    told = "; ".join(f"{name}: {how or f'not encrypted{_where(host)}'}" for name, how, host in ways)
+    exposed = any(how is None and not is_this_machine(host) for _, how, host in ways)
+    state = State.DEGRADED if exposed else State.OK
+    return Check(name="encryption", state=state, detail=told, cure=CURE if exposed else "")
+
+
+def is_this_machine(host: str | None) -> bool:
+    """Whether a host is this very machine: loopback, or no host at all but a socket."""
+    try:
+        return not host or host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _where(host: str | None) -> str:
+    return ", on this machine" if is_this_machine(host) else ""
