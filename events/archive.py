@@ -2,8 +2,8 @@
 
 Rules
 1. A chunk of an artefact stands in a line of its own; the chunks of one artefact come in their order.
-2. A dead letter keeps its number, which closings name, its subject, its headers and its body.
-3. Keys are there only where a person asked for them.
+2. A message of another stream (dead letters, wrapped keys) keeps its number, subject, headers and body.
+3. Keys are there only where a person asked for them: files of the folder of keys, wrapped keys.
 """
 
 import base64
@@ -18,8 +18,8 @@ from events.export import Other
 from events.subjects import ARTEFACTS, artefact_chunk
 from events.verify import Fault
 
-ARTEFACT, LETTER, SETTING, KEY = "artefact", "letter", "setting", "key"
-KINDS = (ARTEFACT, LETTER, SETTING, KEY)
+ARTEFACT, MESSAGE, SETTING, KEY = "artefact", "message", "setting", "key"
+KINDS = (ARTEFACT, MESSAGE, SETTING, KEY)
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A message of the stream of dead letters."""
+class Message:
+    """A message of a stream beside the log."""
 
+    stream: str
     number: int
     subject: str
     headers: Mapping[str, str]
@@ -53,8 +54,9 @@ class Letter:
 
     def line(self) -> Other:
         """Return it as a line of a backup."""
-        fields = {"number": self.number, "subject": self.subject, "headers": dict(self.headers)}
-        return Other(LETTER, {**fields, "base64": base64.b64encode(self.body).decode()})
+        place = {"stream": self.stream, "number": self.number, "subject": self.subject}
+        content = base64.b64encode(self.body).decode()
+        return Other(MESSAGE, {**place, "headers": dict(self.headers), "base64": content})
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class KeyFile:
         return Other(KEY, {"name": self.name, "base64": base64.b64encode(self.content).decode()})
 
 
-Part = Chunk | Letter | Setting | KeyFile
+Part = Chunk | Message | Setting | KeyFile
 
 
 def part(line: Other) -> Part:
@@ -97,10 +99,11 @@ def _part(kind: str, fields: Mapping[str, Any]) -> Part:
         case "artefact":
             body = base64.b64decode(fields["base64"], validate=True)
             return Chunk(str(fields["sha256"]), int(fields["count"]), int(fields["index"]), body)
-        case "letter":
+        case "message":
             body = base64.b64decode(fields["base64"], validate=True)
             headers = {str(name): str(value) for name, value in fields["headers"].items()}
-            return Letter(int(fields["number"]), str(fields["subject"]), headers, body)
+            place = str(fields["stream"]), int(fields["number"]), str(fields["subject"])
+            return Message(*place, headers, body)
         case "setting":
             return Setting(str(fields["name"]), str(fields["value"]))
         case "key":
@@ -123,7 +126,7 @@ class ArtefactProof:
     """Puts the chunks of artefacts together and holds each to its name."""
 
     artefacts: int = 0
-    letters: int = 0
+    messages: int = 0
     _open: dict[str, "_Joined"] = field(default_factory=dict)
 
     def see(self, line: Other, where: str) -> Iterator[Fault]:
@@ -133,7 +136,7 @@ class ArtefactProof:
         except Unreadable as problem:
             yield Fault(0, where, str(problem))
             return
-        self.letters += isinstance(found, Letter)
+        self.messages += isinstance(found, Message)
         if isinstance(found, Chunk):
             yield from self._chunk(found, where)
 

@@ -4,7 +4,7 @@ Rules
 1. First `export` (how far it goes, the public key), then every `head`, then the events by sequence, at
    last `end`: what all before comes to, signed where a key is at hand.
 2. An event's body stands in its line as it is, or in base64 where it is no JSON on one line.
-3. A backup is an export with more lines between the events and the end: see `events.archive`.
+3. A backup is an export with more lines between the heads and the events: see `events.archive`.
 """
 
 import base64
@@ -27,11 +27,15 @@ ENCODED = b',"base64":'
 
 @dataclass(frozen=True)
 class Opening:
-    """The log up to `until`; `public` is the key that proves heads and seal, empty where none is at hand."""
+    """The log up to `until`; `public` is the key that proves heads and seal, `earlier` those of other heads.
+
+    Earlier keys count only as far as the seal holds, which covers this line.
+    """
 
     until: int
     public: str
     time: str
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def _decoded(line: bytes) -> Line:
     if "export" in fields:
         if fields["export"] != FORM:
             raise Unreadable(f"an export of form {fields['export']}; this program reads form {FORM}")
-        return Opening(int(fields["until"]), str(fields["public"]), str(fields["time"]))
+        earlier = tuple(map(str, fields["earlier"]))
+        return Opening(int(fields["until"]), str(fields["public"]), str(fields["time"]), earlier)
     ((kind, content),) = fields.items()
     if kind == "head":
         return decode_head(orjson.dumps(content))

@@ -28,6 +28,7 @@ class ExportProof:
         self.trusted = tuple(trusted)
         self.trusts_inside = False
         self.opening: Opening | None = None
+        self._earlier: tuple[PublicKey, ...] = ()
         self.closing: Closing | None = None
         self.sealed = False
         self._heads: list[Head] = []
@@ -41,6 +42,21 @@ class ExportProof:
     def signed(self) -> int:
         """The sequence of the last head that fits."""
         return self._log.signed if self._log else 0
+
+    @property
+    def keys(self) -> tuple[PublicKey, ...]:
+        """The keys whose heads count: the trusted ones, and those that the sealed opening names besides."""
+        return (*self.trusted, *self._earlier)
+
+    @property
+    def artefacts(self) -> int:
+        """How many whole artefacts there were."""
+        return self._artefacts.artefacts
+
+    @property
+    def messages(self) -> int:
+        """How many messages of other streams there were."""
+        return self._artefacts.messages
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -86,18 +102,19 @@ class ExportProof:
             yield Fault(self._last, where, "the opening of an export does not stand here")
             return
         self.opening = line
-        if not self.trusted and line.public:
-            try:
+        try:
+            self._earlier = tuple(map(PublicKey, line.earlier))
+            if not self.trusted and line.public:
                 self.trusted = (PublicKey(line.public),)
                 self.trusts_inside = True
-            except NoKey as problem:
-                yield Fault(0, where, str(problem))
+        except NoKey as problem:
+            yield Fault(0, where, str(problem))
 
     def _note(self, head: Head, where: str) -> Iterator[Fault]:
         self._heads.append(head)
         if self._log is not None:
             yield Fault(head.seq, where, "a head stands after the events")
-        if problem := wrong(head, self.trusted):
+        if problem := wrong(head, self.keys):
             yield Fault(head.seq, HEADS, problem)
         else:
             self._sound.append(head)
@@ -141,6 +158,8 @@ class ExportProof:
         found = (self.events, self._chain, self._lines.hexdigest())
         if found != (closing.events, closing.chain, closing.sha256):
             yield Fault(self._last, SEALED, "what stands before is not what the export was closed with")
+        if self._earlier and not closing.signature:
+            yield Fault(self._last, SEALED, "is missing, and with it the word of the keys named besides")
         if not closing.signature:
             return
         key = next((key for key in self.trusted if key.id == closing.key), None)

@@ -73,7 +73,7 @@ def test_any_message_comes_back_byte_for_byte(body: bytes, subject: str, seq: in
     [
         Opening(7, "a" * 64, NOON),
         Closing(7, "b" * 64, "c" * 64, "key", "signature"),
-        Other("letter", {"number": 1}),
+        Other("message", {"number": 1}),
         sign(3, 0, "d" * 64, START, OURS),
     ],
 )

@@ -17,7 +17,7 @@ from services.cli.desk import LogDesk, at_log
 from services.cli.history.watched import Advance, progress
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.ground import now
-from services.runtime.head_keys import signing_key
+from services.runtime.head_keys import earlier_keys, signing_key
 from services.runtime.settings import Settings
 
 STDIO = "-"
@@ -39,11 +39,17 @@ async def export(settings: Settings, file: str, until: str, *, packed: bool, as_
         async with at_log(settings) as desk:
             end = await end_of(desk, until)
             heads = [head for head in (await published(desk.connection))[0] if head.seq <= end]
-            writer = ExportWriter(out, Opening(end, key.public.text, now().isoformat()), heads)
+            writer = ExportWriter(out, opening(settings, end), heads)
             with progress("exporting", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
         closing = writer.close(key)
     tell(file, closing, heads, end, as_json=as_json)
+
+
+def opening(settings: Settings, end: int) -> Opening:
+    """Return how an export up to `end` begins."""
+    earlier = tuple(key.text for key in earlier_keys(settings))
+    return Opening(end, signing_key(settings).public.text, now().isoformat(), earlier)
 
 
 async def end_of(desk: LogDesk, until: str) -> int:

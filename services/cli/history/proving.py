@@ -7,10 +7,12 @@ Rules
 3. The heads are read from both their copies; those of a key that is not trusted count for nothing.
 """
 
+from __future__ import annotations
+
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from events.head_proof import HeadProof, prove_heads
 from events.head_stream import published
@@ -26,6 +28,11 @@ from services.cli.history.telling import Proof, in_order, tell
 from services.cli.history.watched import Advance, progress
 from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from projections.database import Pool
 
 PAGE = 1000
 
@@ -62,25 +69,25 @@ class Pages(Protocol):
 
 async def prove_log(settings: Settings, more_keys: Sequence[PublicKey], *, as_json: bool) -> None:
     """Prove the log on the server; ends the command with 1 when something is wrong."""
-    trusted = (*trusted_keys(settings), *more_keys)
+    async with at_log(settings) as desk, open_pool(desk.ground) as pool:
+        proof = await prove_standing(desk.connection, pool, (*trusted_keys(settings), *more_keys))
+    tell("", proof, as_json=as_json)
+
+
+async def prove_standing(connection: Client, pool: Pool, trusted: Sequence[PublicKey]) -> Proof:
+    """Look at the log, the journal and the heads as they stand now."""
     async with (
-        at_log(settings) as desk,
-        open_pool(desk.ground) as pool,
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
+        pool.acquire() as database,
+        database.transaction(isolation="repeatable_read", readonly=True),
     ):
         # A head is in the database before it is on the stream, an event on the log before it is in the
         # journal. Read in this order, what is added meanwhile is never missed where it should be.
-        on_stream, strange = await published(desk.connection)
-        heads = prove_heads(await signed_heads(connection), on_stream, trusted)
-        reader = StreamReader(desk.connection, STREAM)
+        on_stream, strange = await published(connection)
+        heads = prove_heads(await signed_heads(database), on_stream, trusted)
+        reader = StreamReader(connection, STREAM)
         with progress("proving the log", await reader.head()) as advance:
-            proof = await prove(reader, TableJournal(connection), heads, advance)
-    whole = Proof(proof.events, in_order([*proof.faults, *strange]), proof.signed, trusted[0].id)
-    tell("", whole, as_json=as_json)
-
-
-NO_HEADS = HeadProof((), ())
+            proof = await prove(reader, TableJournal(database), heads, advance)
+    return Proof(proof.events, in_order([*proof.faults, *strange]), proof.signed, trusted[0].id)
 
 
 async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Advance) -> Proof:

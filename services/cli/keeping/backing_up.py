@@ -1,0 +1,125 @@
+"""Writes one archive of all there is to keep, and proves it before it counts.
+
+Rules
+1. It is an exported log with more lines, packed: `aps events verify` proves it like any export.
+2. The log's end is fixed first and artefacts are read after that: whatever an event names is there.
+3. An archive that does not prove sound is not left behind, and none is ever written over.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nats.aio.client import Client
+
+from events.archive import Message, chunk_at
+from events.envelope import Unreadable
+from events.export import ExportWriter
+from events.head_stream import published
+from events.stream_reader import Stored, StreamReader
+from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM
+from services.cli.desk import at_views
+from services.cli.history.exporting import draft, end_of, opening, write_events
+from services.cli.history.proving_file import lines_of, prove_lines
+from services.cli.history.telling import told
+from services.cli.history.watched import progress
+from services.cli.keeping.kept import key_files, settings_kept
+from services.cli.session import Exit, Stop, print_json, say
+from services.projector.signing import signer
+from services.runtime.head_keys import signing_key
+from services.runtime.settings import Settings
+
+OWNER_ONLY = 0o600
+OWN_HEADERS = ("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an archive holds."""
+
+    file: str
+    events: int
+    heads: int
+    artefacts: int
+    messages: int
+    chain: str
+    key: str
+    bytes: int
+
+
+async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: bool) -> None:
+    """Write an archive and prove it; ends the command with 1 when what is there is not sound."""
+    path = Path(file)
+    if path.exists():  # noqa: ASYNC240 -- before anything else runs
+        raise Stop(Exit.CONFLICT, f"{path} exists already; nothing is written over: name another file")
+    with draft(file, packed=True, mode=OWNER_ONLY) as out:
+        async with at_views(settings) as desk:
+            await signer(settings, desk.pool, desk.connection).sign()
+            end = await end_of(desk, "")
+            heads, _ = await published(desk.connection)
+            key = signing_key(settings)
+            writer = ExportWriter(out, opening(settings, end), [head for head in heads if head.seq <= end])
+            await _others(desk.connection, writer, settings, with_keys=with_keys)
+            with progress("the log", end) as advance:
+                await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
+        closing = writer.close(key)
+    written = _proven(path, len(heads), closing.key, settings)
+    if as_json:
+        print_json(written)
+    else:
+        secret = "; it holds keys: keep it where nobody else reads it" if with_keys else ""
+        what = f"{written.events} events, {written.heads} signed heads, {written.artefacts} artefacts"
+        print(f"{file}: {what}, {written.messages} other messages, {written.bytes} bytes, proven{secret}")
+
+
+async def _others(connection: Client, writer: ExportWriter, settings: Settings, *, with_keys: bool) -> None:
+    for setting in settings_kept(settings):
+        writer.write(setting.line())
+    streams = [DEAD_LETTER_STREAM]
+    if with_keys:
+        streams.append(KEY_STREAM)
+        for one in key_files(settings.home):
+            writer.write(one.line())
+    for stream in streams:
+        async for stored in messages(connection, stream):
+            headers = {n: v for n, v in stored.headers.items() if n not in OWN_HEADERS}
+            message = Message(stream, stored.seq, stored.subject, headers, stored.body)
+            writer.write(message.line())
+    end = await StreamReader(connection, ARTEFACT_STREAM).head()
+    with progress("artefacts", end) as advance:
+        async for stored in messages(connection, ARTEFACT_STREAM):
+            try:
+                writer.write(chunk_at(stored.subject, stored.body).line())
+            except Unreadable as problem:
+                say(f"left out: {problem}")
+            advance(stored.seq)
+
+
+async def messages(connection: Client, stream: str) -> AsyncIterator[Stored]:
+    """Yield what a stream has now, in order."""
+    reader = StreamReader(connection, stream)
+    async for page in reader.pages(0, await reader.head()):
+        for stored in page:
+            yield stored
+
+
+def _proven(path: Path, heads: int, key: str, settings: Settings) -> Written:
+    with lines_of(str(path), "proving the archive") as lines:
+        proof, reading = prove_lines(lines, [signing_key(settings).public])
+    if not proof.sound:
+        path.unlink()
+        for fault in proof.faults:
+            say(told(fault))
+        sound = "what is there is not sound, so no archive was written"
+        raise Stop(Exit.FAILED, f"{len(proof.faults)} faults: {sound}. See: aps events verify")
+    closing = reading.closing
+    return Written(
+        str(path),
+        reading.events,
+        heads,
+        reading.artefacts,
+        reading.messages,
+        closing.chain if closing else "",
+        key,
+        path.stat().st_size,
+    )

@@ -1,0 +1,71 @@
+"""`aps backup` and `aps restore`."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.options import Json
+from services.cli.session import Exit, fail, run
+
+
+def backup(
+    file: Annotated[str, typer.Argument(help="The archive to write; it must not exist yet.", metavar="FILE")],
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Keep the keys too: whoever has the archive can sign as you.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write one archive of the log, artefacts, dead letters, signed heads and settings, and prove it.
+
+    Example: aps backup aps-2026-11-23.jsonl.gz
+
+    Example: aps backup --with-keys /media/safe/aps.jsonl.gz
+    """
+    from services.cli.keeping import backing_up
+
+    run(lambda settings: backing_up.backup(settings, file, with_keys=with_keys, as_json=as_json))
+
+
+def restore(
+    file: Annotated[str, typer.Argument(help="An archive that `aps backup` wrote.", metavar="[FILE]")] = "",
+    journal: Annotated[
+        bool, typer.Option("--journal", help="From the journal in PostgreSQL: what the log lost at its end.")
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="With --journal: remove the stream, write all of it again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --anew: do not ask.")] = False,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="A public key to trust, as `aps events key` prints.", metavar="PUB"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put an archive back into an empty log, or back into the log what the journal still has; then prove it.
+
+    Example: aps restore aps-2026-11-23.jsonl.gz
+
+    Example: aps restore --journal
+    """
+    if bool(file) == journal:
+        fail(Exit.USAGE, "give either an archive or --journal")
+    if anew and not journal:
+        fail(Exit.USAGE, "--anew goes with --journal")
+    if anew and not yes:
+        _confirm()
+    from services.cli.history.keys import public_keys
+    from services.cli.keeping import from_journal, putting_back
+
+    if journal:
+        run(lambda settings: from_journal.restore_from_journal(settings, anew=anew, as_json=as_json))
+    else:
+        run(lambda settings: putting_back.restore(settings, file, public_keys(key), as_json=as_json))
+
+
+def _confirm() -> None:
+    import sys
+
+    if not sys.stdin.isatty():
+        fail(Exit.USAGE, "nobody to ask: give --yes")
+    if not typer.confirm("remove the stream of the log and write it anew?", default=False, err=True):
+        fail(Exit.FAILED, "nothing was changed")

@@ -1,0 +1,92 @@
+"""Puts the log back from the journal: a tail that was cut off, or all of it in place of a damaged stream.
+
+Rules
+1. The journal is proven first, by its own chain and by the signed heads: what was altered there is never
+   written into the log.
+2. The stream is replaced only where a person said so, and only where the journal has all that it had.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import orjson
+from nats.aio.client import Client
+
+from events.head_proof import prove_heads
+from events.head_stream import published
+from events.restoring import NotEmpty, Restoring
+from events.store import Unavailable
+from events.stream_reader import API, StreamReader
+from events.subjects import STREAM
+from projections.heads import heads as signed_heads
+from projections.journal_proof import TableJournal, journaled, prove_journal
+from services.cli.desk import open_pool
+from services.cli.history.telling import told
+from services.cli.keeping.putting_back import ADMIN, Put, finish
+from services.cli.session import Exit, Stop, say
+from services.runtime.ground import Ground, set_up, stand
+from services.runtime.head_keys import trusted_keys
+from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from projections.database import Connection
+
+JOURNAL = "the journal"
+ANSWER_SECONDS = 30.0
+
+
+async def restore_from_journal(settings: Settings, *, anew: bool, as_json: bool) -> None:
+    """Put back what the log lost. Ends the command with 1 when the journal is not sound, 3 without one."""
+    async with stand(settings, say) as ground:
+        connection = await ground.connect(ADMIN)
+        try:
+            put = await _put_back(ground, connection, anew=anew)
+        finally:
+            await connection.close()
+        await finish(settings, put, as_json=as_json)
+
+
+async def _put_back(ground: Ground, connection: Client, *, anew: bool) -> Put:
+    async with (
+        open_pool(ground) as pool,
+        pool.acquire() as database,
+        database.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        end = await _proven_end(ground.settings, connection, database)
+        head = await StreamReader(connection, STREAM).head()
+        if anew:
+            await _replace_stream(ground, connection, head, end)
+        elif head >= end:
+            say(f"nothing is missing at the end: the log goes up to {head}, the journal up to {end}")
+            return Put(JOURNAL)
+        try:
+            return Put(JOURNAL, await Restoring(connection).restore(journaled(database)))
+        except NotEmpty as problem:
+            raise Stop(Exit.CONFLICT, f"{problem}. To write it anew from the journal: --anew") from problem
+
+
+async def _proven_end(settings: Settings, connection: Client, database: "Connection") -> int:
+    journal = TableJournal(database)
+    end = await journal.end()
+    if not end:
+        raise Stop(Exit.NOT_FOUND, "there is no journal: no views were built yet")
+    on_stream, _ = await published(connection)
+    heads = prove_heads(await signed_heads(database), on_stream, trusted_keys(settings))
+    faults = [*heads.faults, *await prove_journal(journal, heads.sound)]
+    if faults:
+        for fault in faults:
+            say(told(fault))
+        raise Stop(Exit.FAILED, f"the journal is not sound ({len(faults)} faults): nothing was restored")
+    return end
+
+
+async def _replace_stream(ground: Ground, connection: Client, head: int, end: int) -> None:
+    if head > end:
+        raise Stop(
+            Exit.CONFLICT,
+            f"the log goes up to {head}, the journal only up to {end}: {head - end} events would be lost",
+        )
+    answer = await connection.request(f"{API}.STREAM.DELETE.{STREAM}", b"", timeout=ANSWER_SECONDS)
+    if error := orjson.loads(answer.data).get("error"):
+        raise Unavailable(f"the stream {STREAM} was not removed: {error['description']}")
+    await asyncio.shield(set_up(ground))

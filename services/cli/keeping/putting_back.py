@@ -1,0 +1,146 @@
+"""Puts an archive back into an empty log, and proves what then stands there.
+
+Rules
+1. An archive is proven whole before anything is written; one that is not sound is refused.
+2. A log that is not empty is refused, unless it is the beginning of what is restored: then an interrupted
+   restore goes on.
+3. Whatever stands there already is neither stored twice nor overwritten.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from nats.aio.client import Client
+
+from events.archive import Chunk, KeyFile, Message, Setting, part
+from events.export import Exported, Other, decoded
+from events.heads import PublicKey
+from events.moments import STORED_AT
+from events.restoring import Kept, Restoring
+from events.stream_reader import StreamReader
+from events.subjects import STREAM
+from events.verify_export import ExportProof
+from projections.heads import keep
+from services.cli.desk import at_views, open_pool
+from services.cli.history.proving import prove_standing
+from services.cli.history.proving_file import lines_of, prove_lines
+from services.cli.history.telling import Proof, told
+from services.cli.keeping.beside import Beside
+from services.cli.keeping.kept import give_back_keys, give_back_settings, trust_signer
+from services.cli.session import Exit, Stop, print_json, say
+from services.runtime.ground import Ground, stand
+from services.runtime.head_keys import signing_key, trusted_keys
+from services.runtime.settings import Settings
+
+ADMIN = "admin"
+
+
+@dataclass
+class Put:
+    """What was put back."""
+
+    source: str
+    events: int = 0
+    chunks: int = 0
+    messages: int = 0
+
+
+@dataclass
+class Reading:
+    """One reading of a proven archive: gives its log, and puts back the rest as it comes by."""
+
+    file: str
+    settings: Settings
+    beside: Beside
+    found: list[Setting] = field(default_factory=list)
+    keys: list[KeyFile] = field(default_factory=list)
+
+    async def log(self) -> AsyncIterator[Kept]:
+        """Yield the events; what comes before them is put back first."""
+        with lines_of(self.file, "restoring") as lines:
+            for raw in lines:
+                line = decoded(raw)
+                if isinstance(line, Exported):
+                    yield Kept(line.seq, line.subject, line.body, line.stored)
+                elif isinstance(line, Other):
+                    await self._part(line)
+
+    async def _part(self, line: Other) -> None:
+        match part(line):
+            case Chunk() as chunk:
+                await self.beside.put_chunk(chunk)
+            case Message() as message:
+                await self.beside.put_message(message)
+            case Setting() as setting:
+                self.found.append(setting)
+            case KeyFile() as key:
+                self.keys.append(key)
+
+
+async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, as_json: bool) -> None:
+    """Put back an archive. Ends the command with 1 for one that is not sound, 5 where another log is."""
+    with lines_of(file, "proving the archive") as lines:
+        proof, reading = prove_lines(lines, keys)
+    _require_sound(file, proof)
+    for note in proof.notes:
+        say(note)
+    async with stand(settings, say) as ground:
+        connection = await ground.connect(ADMIN)
+        try:
+            put = await _put_back(ground, connection, file, reading)
+        finally:
+            await connection.close()
+        await finish(settings, put, as_json=as_json)
+
+
+async def _put_back(ground: Ground, connection: Client, file: str, proven: ExportProof) -> Put:
+    await _require_room(connection)
+    settings, beside = ground.settings, Beside(connection)
+    archive = Reading(file, settings, beside)
+    events = await Restoring(connection).restore(archive.log())
+    give_back_keys(settings.home, archive.keys)
+    own = signing_key(settings).public
+    for key in proven.keys:
+        trust_signer(settings.home, key, own)
+    give_back_settings(settings.home, archive.found)
+    async with open_pool(ground) as pool, pool.acquire() as database:
+        await keep(database, proven.heads)
+    return Put(file, events, beside.chunks, beside.messages)
+
+
+async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
+    """Build the views from what stands there now, prove it all, and tell."""
+    async with at_views(settings) as desk:
+        proof = await prove_standing(desk.connection, desk.pool, trusted_keys(settings))
+    if as_json:
+        found = {"events": proof.events, "sound": proof.sound, "signed": proof.signed}
+        counted = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
+        print_json({"from": put.source, **counted, **found, "faults": proof.faults})
+    else:
+        beside = f", {put.chunks} chunks of artefacts, {put.messages} other messages" if put.chunks else ""
+        print(f"{put.events} events put back from {put.source}{beside}; the log has {proof.events}")
+        for fault in proof.faults:
+            print(told(fault))
+    if not proof.sound:
+        raise Stop(Exit.FAILED, f"what stands there now is not sound: {len(proof.faults)} faults")
+
+
+def _require_sound(file: str, proof: Proof) -> None:
+    if proof.sound:
+        return
+    for fault in proof.faults:
+        say(told(fault))
+    count = len(proof.faults)
+    raise Stop(Exit.FAILED, f"{file} is not sound ({count} faults): nothing of it was restored")
+
+
+async def _require_room(connection: Client) -> None:
+    reader = StreamReader(connection, STREAM)
+    head = await reader.head()
+    last = await reader.at(head) if head else None
+    if head and (last is None or STORED_AT not in last.headers):
+        raise Stop(
+            Exit.CONFLICT,
+            f"the log is not empty: it has {head} events. Restore into a data folder of its own (APS_HOME),"
+            " or remove what stands there first: aps reset",
+        )
