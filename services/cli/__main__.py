@@ -12,6 +12,7 @@ from services.cli.cycle.improve import discover, improve
 from services.cli.decisions import improvements
 from services.cli.documents import process
 from services.cli.history import events, replay, views
+from services.cli.keeping.commands import backup, restore
 from services.cli.options import keep_examples
 from services.cli.session import Exit, words
 from services.cli.swarm.serving import run_one, up
@@ -40,6 +41,8 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(events.app, name="events")
 app.command()(replay.replay)
 app.add_typer(views.app, name="views")
+app.command()(backup)
+app.command()(restore)
 app.add_typer(process.app, name="process")
 app.command()(pause)
 app.command()(resume)
