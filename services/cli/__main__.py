@@ -5,18 +5,19 @@ import traceback
 
 import typer
 
+from services.cli.care import keys
 from services.cli.care.logs import logs
 from services.cli.care.setup import config, reset, setup
 from services.cli.care.status import doctor, status
 from services.cli.cycle.improve import discover, improve
 from services.cli.decisions import improvements
 from services.cli.documents import process
-from services.cli.history import events, replay, views
+from services.cli.history import events, fork, replay, views
 from services.cli.keeping.commands import backup, restore
 from services.cli.options import keep_examples
 from services.cli.session import Exit, words
 from services.cli.swarm.serving import run_one, up
-from services.cli.work import claims, dead, runs
+from services.cli.work import claims, dead, deployments, runs
 from services.cli.work.targets import pause, resume
 
 app = typer.Typer(
@@ -37,10 +38,12 @@ app.command()(logs)
 app.add_typer(improvements.app, name="improvements")
 app.add_typer(claims.app, name="claims")
 app.add_typer(runs.app, name="runs")
+app.add_typer(deployments.app, name="deployments")
 app.add_typer(dead.app, name="dead")
 app.add_typer(events.app, name="events")
 app.command()(replay.replay)
 app.add_typer(views.app, name="views")
+app.add_typer(fork.app, name="fork")
 app.command()(backup)
 app.command()(restore)
 app.add_typer(process.app, name="process")
@@ -48,6 +51,7 @@ app.command()(pause)
 app.command()(resume)
 app.command()(setup)
 app.add_typer(config, name="config")
+app.add_typer(keys.app, name="keys")
 app.command()(reset)
 keep_examples(app)
 

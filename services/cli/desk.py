@@ -6,18 +6,19 @@ import os.path
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import asyncpg
 from nats.aio.client import Client
 
 from projections.queries import Views
 from projections.targets import TargetRow
+from services.cli.moments import moment_of
 from services.cli.session import Exit, Stop, say
 from services.projector.service import run as project
 from services.projector.signing import signing
 from services.runtime.ending import end
-from services.runtime.ground import Ground, stand
+from services.runtime.ground import Ground, now, stand
 from services.runtime.log import Log
 from services.runtime.settings import Settings
 from services.runtime.tls import database_away
@@ -35,18 +36,18 @@ class LogDesk:
     book: Log
 
     async def seq_at(self, at: str) -> int | None:
-        """Return the sequence that `at` names (a sequence or an ISO 8601 time); None when it is empty."""
-        if not at:
+        """Return the sequence that `at` names (see `moment_of`), None when it is empty.
+
+        Ends the command with 2, or with 3 where nothing stands there.
+        """
+        moment = moment_of(at, now())
+        if moment is None:
             return None
-        if at.isdecimal():
-            return await self._known(int(at))
-        try:
-            moment = datetime.fromisoformat(at)
-        except ValueError:
-            raise Stop(
-                Exit.USAGE, f"{at!r} is neither a sequence nor a time such as 2026-11-23T14:05"
-            ) from None
-        return await self._last_at(moment if moment.tzinfo else moment.astimezone(UTC))
+        found = await (self._known(moment) if isinstance(moment, int) else self._last_at(moment))
+        if not found:
+            empty = not await self.book.store.head()
+            raise Stop(Exit.NOT_FOUND, "the log is empty" if empty else f"there was no event yet at {at}")
+        return found
 
     async def _last_at(self, moment: datetime) -> int:
         """Return the last event of that time or before; an event is stored a moment after its own time."""

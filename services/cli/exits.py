@@ -8,6 +8,7 @@ from events.store import Broken, Conflict, Denied, Unavailable
 from events.upcasting import UnknownFact
 from projections.database import OtherVersions, Overtaken
 from services.cli.session import Exit, Stop
+from services.forking.forks import NameTaken
 from services.gateway.serving import PortInUse
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
@@ -17,6 +18,7 @@ from services.runtime.room import NoRoom, is_full
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
 from services.sandbox.port import NoSandbox
+from services.workspace.fork import UnreadableMarker
 from services.workspace.git import BranchCheckedOut
 from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
 from services.workspace.target import TargetProblem
@@ -28,6 +30,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (IndexUnreachable, Exit.UNAVAILABLE),
     (BranchCheckedOut, Exit.CONFLICT),
     (TargetProblem, Exit.USAGE),
+    (NameTaken, Exit.CONFLICT),
     (Rejected, Exit.CONFLICT),
     (Conflict, Exit.CONFLICT),
     (Denied, Exit.DENIED),
@@ -35,6 +38,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (NoRoom, Exit.UNAVAILABLE),
     (ServerProblem, Exit.UNAVAILABLE),
     (UnusableFolder, Exit.UNAVAILABLE),
+    (UnreadableMarker, Exit.UNAVAILABLE),
     (UnusableKey, Exit.FAILED),
     (Unavailable, Exit.UNAVAILABLE),
     (NoSandbox, Exit.UNAVAILABLE),

@@ -24,6 +24,8 @@ def list_improvements(
     """List improvements by target and rank, now or as they stood.
 
     Example: aps improvements list --status testing_complete
+
+    Example: aps improvements list --at "10m ago"
     """
     from services.cli.decisions import board
 

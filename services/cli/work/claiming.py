@@ -18,11 +18,12 @@ from services.runtime.settings import Settings
 RELEASABLE = tuple(name for name, facts in MAY_RECORD["cli"].items() if WorkReleased in facts)
 
 
-async def list_claims(settings: Settings, agent: str, *, every: bool, as_json: bool) -> None:
-    """List the held claims, or every one there was."""
+async def list_claims(settings: Settings, agent: str, at: str, *, every: bool, as_json: bool) -> None:
+    """List the held claims, or every one there was, now or as of a moment."""
     async with at_views(settings) as desk:
-        rows = await desk.views.tasks(None if every else TaskState.RUNNING, agent or None)
-    moment = now()
+        seq = await desk.seq_at(at)
+        rows = await desk.views.tasks(None if every else TaskState.RUNNING, agent or None, at_seq=seq)
+        moment = now() if seq is None else await _time_of(desk, seq)
     if as_json:
         print_json([{**asdict(row), "expired": row.expired(moment)} for row in rows])
         return
@@ -34,6 +35,12 @@ async def list_claims(settings: Settings, agent: str, *, every: bool, as_json: b
         ],
         empty="nothing is claimed",
     )
+
+
+async def _time_of(desk: Desk, seq: int) -> datetime:
+    """Return when an event was recorded: what had expired by then is judged by that."""
+    (event,) = [event async for event in desk.book.store.read_all(seq - 1, seq)]
+    return event.envelope.at
 
 
 def _state(row: TaskRow, moment: datetime) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json, Reason, topic
+from services.cli.options import At, Json, Reason, topic
 from services.cli.session import run
 
 app = topic(
@@ -21,15 +21,18 @@ Id = Annotated[str, typer.Argument(help="Its id, as `aps claims list` shows.", m
 def list_claims(
     every: Annotated[bool, typer.Option("--all", help="The ended ones too.")] = False,
     agent: Annotated[str, typer.Option(help="Of one agent.")] = "",
+    at: At = "",
     as_json: Json = False,
 ) -> None:
-    """List the claims that are held, oldest first; an expired one may be taken over by anybody.
+    """List the claims that are held, or were, oldest first; an expired one may be taken over by anybody.
 
     Example: aps claims list --all
+
+    Example: aps claims list --at "10m ago"
     """
     from services.cli.work import claiming
 
-    run(lambda settings: claiming.list_claims(settings, agent, every=every, as_json=as_json))
+    run(lambda settings: claiming.list_claims(settings, agent, at, every=every, as_json=as_json))
 
 
 @app.command()

@@ -20,14 +20,14 @@ OUTCOMES = tuple(fact.name for fact in RUN.facts)
 MICRO = 1_000_000
 
 
-async def list_runs(settings: Settings, improvement: str, outcome: str, *, as_json: bool) -> None:
-    """List engine calls."""
+async def list_runs(settings: Settings, improvement: str, outcome: str, at: str, *, as_json: bool) -> None:
+    """List engine calls, now or as of a moment."""
     if outcome and outcome not in OUTCOMES:
         raise Stop(Exit.USAGE, f"no outcome {outcome!r}; there are: {', '.join(OUTCOMES)}")
     async with at_views(settings) as desk:
         if improvement and await desk.views.improvement(improvement) is None:
             raise not_found("improvement", improvement, [r.id for r in await desk.views.improvements()])
-        rows = await desk.views.runs(improvement or None, outcome or None)
+        rows = await desk.views.runs(improvement or None, outcome or None, await desk.seq_at(at))
     if as_json:
         print_json(rows)
         return

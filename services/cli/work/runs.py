@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json, topic
+from services.cli.options import At, Json, topic
 from services.cli.session import run
 
 app = topic(
@@ -18,15 +18,18 @@ app = topic(
 def list_runs(
     improvement: Annotated[str, typer.Option(help="For one improvement.", metavar="ID")] = "",
     outcome: Annotated[str, typer.Option(help="Of one outcome, such as failed.")] = "",
+    at: At = "",
     as_json: Json = False,
 ) -> None:
-    """List engine calls, oldest first.
+    """List engine calls, oldest first, now or as they stood.
 
     Example: aps runs list --outcome failed
+
+    Example: aps runs list --at 1200
     """
     from services.cli.work import engine_runs
 
-    run(lambda settings: engine_runs.list_runs(settings, improvement, outcome, as_json=as_json))
+    run(lambda settings: engine_runs.list_runs(settings, improvement, outcome, at, as_json=as_json))
 
 
 @app.command()
