@@ -170,6 +170,20 @@ def test_what_is_no_envelope_is_unreadable(change: dict[str, object]) -> None:
         decode(orjson.dumps({**orjson.loads(GOOD.encode()), **change}))
 
 
+@pytest.mark.parametrize("missing", FIELDS)
+def test_a_field_replaced_by_an_unknown_one_makes_it_unreadable(missing: str) -> None:
+    fields = {**orjson.loads(GOOD.encode()), "unknown": ""}
+    del fields[missing]
+    with pytest.raises(Unreadable):
+        decode(orjson.dumps(fields))
+
+
+def test_fields_with_a_usual_value_may_be_left_out() -> None:
+    fields = orjson.loads(GOOD.encode())
+    del fields["traceparent"], fields["specversion"]
+    assert decode(orjson.dumps(fields)) == GOOD
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"nonsense", b"\xff", b"1", b'"text"'])
 def test_other_bytes_are_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
