@@ -26,9 +26,9 @@ from events.memory import InMemoryArtefacts
 from events.recorder.log import LogRecorder
 from events.recorder.replay import GivenReplay, Replay, Replayed, all_replayed, replayed
 from events.store import EventStore, Recorded
-from services.cycle import example
-from services.cycle.example import BAD, GOOD, Recorder, T
 from services.runtime.log import Log, stamp_of
+from tests import cycle_example as example
+from tests.cycle_example import BAD, GOOD, Recorder, T
 from tests.log_server import LogServer, started
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from events.jetstream import JetStreamEventStore
 from events.memory import InMemoryArtefacts
-from services.cycle import example
 from services.runtime.log import Log
+from tests import cycle_example as example
 from tests.log_server import LogServer, started
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

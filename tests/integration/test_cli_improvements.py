@@ -31,12 +31,12 @@ from services.cli.exits import expected
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop
 from services.cli.work import claiming, engine_runs, pausing, redelivery
-from services.cycle import example
-from services.cycle.example import BAD, GOOD, HELD, PART, TREE, Recorder, T
 from services.runtime.consumer import Consumer
 from services.runtime.ending import end
 from services.runtime.log import Log
 from services.runtime.settings import Settings, load
+from tests import cycle_example as example
+from tests.cycle_example import BAD, GOOD, HELD, PART, TREE, Recorder, T
 from tests.log_server import LogServer, started
 
 PATIENCE = 30

@@ -9,13 +9,13 @@ from events.target import TARGET
 from services.cli.cycle.afterwards import afterwards
 from services.cli.cycle.watching import is_of, line
 from services.cli.work.dead_letters import Closing, DeadLetter, given_up
-from services.cycle import example
-from services.cycle.example import GOOD, HELD, NOW, SCAN, Recorder, T
 from services.cycle.outcome import Outcome, Waiting, outcome_of
 from services.cycle.progress import CyclePhase, Progress
 from services.cycle.requesting import Asked, Place
 from services.workspace.checkout import Workspace
 from services.workspace.target import TargetInspection
+from tests import cycle_example as example
+from tests.cycle_example import GOOD, HELD, NOW, SCAN, Recorder, T
 
 APS = "APS_HOME=/srv/aps aps"
 PAGE = Path("/srv/aps/reports/shop-1234-s1.html")

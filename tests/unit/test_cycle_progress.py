@@ -6,10 +6,10 @@ from events import batch as batches
 from events.improvement import IMPROVEMENT
 from events.target import TARGET
 from schemas.artefacts import ArtefactRef
-from services.cycle import example
-from services.cycle.example import BAD, GOOD, HELD, PART, SCAN, Recorder, T
 from services.cycle.progress import CyclePhase, Progress, progress_at, progress_of
 from services.cycle.settling import states_of
+from tests import cycle_example as example
+from tests.cycle_example import BAD, GOOD, HELD, PART, SCAN, Recorder, T
 
 P = CyclePhase
 

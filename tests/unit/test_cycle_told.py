@@ -13,13 +13,13 @@ from events.improvement_facts import ChangeRolledBack, RollbackRefused, Rollback
 from events.target import TARGET, Registered, ScanFailed, ScanRequested
 from schemas.suite import Outcome as Ran
 from schemas.suite import SuiteEnd, SuiteReport
-from services.cycle import example
 from services.cycle.chronicle import UnknownScan
-from services.cycle.example import BAD, BASE, GOOD, HELD, PART, SCAN, TIP, TREE, Recorder, T
 from services.cycle.outcome import Outcome, outcome_of
 from services.cycle.report import Details, details_of, html, markdown
 from services.cycle.table import lines, show
 from services.workspace.checkout import Workspace
+from tests import cycle_example as example
+from tests.cycle_example import BAD, BASE, GOOD, HELD, PART, SCAN, TIP, TREE, Recorder, T
 
 APS = "APS_HOME=/srv/aps aps"
 HOSTILE = "Use <script>alert(1)</script> [link](http://x.invalid) \x1b[31m\u202e | `a`"
