@@ -43,10 +43,10 @@ def item(seq: int, subject: str, body: bytes) -> Item:
     try:
         envelope = decode(body)
     except Unreadable as problem:
-        return Fault(seq, LOG, str(problem))
+        return Fault(seq, subject, str(problem))
     where = place(envelope.subject, envelope.type.split(".")[2])
     if where != subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
-        return Fault(seq, LOG, f"{subject} holds a {where}")
+        return Fault(seq, subject, f"the message holds a {where}")
     return Recorded(seq, envelope)
 
 

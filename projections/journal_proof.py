@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from events.envelope import NO_HASH
 from events.heads import Head
 from events.restoring import Kept
+from events.store import Recorded
 from events.subjects import place
 from events.verify import Fault, Item, LogProof, chained, item
 from projections import journal
@@ -73,7 +74,7 @@ async def prove_journal(journal: TableJournal, heads: Iterable[Head]) -> list[Fa
     """Return what is wrong with the journal by itself and by the signed heads."""
     end = await journal.end()
     beside, log = JournalProof(end), LogProof(heads)
-    faults = [Fault(seq, JOURNAL, "the journal's line was added") for seq in await journal.strays(end)]
+    faults = [Fault(seq, JOURNAL, "the line was added") for seq in await journal.strays(end)]
     for after in range(0, end, AT_ONCE):
         rows = await journal.rows(after, min(after + AT_ONCE, end))
         items = {seq: _item(row) for seq, row in rows.items()}
@@ -104,8 +105,9 @@ class JournalProof:
 
     def _line(self, seq: int, one: Item | None, row: JournalRow | None) -> Iterator[Fault]:
         if row is None:
-            yield Fault(seq, JOURNAL, "the journal's line is missing")
-            if one is not None and not isinstance(one, Fault):
+            of = f" of {one.envelope.subject}" if isinstance(one, Recorded) else ""
+            yield Fault(seq, JOURNAL, f"the line{of} is missing")
+            if isinstance(one, Recorded):
                 self._chains = {chained(chain, one.envelope.hash) for chain in self._chains}
             return
         wrong = list(_columns(one, row)) if one is not None else []
@@ -116,7 +118,8 @@ class JournalProof:
         if row.chain not in following:
             wrong.append("chain")
         if wrong:
-            yield Fault(seq, JOURNAL, f"the journal's line is another: {', '.join(wrong)}")
+            where = f"{row.aggregate}/{row.id}"
+            yield Fault(seq, JOURNAL, f"the line ({where}) is not what the log says: {', '.join(wrong)}")
         self._chains = {row.chain, *(() if row.chain in following else following)}
 
 

@@ -269,7 +269,8 @@ def test_a_line_removed_from_the_journal_is_told_at_its_place(seq: int) -> None:
     system = System()
     del system.journal[seq]
     (fault,) = system.faults()
-    assert (fault.seq, fault.what) == (seq, "the journal's line is missing")
+    assert (fault.seq, fault.where) == (seq, JOURNAL)
+    assert fault.what == f"the line of {EVENTS[seq - 1].envelope.subject} is missing"
 
 
 @anywhere(seq=st.integers(END + 1, END + 9) | st.integers(-3, 0), of=seqs)
@@ -277,7 +278,7 @@ def test_a_line_put_into_the_journal_is_told_at_its_place(seq: int, of: int) -> 
     system = System()
     system.journal[seq] = replace(system.journal[of], seq=seq)
     (fault,) = system.faults()
-    assert (fault.seq, fault.what) == (seq, "the journal's line was added")
+    assert (fault.seq, fault.what) == (seq, "the line was added")
 
 
 @anywhere(seq=seqs)

@@ -131,7 +131,7 @@ async def _rows(journal: Journal, after: int, until: int, end: int) -> Mapping[i
 
 async def _beyond(journal: Journal, head: int, end: int) -> Iterable[Fault]:
     """Return what the journal has outside of the log and of its own checkpoint."""
-    faults = [Fault(seq, JOURNAL, "the journal's line was added") for seq in await journal.strays(end)]
+    faults = [Fault(seq, JOURNAL, "the line was added") for seq in await journal.strays(end)]
     if end > head:
         what = f"the log ends at {head}, the journal at {end}: {end - head} events are gone"
         faults.append(Fault(head, LOG, what))

@@ -47,8 +47,8 @@ def restore(
 
     Example: aps restore --journal
     """
-    if bool(file) == journal:
-        fail(Exit.USAGE, "give either an archive or --journal")
+    if bool(file) == journal or file == "-":
+        fail(Exit.USAGE, "give either an archive (a file: it is read twice) or --journal")
     if anew and not journal:
         fail(Exit.USAGE, "--anew goes with --journal")
     if anew and not yes:
