@@ -9,7 +9,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from events.committer import Committer, Uncertain
 from events.envelope import Cause
 from events.group_commit import GroupCommit
 from events.past import Past, PastEvents, up_to
+from events.replicas import Lag, pauses
 from events.store import Batch, Broken, Position, Recorded, Unavailable
 from events.stream_reader import EXPECTED, Stored, StreamReader
 from events.subjects import DOORBELL, STREAM, aggregate_subjects
@@ -29,7 +30,6 @@ from events.walk import Walk, recorded
 from events.wire import Message
 
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
-PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class JetStreamEventStore:
@@ -68,7 +68,7 @@ class JetStreamEventStore:
         aggregates = frozenset([part.subjects[0].rpartition(".")[0] for part in prepared])
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience
-        for pause in _pauses():
+        for pause in pauses():
             try:
                 last = await self._commits.commit(messages, aggregates)
             except Uncertain as uncertain:
@@ -86,17 +86,15 @@ class JetStreamEventStore:
         """Return the events of one aggregate and its position; see the port."""
         key = (aggregate, id)
         known = self._past.get(key)
-        for pause in _pauses():
+        lag = Lag(self._patience)
+        while True:
             head = await self._reader.last(aggregate_subjects(aggregate, id))
             if (head.seq if head else 0) >= known[1].stream_seq:
                 break
-            # a replica that lags behind answered; what was stored is never gone
-            await self._wait_for_replica(
-                pause, f"{aggregate}/{id} ends before sequence {known[1].stream_seq}"
-            )
+            await lag.wait(f"{aggregate}/{id} ends before sequence {known[1].stream_seq}")
         if head is None or head.seq == known[1].stream_seq:
             return known
-        past = await Walk(self._reader, key, known).back_from(head)
+        past = await Walk(self._reader, key, known, Lag(self._patience)).back_from(head)
         self._past.put(key, past)
         return past
 
@@ -125,11 +123,11 @@ class JetStreamEventStore:
     async def pages(self, after: int = 0, until: int | None = None) -> AsyncGenerator[list[Stored], None]:
         """Yield what `read_all` does as it is stored, unread, for those who have others read it."""
         until = await self.head() if until is None else until
-        pauses = _pauses()
+        lag = Lag(self._patience)
         while after < until:
             async for page in self._reader.pages(after, until, bare=True):
                 if page:
-                    pauses = _pauses()
+                    lag = Lag(self._patience)
                 for n, stored in enumerate(page):
                     if stored.seq != after + 1:
                         yield page[:n]
@@ -137,7 +135,7 @@ class JetStreamEventStore:
                     after = stored.seq
                 yield page
             if after < until:
-                await self._wait_for_replica(next(pauses), f"the log ends at {after}, before {until}")
+                await lag.wait(f"the log ends at {after}, before {until}")
 
     async def live(self, after: int = 0) -> AsyncIterator[Recorded]:
         """Yield the log and then what is new; see the port."""
@@ -197,11 +195,6 @@ class JetStreamEventStore:
         complete = tuple(position for position in found if position is not None)
         return complete if len(complete) == len(found) else None
 
-    async def _wait_for_replica(self, pause: float, what: str) -> None:
-        if pause == PAUSES[-1]:
-            raise Broken(what)
-        await asyncio.sleep(pause)
-
 
 def messages_of(part: Prepared, trail: str) -> list[Message]:
     """Return `part` as messages; `trail` leads to the events before it as far as they are known."""
@@ -216,9 +209,3 @@ def messages_of(part: Prepared, trail: str) -> list[Message]:
         headers = {PART: str(number), TRAIL: trail} if trail else {PART: str(number)}
         messages.append(Message(part.subjects[number], part.bodies[number], headers))
     return messages
-
-
-def _pauses() -> Iterator[float]:
-    yield from PAUSES
-    while True:
-        yield PAUSES[-1]

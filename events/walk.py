@@ -3,6 +3,7 @@
 from events.appending import link
 from events.envelope import Unreadable, decode, parts_of
 from events.past import Key, Past
+from events.replicas import Lag
 from events.store import Broken, Recorded
 from events.stream_reader import Stored, StreamReader
 from events.subjects import aggregate_subjects, place
@@ -11,11 +12,12 @@ from events.subjects import aggregate_subjects, place
 class Walk:
     """One way back: what was fetched on it, by sequence."""
 
-    def __init__(self, reader: StreamReader, key: Key, known: Past) -> None:
-        """`known` is a beginning of the aggregate that needs no reading."""
+    def __init__(self, reader: StreamReader, key: Key, known: Past, lag: Lag) -> None:
+        """`known` is a beginning of the aggregate that needs no reading; `lag` bounds the whole way."""
         self._reader = reader
         self._key = key
         self._known = known
+        self._lag = lag
         self._fetched: dict[int, Stored] = {}
 
     async def back_from(self, head: Stored) -> Past:
@@ -37,10 +39,13 @@ class Walk:
     async def _fetch(self, before: int, after: Stored) -> None:
         known = self._known[1].stream_seq
         wanted = {seq for seq in after.earlier if seq > known and seq not in self._fetched}
-        for stored in await self._reader.these(sorted({before, *wanted})):
-            self._fetched[stored.seq] = stored
-        if before not in self._fetched:
-            raise Broken(f"sequence {before} of {self._key[0]}/{self._key[1]} is missing")
+        while True:
+            for stored in await self._reader.these(sorted({before, *wanted})):
+                self._fetched[stored.seq] = stored
+            if before in self._fetched:
+                return
+            # another replica than that of the head may have answered
+            await self._lag.wait(f"sequence {before} of {self._key[0]}/{self._key[1]} is missing")
 
     def _linked(self, fresh: list[Recorded]) -> Past:
         events, position = self._known
