@@ -5,6 +5,7 @@ import traceback
 
 import typer
 
+from services.cli.care import keys
 from services.cli.care.logs import logs
 from services.cli.care.setup import config, reset, setup
 from services.cli.care.status import doctor, status
@@ -50,6 +51,7 @@ app.command()(pause)
 app.command()(resume)
 app.command()(setup)
 app.add_typer(config, name="config")
+app.add_typer(keys.app, name="keys")
 app.command()(reset)
 keep_examples(app)
 

@@ -14,10 +14,13 @@ from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import NotReady
 from services.runtime.head_keys import UnusableKey
+from services.runtime.log import NoSecret
 from services.runtime.room import NoRoom, is_full
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
 from services.sandbox.port import NoSandbox
+from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
+from services.vault.sealing import Unopened
 from services.workspace.fork import UnreadableMarker
 from services.workspace.git import BranchCheckedOut
 from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
@@ -25,6 +28,11 @@ from services.workspace.target import TargetProblem
 
 CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (WrongSettings, Exit.USAGE),
+    (WrongSecret, Exit.USAGE),
+    (NoSecret, Exit.USAGE),
+    (KeyDeleted, Exit.NOT_FOUND),
+    (KeyMissing, Exit.FAILED),
+    (Unopened, Exit.FAILED),
     (UnknownSdist, Exit.NOT_FOUND),
     (WrongHash, Exit.FAILED),
     (IndexUnreachable, Exit.UNAVAILABLE),

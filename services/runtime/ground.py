@@ -27,8 +27,11 @@ from services.runtime.log import Log
 from services.runtime.nats_connection import close_nats, open_nats
 from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.scratch import scratch
+from services.runtime.secret import current_root, former_root, refuse_wrong_secret, settle_secret
 from services.runtime.settings import Settings
 from services.runtime.tls import of_database, of_nats, refusal
+from services.vault.jetstream import JetStreamKeyStore
+from services.vault.keyring import Keyring
 from services.workspace.fork import fork_of
 
 log = structlog.get_logger()
@@ -91,6 +94,13 @@ class Ground:
             why = refusal("NATS", problem)
             raise NotReady(f"NATS at {where} is out of reach as {user}: {why}") from problem
 
+    def keyring(self, connection: Client) -> Keyring | None:
+        """Return the keys of what is sealed, over a connection; None without a secret."""
+        root = current_root(self.settings)
+        if root is None:
+            return None
+        return Keyring(JetStreamKeyStore(connection), root, former_root(self.settings), now)
+
     def pool(self, least: int, most: int, seconds: float = 60.0) -> "asyncpg.Pool[asyncpg.Record]":
         """Return a pool of connections to PostgreSQL, to be entered; each is opened within `seconds`."""
         tls = of_database(self.settings)
@@ -110,7 +120,7 @@ class Ground:
         connection = await self.connect(user)
         try:
             store, artefacts = JetStreamEventStore(connection, now), JetStreamArtefacts(connection)
-            yield connection, Log(store, artefacts, now, self.settings.fork)
+            yield connection, Log(store, artefacts, now, self.settings.fork, self.keyring(connection))
         finally:
             await close_nats(connection)
 
@@ -207,21 +217,23 @@ async def set_up(ground: Ground, replicas: int = 1) -> None:
     connection = await ground.connect("admin")
     try:
         drift = await declare(connection, configuration_folder(), replicas=replicas)
+        if drift:
+            raise NotReady("the streams differ from their declaration: " + "; ".join(map(str, drift)))
+        await settle_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
         await close_nats(connection)
-    if drift:
-        raise NotReady("the streams differ from their declaration: " + "; ".join(str(d) for d in drift))
 
 
 async def _refuse_drift(ground: Ground) -> None:
     connection = await ground.connect("inspector")
     try:
         drift = await compare(connection, configuration_folder())
+        if drift:
+            told = "; ".join(map(str, drift))
+            raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")
+        await refuse_wrong_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
         await close_nats(connection)
-    if drift:
-        told = "; ".join(str(d) for d in drift)
-        raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")
 
 
 def _tell_error(user: str):  # type: ignore[no-untyped-def]  # nats-py's callback types are its own

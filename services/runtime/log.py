@@ -1,6 +1,7 @@
 """Loads aggregates from the log and records facts their rules admit."""
 
 import asyncio
+from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,12 @@ from events.envelope import Cause
 from events.fact import AggregateType, Fact, Stamp
 from events.store import Artefacts, Batch, Conflict, EventStore, Position, Recorded
 from schemas.artefacts import ArtefactRef
+from schemas.sealed import Sealed
+from services.vault.keyring import Keyring
 
 StateT = TypeVar("StateT")
 CACHED_STATES = 4096
+INLINE = "text/plain; in a fact"
 ATTEMPTS = 20
 
 Clock = Callable[[], datetime]
@@ -43,15 +47,27 @@ def stamp_of(recorded: Recorded) -> Stamp:
     return Stamp(envelope.sequence, envelope.at, envelope.actor)
 
 
+class NoSecret(Exception):  # noqa: N818 -- says what is missing
+    """There is no secret, and so no way to what is sealed."""
+
+
 class Log:
     """The log as an agent uses it: typed states in, admitted facts out."""
 
-    def __init__(self, store: EventStore, artefacts: Artefacts, clock: Clock, fork: str = "") -> None:
-        """`fork` names the fork the log is of; empty for any other log."""
+    def __init__(
+        self,
+        store: EventStore,
+        artefacts: Artefacts,
+        clock: Clock,
+        fork: str = "",
+        keyring: Keyring | None = None,
+    ) -> None:
+        """`fork` names the fork the log is of, empty for any other; `keyring` seals what is sensitive."""
         self.store = store
         self.artefacts = artefacts
         self.clock = clock
         self._fork = fork
+        self._keyring = keyring
         self._states: OrderedDict[tuple[str, str], Loaded[Any]] = OrderedDict()
 
     async def load(self, kind: AggregateType[StateT], id: str) -> Loaded[StateT]:
@@ -104,15 +120,43 @@ class Log:
             state = change.kind.evolve(state, fact, Stamp(loaded.position.version + n, now, cause.actor))
         return Batch(change.kind.name, change.id, loaded.position, change.facts)
 
-    async def keep(self, content: bytes | str, name: str, media_type: str) -> ArtefactRef:
-        """Store an artefact and return the reference that events carry."""
+    async def keep(
+        self, content: bytes | str, name: str, media_type: str, *, sealed_for: str | None = None
+    ) -> ArtefactRef:
+        """Store an artefact and return the reference that events carry.
+
+        With `sealed_for` (a subject, `run/…`) it is stored sealed under the subject's key, and each call
+        stores other bytes. Raises `NoSecret`, `KeyDeleted`, `WrongSecret` then.
+        """
         body = content.encode() if isinstance(content, str) else content
+        if sealed_for is not None:
+            body = await self._vault().seal(sealed_for, media_type, body)
         sha256 = await self.artefacts.put(body)
-        return ArtefactRef(sha256=sha256, size=len(body), media_type=media_type, name=name)
+        return ArtefactRef(
+            sha256=sha256, size=len(body), media_type=media_type, name=name, sealed_for=sealed_for
+        )
 
     async def fetch(self, ref: ArtefactRef) -> bytes:
-        """Return an artefact's content."""
-        return await self.artefacts.get(ref.sha256)
+        """Return an artefact's content, opened where it is sealed; see `Keyring`. Raises `NoSecret`."""
+        body = await self.artefacts.get(ref.sha256)
+        if ref.sealed_for is None:
+            return body
+        return await self._vault().unseal(ref.sealed_for, ref.media_type, body)
+
+    async def conceal(self, text: str, sealed_for: str) -> Sealed:
+        """Return a small sensitive text as a fact may carry it. Raises as `keep` does."""
+        body = await self._vault().seal(sealed_for, INLINE, text.encode())
+        return Sealed(sealed_for=sealed_for, body=b64encode(body).decode())
+
+    async def reveal(self, sealed: Sealed) -> str:
+        """Return the text of a sealed value. Raises as `fetch` does."""
+        body = await self._vault().unseal(sealed.sealed_for, INLINE, b64decode(sealed.body))
+        return body.decode()
+
+    def _vault(self) -> Keyring:
+        if self._keyring is None:
+            raise NoSecret("SECRET_KEY_BASE is not set: nothing can be sealed, nothing sealed can be read")
+        return self._keyring
 
 
 def in_fork(cause: Cause, fork: str) -> Cause:

@@ -16,8 +16,8 @@ async def encryption(asker: Asker) -> Check:
     ground, connection = asker.ground, asker.connection
     database = await ground.database(ANSWER_SECONDS)
     try:
-        # No public part of the library tells.
-        secured = database._transport.get_extra_info("ssl_object")  # type: ignore[attr-defined]
+        transport = database._transport  # type: ignore[attr-defined]  # no public part of the library tells
+        secured = transport.get_extra_info("ssl_object")
     finally:
         await database.close()
     url = connection.connected_url

@@ -15,8 +15,10 @@ from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.data_folder import DataFolder, write_durably
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
+from services.runtime.secret import settle_secret
 from services.runtime.settings import Settings
 from services.runtime.tls import database_away, of_nats
+from services.vault.jetstream import JetStreamKeyStore
 
 CONTEXT = "nats-inspector.json"
 INSPECTOR = "inspector"
@@ -52,11 +54,16 @@ async def setup(settings: Settings, *, as_json: bool) -> None:
 
 
 async def declared(ground: Ground) -> list[str]:
-    """Bring streams and consumers to their declaration as admin; return what was otherwise before."""
+    """Bring streams and consumers to their declaration as admin; return what was otherwise before.
+
+    The secret is taken for the keys' where there is none yet. Raises `WrongSecret`.
+    """
     connection = await ground.connect("admin")
     try:
         before = await compare(connection, configuration_folder())
         left = await declare(connection, configuration_folder(), update=True)
+        if not left:
+            await settle_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
         await connection.close()
     if left:
