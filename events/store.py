@@ -75,6 +75,10 @@ class Unavailable(Exception):  # noqa: N818 -- what happened
     """The log cannot be reached, or did not answer in time, and the outcome could not be read back."""
 
 
+class Gone(Unavailable):
+    """The server answers, and has no such log: it was never set up, or somebody deleted it."""
+
+
 class Broken(Exception):  # noqa: N818 -- what was found
     """The log contradicts itself: a hash does not link, or a sequence is missing. Halt and look."""
 

@@ -14,10 +14,11 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.store import Unavailable
+from events.store import Gone, Unavailable
 from events.trail import earlier
 
 API = "$JS.API"
+STREAM_NOT_FOUND = 10059  # the server's error code
 TRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 PAGE = 1000
@@ -104,7 +105,8 @@ class StreamReader:
         answer = await self._patiently(lambda: self._request(f"{API}.STREAM.INFO.{self._stream}", b""))
         found = orjson.loads(answer.data)
         if "error" in found:
-            raise Unavailable(f"stream {self._stream}: {found['error']['description']}")
+            kind = Gone if found["error"].get("err_code") == STREAM_NOT_FOUND else Unavailable
+            raise kind(f"stream {self._stream}: {found['error']['description']}")
         return int(found["state"]["last_seq"])
 
     async def at(self, seq: int) -> Stored | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from events.store import Broken, EventStore, Recorded
+from events.store import Broken, EventStore, Gone, Recorded
 from projections import database, journal
 from projections.catalogue import VIEWS
 from projections.database import SCHEMA, Checkpoint, Overtaken
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 STANDBY_SECONDS = 0.25
 IDLE_SECONDS = 5.0  # after this long without an event, look whether log and lead still stand
+CURE = (
+    "The journal still has them: restore the log from it (aps restore --journal), or begin anew (aps reset)"
+)
 SILENT_SECONDS = 20.0  # a leader that gives no sign of life for this long is stuck: another takes over
 
 
@@ -79,7 +82,7 @@ class Projector:
             while not await database.lead(connection, self.schema):  # noqa: ASYNC110 -- a lock tells nobody
                 await asyncio.sleep(STANDBY_SECONDS)
             while True:
-                at = await self._begin(connection, await self._store.head())
+                at = await self._begin(connection)
                 await database.give_signs(connection, SILENT_SECONDS)
                 with suppress(Overtaken):  # a switch to rebuilt views moved the checkpoint: go on from there
                     await self._apply_all(connection, at, self._store.live(at.seq))
@@ -87,11 +90,11 @@ class Projector:
     async def catch_up(self, until: int | None = None) -> Checkpoint:
         """Apply what is on the log, at most to `until`; return the checkpoint reached."""
         async with self._pool.acquire() as connection:
-            until = await self._store.head() if until is None else until
             at = await self._begin(connection, until)
+            until = await self._store.head() if until is None else until
             return await self._apply_all(connection, at, self._store.read_all(at.seq, until))
 
-    async def _begin(self, connection: Connection, until: int) -> Checkpoint:
+    async def _begin(self, connection: Connection, until: int | None = None) -> Checkpoint:
         self._standings.clear()
         await database.give_signs(connection, 0)  # a load reads long between two statements
         async with connection.transaction():
@@ -99,7 +102,7 @@ class Projector:
             if await database.exists(connection, self.schema):
                 at = await database.require_versions(connection, self.schema, self.views)
             else:
-                at = await self._load(connection, until)
+                at = await self._load(connection, await self._store.head() if until is None else until)
         await require_length(self._store, at)
         if at.seq:
             await self._require_same_log(at)
@@ -120,7 +123,7 @@ class Projector:
                 raise Broken(
                     f"event {at.seq} of the log is not the one the views were built from"
                     f" (hash {recorded.envelope.hash[:12]}, projected {at.hash[:12]}):"
-                    " this is another log, or an altered one. Restore the log from the journal, or reset"
+                    f" this is another log, or an altered one. {CURE}"
                 )
 
     async def _apply_all(
@@ -188,12 +191,19 @@ class Projector:
 
 
 async def require_length(store: EventStore, at: Checkpoint) -> None:
-    """Raise `LogBehindCheckpoint` when the log ends before the checkpoint."""
-    head = await store.head()
+    """Raise `LogBehindCheckpoint` when the log ends before the checkpoint, or is not there any more."""
+    try:
+        head = await store.head()
+    except Gone as problem:
+        if at.seq:
+            raise LogBehindCheckpoint(
+                f"the log is gone ({problem}), the views are at {at.seq}. {CURE}"
+            ) from problem
+        raise
     if head < at.seq:
         raise LogBehindCheckpoint(
-            f"the log ends at {head}, the views at {at.seq}: {at.seq - head} events are gone from the log,"
-            " the journal still has them. Restore the log from the journal, or reset"
+            f"the log ends at {head}, the views at {at.seq}: {at.seq - head} events are gone from the log."
+            f" {CURE}"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -83,8 +82,7 @@ async def start() -> AsyncIterator[Start]:
     yield begin
     for task in tasks:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})
 
 
 async def kill_leader(pool: Pool) -> int:
@@ -217,6 +215,19 @@ async def test_an_event_of_a_newer_release_is_kept_told_and_applied_after_the_up
     assert row is not None
     assert (row.rank, row.version) == (9, 2)
     assert await views.poisoned() == ()
+
+
+async def test_a_log_deleted_under_a_running_service_ends_it_and_says_what_to_do(
+    writer: EventStore, reader: EventStore, pool: Pool, log_server: LogServer, start: Start
+) -> None:
+    running = start(run(reader, pool))
+    await Views(pool).wait_until(await tell(writer, CYCLE), PATIENCE)
+    async with log_server.connection("admin") as admin:
+        await admin.request("$JS.API.STREAM.DELETE.APS", timeout=10)
+    with pytest.raises(LogBehindCheckpoint, match=r"the log is gone .*aps restore --journal"):
+        await asyncio.wait_for(running, PATIENCE)
+    with pytest.raises(LogBehindCheckpoint, match="the log is gone"):
+        await asyncio.wait_for(run(reader, pool), PATIENCE)
 
 
 async def test_a_log_that_lost_events_ends_the_service(pool: Pool) -> None:
