@@ -1,6 +1,7 @@
 """Examines a stack that is green: every gate on every change, with its evidence."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.envelope import Cause
@@ -22,7 +23,7 @@ from services.gherkin.running import execute
 from services.qa.candidate import Refusal
 from services.qa.material import Material
 from services.qa.scenarios import Observed
-from services.qa.standalone import Standalone, judged_alone
+from services.qa.standalone import judged_alone
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,14 @@ class Examination:
 
     async def sheets(self, stacked: tuple[Stacked, ...], tip: Tip) -> tuple[Sheet, ...]:
         """Return every change's gates; changes that came out empty have none."""
+        changes = [one for one in stacked if not one.empty]
+        await self._judge_alone(changes)
         lost = await self._lost_lines(stacked, tip)
-        return tuple(
-            [await self._sheet(one, tip, lost.get(one.commit, ())) for one in stacked if not one.empty]
-        )
+        return tuple([await self._sheet(one, tip, lost.get(one.commit, ())) for one in changes])
 
     async def _sheet(self, one: Stacked, tip: Tip, lost: tuple[Lost, ...]) -> Sheet:
         material = self._material
-        alone = await self._alone(one)
+        alone = material.alone[one.commit]
         gone = verify_gone(tip.before, tip.after, one.layer.recipe.rule)
         gates = (
             self._suite(tip),
@@ -133,13 +134,21 @@ class Examination:
         scenarios = await self._scenarios(one, tip, gone, gates)
         return Sheet(one, (*gates, scenarios_pass(scenarios)), scenarios, lost)
 
-    async def _alone(self, one: Stacked) -> Standalone:
-        known = self._material.alone
-        if one.commit not in known:
-            diff = await self._material.repository.diff(one.parent, one.commit)
-            before, after = await self._texts(one.parent, one), await self._texts(one.commit, one)
+    async def _judge_alone(self, changes: Sequence[Stacked]) -> None:
+        """Judge each change by itself, once; all their files are read in one call of git."""
+        known, repository = self._material.alone, self._material.repository
+        new = [one for one in changes if one.commit not in known]
+        names = [f"{at}:{path}" for one in new for at in _sides(one) for path in one.applied.changed_paths]
+        texts = {
+            name: text.decode("utf-8", "replace")
+            for name, text in (await repository.read_blobs(names)).items()
+        }
+        for one in new:
+            diff = await repository.diff(one.parent, one.commit)
+            before, after = (
+                {path: texts.get(f"{at}:{path}") for path in one.applied.changed_paths} for at in _sides(one)
+            )
             known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after)
-        return known[one.commit]
 
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]
@@ -186,10 +195,9 @@ class Examination:
                 lost[commit] = (*lost.get(commit, ()), Lost(path, number, source.scope(number)))
         return lost
 
-    async def _texts(self, commit: str, one: Stacked) -> dict[str, str | None]:
-        paths = one.applied.changed_paths
-        found = await self._material.repository.read_files(commit, paths)
-        return {path: found[path].decode("utf-8", "replace") if path in found else None for path in paths}
+
+def _sides(one: Stacked) -> tuple[str, str]:
+    return one.parent, one.commit
 
 
 def _gone(gone: Verdict, one: Stacked) -> GateResult:

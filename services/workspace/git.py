@@ -230,11 +230,6 @@ class Repository:
         except GitError as refused:
             raise FileNotFoundError(f"{path} is not a file of {rev} in {self.path}") from refused
 
-    async def read_files(self, rev: str, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """Return those of `paths` that are files of `rev`, in one call of git."""
-        found = await self.read_blobs(f"{rev}:{path}" for path in paths)
-        return {name.removeprefix(f"{rev}:"): content for name, content in found.items()}
-
     async def read_blobs(self, names: Iterable[str]) -> Mapping[str, bytes]:
         """Return the contents of many blobs by id or `rev:path`, in one call of git; no others."""
         asked = tuple(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""How long a cycle on a real project takes beside its suite runs, environments and fixers.
+"""How long a cycle on a real project takes beside suite runs, building environments, and finding and fixing by rule.
 
 The cycle is the command's own, in this process, with a clock around what does the project's work; what
 runs at the same time counts once. The peer is what a cycle may spend: 5 s and 0.2 s an improvement.
@@ -17,6 +17,8 @@ from typing import Any
 
 from services.changes import stacking
 from services.cli.__main__ import app
+from services.devops import agent as devops
+from services.pm import scanning
 from services.qa import evidence
 from services.workspace import proving
 
@@ -25,7 +27,10 @@ WORK = (
     (proving, "run_suite"),
     (proving, "build_environment"),
     (stacking, "apply"),
+    (scanning, "find"),
+    (scanning, "rehearse"),
     (evidence, "find"),
+    (devops, "find"),
 )
 ALLOWED_S, ALLOWED_EACH_S = 5.0, 0.2
 Span = tuple[float, float]
