@@ -1,10 +1,12 @@
 """The forks of a data folder: where they stand, how they are called, how they are removed."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from services.runtime.data_folder import is_root, make_folder, write_durably
 from services.runtime.embedded.servers import EmbeddedServers
+from services.runtime.settings import Settings, load
 from services.workspace.files import remove as remove_folder
 from services.workspace.fork import MARKER, NAME, Fork, UnreadableMarker, fork_of
 
@@ -37,6 +39,11 @@ def home_of(home: Path, name: str) -> Path:
             f"no fork can be called {name!r}: use up to 40 of a-z, 0-9 and -, a letter or digit first"
         )
     return home / FOLDER / name
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return the settings that hold in a fork: those of the environment and its own file, less `OUTSIDE`."""
+    return load({**os.environ, "APS_HOME": str(folder)})
 
 
 def every(home: Path) -> tuple[Fork, ...]:

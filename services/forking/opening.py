@@ -72,7 +72,7 @@ async def open_fork(
 async def _filled(
     settings: Settings, connection: Client, book: Log, fork: Fork, folder: Path, watch: Watch
 ) -> Opened:
-    async with _servers(settings, folder) as sink:
+    async with _servers(folder) as sink:
         moment = Moment()
         with watch("copying the log", fork.seq) as advance:
             await copy_log(connection, sink, fork.seq, lambda stored: _note(moment, stored), advance)
@@ -111,11 +111,10 @@ async def _look_later(book: Log, moment: Moment, seq: int) -> None:
 
 
 @asynccontextmanager
-async def _servers(settings: Settings, folder: Path) -> AsyncIterator[Client]:
+async def _servers(folder: Path) -> AsyncIterator[Client]:
     """Give a connection, as admin, to the empty streams of a new fork."""
     async with EmbeddedServers(folder) as servers:
-        own = settings.model_copy(update={"home": folder, "nats_url": None, "database_url": None})
-        ground = Ground(own, servers.nats_url, servers.database_url, servers)
+        ground = Ground(forks.settings_of(folder), servers.nats_url, servers.database_url, servers)
         await set_up(ground)
         sink = await ground.connect("admin")
         try:

@@ -30,6 +30,7 @@ from services.runtime.role import own_version
 from services.runtime.room import RESERVE
 from services.sandbox.detect import detect
 from services.sandbox.port import GIB, MIB, NoSandbox
+from services.workspace.fork import fork_of
 
 DEADLINE_SECONDS = 3.0
 PING_SECONDS = 2.0  # a service at work on a large file answers late
@@ -101,6 +102,8 @@ async def health(asker: Asker) -> Health:
         "sandbox": sandbox_level,
         "disk": disk_space,
     }
+    if asker.ground.settings.fork:
+        questions = {"fork": fork_apart, **questions}
     answered, services = await asyncio.gather(
         asyncio.gather(*(asked(name, asker, ask) for name, ask in questions.items())), services_answer(asker)
     )
@@ -138,6 +141,12 @@ async def asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answer
     return Component(
         name=name, state=state, detail=detail, milliseconds=spent, figures=figures[0] if figures else {}
     )
+
+
+async def fork_apart(asker: Asker) -> Answer:
+    """Say that this is a fork, and of what."""
+    fork = fork_of(asker.ground.settings.home)
+    return State.OK, fork.told if fork else "its marker is gone"
 
 
 async def nats_answers(asker: Asker) -> Answer:

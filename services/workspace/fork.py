@@ -39,6 +39,11 @@ class Fork:
     made: str
     finished: bool = False
 
+    @property
+    def told(self) -> str:
+        """What it is, in one line for people."""
+        return f"{self.name}: {self.origin} up to event {self.seq} ({self.time}); nothing outside is touched"
+
     def text(self) -> str:
         """Return the marker's content."""
         return json.dumps(asdict(self), indent=1) + "\n"

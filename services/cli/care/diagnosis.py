@@ -20,6 +20,7 @@ from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import Ground, NotReady
 from services.runtime.settings import Settings, WrongSettings, load
+from services.workspace.fork import fork_of
 
 Trial = Callable[[Asker], Awaitable[Check]]
 TRIALS: tuple[tuple[str, Trial], ...] = (
@@ -33,6 +34,7 @@ TRIALS: tuple[tuple[str, Trial], ...] = (
     ("services", examinations.services),
 )
 SERVER_CURE = "see logs/nats-server.log and logs/postgres.log in APS_HOME, or NATS_URL and DATABASE_URL"
+REMOVAL = "it was never finished: aps fork remove NAME in the original data folder, then open it again"
 TROUBLES = (
     OSError,
     TimeoutError,
@@ -78,6 +80,7 @@ async def examined(settings: Settings) -> Diagnosis:
         examinations.python(),
         await examinations.git(),
         Check(name="settings", state=State.OK, detail=f"file: {settings_file(settings.home)}"),
+        *_of_fork(settings),
         await examinations.sandbox(settings),
         await examinations.disk(settings),
     ]
@@ -87,6 +90,15 @@ async def examined(settings: Settings) -> Diagnosis:
     except (ServerProblem, UnusableFolder, NotReady) as problem:
         checks += _out_of_reach(str(problem))
     return _diagnosis(checks)
+
+
+def _of_fork(settings: Settings) -> list[Check]:
+    """Say that the data folder is a fork; nothing for any other."""
+    fork = fork_of(settings.home)
+    if fork is None:
+        return []
+    state = State.OK if fork.finished else State.FAILED
+    return [Check(name="fork", state=state, detail=fork.told, cure="" if fork.finished else REMOVAL)]
 
 
 async def _of_servers(ground: Ground) -> list[Check]:

@@ -1,6 +1,5 @@
 """Opens, lists, removes and compares forks, and tells what came of it."""
 
-import os
 import shlex
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from services.forking import forks
 from services.forking.comparing import Comparison, Course, Since, compared, course
 from services.forking.opening import Opened
 from services.forking.opening import open_fork as opened_at
-from services.runtime.settings import Settings, load
+from services.runtime.settings import Settings
 from services.workspace.fork import Fork
 
 ORIGINAL = "the original"
@@ -134,7 +133,7 @@ async def compare(settings: Settings, name: str, other: str, *, as_json: bool) -
 
 
 def _settings_of(settings: Settings, fork: Fork) -> Settings:
-    return load({**os.environ, "APS_HOME": str(forks.home_of(settings.home, fork.name))})
+    return forks.settings_of(forks.home_of(settings.home, fork.name))
 
 
 async def _course(settings: Settings, name: str, seq: int) -> tuple[Course, Iterable[ImprovementRow]]:
