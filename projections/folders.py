@@ -59,6 +59,11 @@ class ProcessFolder:
         """The process stays the caller's."""
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     async def fold(self, pile: Extents) -> Sheet:
         """Fold one pile."""
         asked, told = self._process.stdin, self._process.stdout
@@ -78,9 +83,11 @@ class ProcessFolder:
         return folding.sheet_from(answer, content)
 
 
-def folders(piles: Piles, views: Sequence[View]) -> Sequence[AbstractAsyncContextManager[Folder]]:
-    """Return who may fold the piles side by side."""
-    if piles.count < FEW_PILES or not _are_known(views):
+def folders(
+    piles: Piles, views: Sequence[View], few: int = FEW_PILES
+) -> Sequence[AbstractAsyncContextManager[Folder]]:
+    """Return who may fold the piles side by side; fewer than `few` are folded here."""
+    if piles.count < few or not _are_known(views):
         return [_here(piles, views)]
     return [_process(piles, views) for _ in range(min(MOST_PROCESSES, os.cpu_count() or 1))]
 

@@ -3,7 +3,7 @@
 The log holds ten real facts each of many improvements (`--aggregates`, a million events by default), one
 round over all of them after the other: the events of an improvement stand as far apart as they can. The
 board is replayed from JetStream into PostgreSQL, rows, key and indexes, as `aps replay` does it. Peak memory
-is that of this process and of all that it starts together; another one loads the log.
+is that of this process and of those it has fold, together; another one loads the log.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from events.fact import Fact
 from events.jetstream import JetStreamEventStore, messages_of
 from events.lease import WorkRenewed
 from events.store import Batch, Position
+from projections import folding
 from projections.improvement_board import IMPROVEMENT_BOARD
 from projections.rebuild import replayed
 from services.runtime.embedded.programs import configuration_folder
@@ -83,7 +84,7 @@ async def load(connection: Client, aggregates: int) -> None:
 
 
 class Memory:
-    """The peak of the memory of this process and its children together, in MiB."""
+    """The peak of the memory of this process and those that fold, together, in MiB."""
 
     def __init__(self) -> None:
         self.peak = 0.0
@@ -95,7 +96,15 @@ class Memory:
 
 
 def _children() -> list[str]:
-    return [pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split()]
+    """The processes that fold; the servers, also started here, are none of them."""
+    pids = [pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split()]
+    return [pid for pid in pids if _is_folding(pid)]
+
+
+def _is_folding(pid: str) -> bool:
+    with suppress(OSError):  # it ended meanwhile
+        return folding.__name__ in Path(f"/proc/{pid}/cmdline").read_text()
+    return False
 
 
 def _resident(pid: str) -> float:
