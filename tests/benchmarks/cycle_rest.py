@@ -1,4 +1,4 @@
-"""How long a cycle on a real project takes beside suite runs, building environments, and finding and fixing by rule.
+"""How long a cycle takes beside suite runs, environments, and finding and fixing by rule.
 
 The cycle is the command's own, in this process, with a clock around what does the project's work; what
 runs at the same time counts once. The peer is what a cycle may spend: 5 s and 0.2 s an improvement.
