@@ -58,7 +58,9 @@ def configure(
         structlog.processors.StackInfoRenderer(),
     ]
     to_json: list[Processor] = [_brief_warning, structlog.processors.format_exc_info, _json_line]
-    for_people: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    # Without the values of variables: a key among them has no form that could be masked.
+    traces = structlog.dev.RichTracebackFormatter(show_locals=False)
+    for_people: list[Processor] = [structlog.dev.ConsoleRenderer(exception_formatter=traces)]
     mask = _masking(secrets)
     screen = QuietScreen(sys.stderr)
     readable = console and sys.stderr.isatty()

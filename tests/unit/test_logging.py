@@ -60,6 +60,30 @@ def test_lines_of_other_libraries_look_the_same(tmp_path: Path) -> None:
     assert (line["event"], line["level"], line["service"]) == ("lost the server", "warning", "pm")
 
 
+class Terminal(io.StringIO):
+    """A screen that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_trace_for_a_person_shows_no_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    configure("pm", tmp_path, console=True)
+
+    def unwrap(key: bytes) -> None:
+        raise ValueError("broken")
+
+    try:
+        unwrap(b"the very key")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    for shown in (screen.getvalue(), (tmp_path / "logs" / "pm.jsonl").read_text("utf-8")):
+        assert "broken" in shown
+        assert "very key" not in shown.replace('unwrap(b"the very key")', "")
+
+
 def test_lines_below_the_level_are_left_out(tmp_path: Path) -> None:
     configure("pm", tmp_path, "warning")
     structlog.get_logger().info("quiet")
