@@ -76,12 +76,12 @@ def test_a_trace_for_a_person_shows_no_values(tmp_path: Path, monkeypatch: pytes
         raise ValueError("broken")
 
     try:
-        unwrap(b"the very key")
+        unwrap(bytes(range(65, 77)))
     except ValueError:
         structlog.get_logger().exception("failed")
     for shown in (screen.getvalue(), (tmp_path / "logs" / "pm.jsonl").read_text("utf-8")):
         assert "broken" in shown
-        assert "very key" not in shown.replace('unwrap(b"the very key")', "")
+        assert "ABCDEFG" not in shown
 
 
 def test_lines_below_the_level_are_left_out(tmp_path: Path) -> None:
