@@ -3,6 +3,7 @@
 Rules
 1. With SECRET_KEY_BASE the key follows from it: every service with the same secret signs alike.
 2. Without it a key is made once, in the data folder, for its owner alone. Nothing is ever left unsigned.
+   A fork has a key of its own either way: its log is another, and must never pass for the original's.
 3. Heads of other keys count where APS_TRUSTED_KEYS names them, or a restored backup brought them.
 """
 
@@ -25,7 +26,8 @@ class UnusableKey(Exception):  # noqa: N818 -- says what is wrong with the file
 def signing_key(settings: Settings) -> SigningKey:
     """Return the key of this system, made where there is none. Raises `UnusableKey`."""
     if settings.secret_key_base is not None:
-        return SigningKey.derived(settings.secret_key_base.get_secret_value())
+        secret = settings.secret_key_base.get_secret_value()
+        return SigningKey.derived(f"{secret} in the fork {settings.fork}" if settings.fork else secret)
     file = key_file(settings.home)
     if not file.exists():
         make_folder(file.parent, 0o700)

@@ -19,12 +19,14 @@ import typer
 
 from services.cli.care.settling_in import CONTEXT
 from services.cli.session import Exit, Stop, print_json, say
+from services.forking import forks
 from services.runtime.data_folder import DataFolder
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.settings import Settings
 
-# `servers` and `credentials` go with the servers themselves, before all others.
+# `servers` and `credentials` go with the servers themselves, before all others; each fork before them.
 OWN = (
+    "forks",
     "scratch",
     "keys",
     "targets",
@@ -41,6 +43,8 @@ OWN = (
 async def reset(settings: Settings, *, yes: bool, as_json: bool) -> None:
     """Ask, stop the embedded servers, remove. Raises ServerProblem when another command uses them."""
     home = settings.home
+    if settings.fork:
+        raise Stop(Exit.USAGE, f"this is the fork {settings.fork}: aps fork remove it, where it was opened")
     if not looks_like_data_folder(home):
         say(f"nothing to remove: {home} is no data folder")
         if as_json:
@@ -49,8 +53,7 @@ async def reset(settings: Settings, *, yes: bool, as_json: bool) -> None:
     there = [*(DataFolder(home).servers, DataFolder(home).credentials), *own(home)]
     if not yes:
         _confirm(home, there)
-    await EmbeddedServers(home).erase()
-    await asyncio.to_thread(_remove_all, own(home))
+    await _erase(home)
     if as_json:
         print_json({"home": str(home), "removed": [str(path) for path in there]})
     say(f"removed from {home}: {', '.join(path.name for path in there)}")
@@ -58,6 +61,13 @@ async def reset(settings: Settings, *, yes: bool, as_json: bool) -> None:
         say("NATS_URL is set: the log there stands as before")
     if settings.database_url is not None:
         say("DATABASE_URL is set: the views there stand as before")
+
+
+async def _erase(home: Path) -> None:
+    for fork in forks.every(home):
+        await forks.remove(home, fork.name)
+    await EmbeddedServers(home).erase()
+    await asyncio.to_thread(_remove_all, own(home))
 
 
 def looks_like_data_folder(home: Path) -> bool:
