@@ -27,6 +27,11 @@ def secret_file(home: Path) -> Path:
     return DataFolder(home).keys / FILE
 
 
+def former_file(home: Path) -> Path:
+    """Return where the secret of a restored backup is kept, until a rotation has ended."""
+    return DataFolder(home).keys / f"{FILE}.former"
+
+
 def is_embedded(settings: Settings) -> bool:
     """Whether the keys are kept by the NATS of the data folder, which nobody else reaches."""
     return settings.nats_url is None
@@ -41,9 +46,11 @@ def current_root(settings: Settings) -> Root | None:
 
 
 def former_root(settings: Settings) -> Root | None:
-    """Return the root of the secret before, where one is given."""
-    former = settings.secret_key_base_old
-    return None if former is None else root_of(former.get_secret_value())
+    """Return the root of the secret before, where one is given, or came with a backup."""
+    if settings.secret_key_base_old is not None:
+        return root_of(settings.secret_key_base_old.get_secret_value())
+    file = former_file(settings.home)
+    return root_of(file.read_text("utf-8").strip()) if is_embedded(settings) and file.exists() else None
 
 
 async def settle_secret(store: KeyStore, settings: Settings) -> None:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from events.subjects import deleted_key, key_root, wrapped_key
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keyring import KeyDeleted, KeyMissing, Keyring, WrongSecret, rotate
 from services.vault.keys import Deletion, Entry, KeyStore, WrappedKey
 from services.vault.memory import InMemoryKeyStore
+from services.vault.putting_back import put_back
 from services.vault.sealing import Unopened, root_of
 from tests.log_server import LogServer, started
 
@@ -204,3 +206,35 @@ async def test_an_interrupted_rotation_goes_on(store: KeyStore) -> None:
         b"first",
         b"second",
     ]
+
+
+async def test_a_backup_of_keys_goes_back_beside_another_secret(store: KeyStore) -> None:
+    source = InMemoryKeyStore()
+    await source.add_first_root(BEFORE.id)
+    sealed = await ring(source).seal(RUN, TEXT, b"a prompt")
+    lost = await ring(source).seal("run/r2", TEXT, b"another")
+    await store.add_first_root(AFTER.id)
+    await store.delete(deletion("run/r2"))
+    messages = [(key_root(BEFORE.id), b"{}")]
+    messages += [
+        (wrapped_key(one.subject, one.root), one.model_dump_json().encode())
+        for entry in await source.entries()
+        for one in entry.keys
+    ]
+    messages.append((deleted_key("run/r3"), deletion("run/r3").model_dump_json().encode()))
+    for subject, body in (*messages, *messages):
+        await put_back(store, subject, body)
+    both = ring(store, "b", "a")
+    assert await both.unseal(RUN, TEXT, sealed) == b"a prompt"
+    for subject in ("run/r2", "run/r3"):
+        with pytest.raises(KeyDeleted):
+            await both.unseal(subject, TEXT, lost)
+    assert (await rotate(store, AFTER, BEFORE)).rewrapped == 1
+    assert await ring(store, "b").unseal(RUN, TEXT, sealed) == b"a prompt"
+
+
+async def test_a_backup_brings_no_second_key_of_a_subject(store: KeyStore) -> None:
+    await store.add(key(id="1" * 32))
+    other = key(id="2" * 32, root="b" * 32)
+    await put_back(store, wrapped_key(RUN, other.root), other.model_dump_json().encode())
+    assert [one.id for one in (await store.find(RUN)).keys] == ["1" * 32]

@@ -16,10 +16,10 @@ from schemas.artefacts import ArtefactRef
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
-from services.runtime.secret import secret_file
+from services.runtime.secret import former_file, secret_file
 from services.runtime.settings import load
 from services.vault.jetstream import JetStreamKeyStore
-from services.vault.keyring import KeyDeleted, WrongSecret
+from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
 from tests.cli_process import ended
 from tests.conftest import run
 
@@ -178,3 +178,32 @@ def test_a_store_of_keys_belongs_to_one_secret_from_the_first_start(home: Path) 
     assert again.returncode == Exit.USAGE
     assert not secret_file(home).exists()
     shutil.rmtree(home)
+
+
+def test_a_backup_with_keys_opens_elsewhere_and_without_them_nothing_does(
+    place: Place, open_home: Path, nats_configuration: Path
+) -> None:
+    kept = run(answered(place.ground(), "r1"))
+    folder = open_home / f"backups {uuid4().hex[:6]}"
+    folder.mkdir()
+    for name, more in (("with", ("--with-keys",)), ("without", ())):
+        done = ended(place.home, "backup", *more, str(folder / name))
+        assert done.returncode == Exit.OK, done.stderr
+    for name in ("without", "with"):
+        servers = EmbeddedServers(folder / f"{name} home", configuration=nats_configuration)
+        run(servers.join())
+        try:
+            other = Place(folder / f"{name} home", servers)
+            done = ended(other.home, "restore", str(folder / name))
+            assert done.returncode == Exit.OK, done.stderr
+            if name == "without":
+                with pytest.raises(KeyMissing):
+                    run(opened(other.ground(), kept))
+                continue
+            assert run(opened(other.ground(), kept)) == PROMPT
+            assert ended(other.home, "keys", "rotate").returncode == Exit.OK
+            assert not former_file(other.home).exists()
+            assert run(opened(other.ground(), kept)) == PROMPT
+        finally:
+            run(servers.leave())
+    shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.runtime.ground import actor, now, stand
 from services.runtime.nats_connection import close_nats
-from services.runtime.secret import current_root, former_root
+from services.runtime.secret import current_root, former_file, former_root
 from services.runtime.settings import Settings
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keyring import rotate as rotate_keys
@@ -58,6 +58,7 @@ async def rotate(settings: Settings, *, as_json: bool) -> None:
         if current is None:
             raise Stop(Exit.USAGE, "SECRET_KEY_BASE is not set: give the new secret, and the former as _OLD")
         done = await rotate_keys(store, current, former_root(settings))
+    former_file(settings.home).unlink(missing_ok=True)
     if as_json:
         print_json({"rewrapped": done.rewrapped, "stood": done.stood, "root": current.id})
     say(f"{done.rewrapped} keys were put under SECRET_KEY_BASE, {done.stood} stood under it already")

@@ -3,6 +3,7 @@
 Rules
 1. Whatever is there already is not stored twice: an interrupted restore can go on.
 2. Messages get new numbers, by their order; the closing of a dead letter follows its letter.
+3. Keys of what is sealed go by their subject: none comes back that was deleted since.
 """
 
 from nats.aio.client import Client
@@ -11,9 +12,11 @@ from events.archive import Chunk, Message
 from events.committer import Committer, Uncertain
 from events.store import Unavailable
 from events.stream_reader import EXPECTED, StreamReader
-from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, closed_letter
+from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, closed_letter
 from events.wire import Message as Sent
 from services.cli.work.dead_letters import CLOSINGS, Closing
+from services.vault.jetstream import JetStreamKeyStore
+from services.vault.putting_back import put_back
 
 SERVERS_OWN = "Nats-"
 
@@ -28,6 +31,7 @@ class Beside:
         self._connection = connection
         self._committer = Committer(connection)
         self._artefacts = StreamReader(connection, ARTEFACT_STREAM)
+        self._keys = JetStreamKeyStore(connection)
         self._there: dict[str, int] = {}
         self._numbers: dict[str, dict[int, int]] = {}
 
@@ -43,6 +47,10 @@ class Beside:
 
     async def put_message(self, message: Message) -> None:
         """Store a message of another stream. Raises `Unavailable`."""
+        if message.stream == KEY_STREAM:
+            await put_back(self._keys, message.subject, message.body)
+            self.messages += 1
+            return
         if message.stream not in self._there:
             self._there[message.stream] = await StreamReader(self._connection, message.stream).head()
         numbers = self._numbers.setdefault(message.stream, {})

@@ -14,6 +14,8 @@ from events.heads import PublicKey, SigningKey
 from services.cli.session import say
 from services.runtime.data_folder import DataFolder, make_folder, write_durably
 from services.runtime.head_keys import FILE, trust
+from services.runtime.secret import FILE as SECRET_FILE
+from services.runtime.secret import former_file
 from services.runtime.settings import Settings
 
 KEPT = (
@@ -49,7 +51,7 @@ def key_files(home: Path) -> Iterator[KeyFile]:
 
 
 def give_back_keys(home: Path, found: Iterable[KeyFile]) -> None:
-    """Write the key files that are missing; trust the heads of a signing key whose place is taken."""
+    """Write the key files that are missing; where a place is taken, let both keys count."""
     folder = DataFolder(home).keys
     make_folder(folder, 0o700)
     for one in found:
@@ -57,8 +59,17 @@ def give_back_keys(home: Path, found: Iterable[KeyFile]) -> None:
         text = one.content.decode("utf-8")
         if not file.exists():
             write_durably(file, text)
-        elif file.read_bytes() != one.content and one.name == FILE:
-            trust(home, SigningKey(bytes.fromhex(text.strip())).public)
+        elif file.read_bytes() != one.content:
+            _give_back_beside(home, one.name, text)
+
+
+def _give_back_beside(home: Path, name: str, text: str) -> None:
+    """Let a key count whose place is taken by another."""
+    if name == FILE:
+        trust(home, SigningKey(bytes.fromhex(text.strip())).public)
+    elif name == SECRET_FILE and not former_file(home).exists():
+        write_durably(former_file(home), text)
+        say("what was sealed opens with the backup's secret; to put it under that of now: aps keys rotate")
 
 
 def trust_signer(home: Path, key: PublicKey, own: PublicKey) -> None:
