@@ -59,7 +59,7 @@ def test_doctor_finds_a_fresh_machine_well(aps: Aps) -> None:
     assert checks == dict.fromkeys(
         (
             *("python", "git", "settings", "sandbox", "disk", "servers", "versions"),
-            *("sync", "streams", "permissions", "projections", "services"),
+            *("encryption", "sync", "streams", "keys", "permissions", "projections", "services"),
         ),
         "ok",
     )
@@ -69,7 +69,7 @@ def test_doctor_names_what_is_wrong_with_a_nats_of_ones_own(aps: Aps, open_nats:
     told = aps("doctor", "--json", NATS_URL=open_nats, DATABASE_URL=database)
     assert told.returncode == 1
     checks = {one["name"]: one for one in json.loads(told.stdout)["checks"]}
-    assert failed(checks) == {"streams", "permissions", "projections"}
+    assert failed(checks) == {"streams", "keys", "permissions", "projections"}
     assert "aps setup" in checks["streams"]["cure"]
     assert "nats/users.conf" in checks["permissions"]["cure"]
     assert "sync_interval: always" in checks["sync"]["cure"]

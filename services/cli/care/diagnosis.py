@@ -10,7 +10,7 @@ from events.store import Broken, Unavailable
 from schemas.base import Frozen
 from services.cli.care import examinations
 from services.cli.care.effective import settings_file
-from services.cli.care.encryption import encryption
+from services.cli.care.encryption import encryption, keys
 from services.cli.care.examinations import Check
 from services.cli.care.footing import footing
 from services.cli.session import Exit, Stop, fail, print_json
@@ -29,6 +29,7 @@ TRIALS: tuple[tuple[str, Trial], ...] = (
     ("encryption", encryption),
     ("sync", examinations.sync),
     ("streams", examinations.streams),
+    ("keys", keys),
     ("permissions", examinations.permissions),
     ("projections", examinations.projections),
     ("services", examinations.services),

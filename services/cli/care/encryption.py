@@ -1,4 +1,4 @@
-"""What `aps doctor` says of the way to the servers: whether others on it could read along."""
+"""What `aps doctor` says of encryption: of the way to the servers, and of what is sealed there."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -6,8 +6,12 @@ from urllib.parse import urlsplit
 from services.cli.care.examinations import ANSWER_SECONDS, Check
 from services.gateway.health import Asker, State
 from services.runtime.nats_connection import encryption_of
+from services.runtime.secret import current_root, is_embedded, refuse_wrong_secret
 from services.runtime.tls import cipher_of
+from services.vault.jetstream import JetStreamKeyStore
+from services.vault.keyring import WrongSecret
 
+CURE_OF_KEYS = "give every service the same SECRET_KEY_BASE; to change it: aps keys rotate --help"
 CURE = "encrypt it, as docs/operations.md says: NATS_TLS_CA, DATABASE_TLS_CA and certificates at the servers"
 
 
@@ -29,6 +33,26 @@ async def encryption(asker: Asker) -> Check:
     exposed = any(how is None and not is_this_machine(host) for _, how, host in ways)
     state = State.DEGRADED if exposed else State.OK
     return Check(name="encryption", state=state, detail=told, cure=CURE if exposed else "")
+
+
+async def keys(asker: Asker) -> Check:
+    """Ask whether the secret in effect is the one that the keys of what is sealed were made with."""
+    store, settings = JetStreamKeyStore(asker.connection), asker.ground.settings
+    known = await store.roots()
+    if not known and is_embedded(settings):
+        return Check(name="keys", state=State.OK, detail="none was made yet")
+    try:
+        await refuse_wrong_secret(store, settings)
+    except WrongSecret as wrong:
+        return Check(name="keys", state=State.FAILED, detail=str(wrong), cure=CURE_OF_KEYS)
+    current = current_root(settings)
+    if current is None:
+        detail = "no SECRET_KEY_BASE: nothing can be sealed or opened"
+        return Check(name="keys", state=State.DEGRADED, detail=detail, cure=CURE_OF_KEYS)
+    if current.id not in known:
+        detail = "they stand under SECRET_KEY_BASE_OLD"
+        return Check(name="keys", state=State.DEGRADED, detail=detail, cure="run: aps keys rotate")
+    return Check(name="keys", state=State.OK, detail="the secret in effect opens them")
 
 
 def is_this_machine(host: str | None) -> bool:
