@@ -20,6 +20,7 @@ from events.appending import Prepared, not_before, prepare, resolve
 from events.committer import Committer, Uncertain
 from events.envelope import Cause
 from events.group_commit import GroupCommit
+from events.moments import last_until
 from events.past import Past, PastEvents, up_to
 from events.replicas import Lag, pauses
 from events.store import Batch, Broken, Position, Recorded, Unavailable
@@ -166,8 +167,7 @@ class JetStreamEventStore:
 
     async def seq_at(self, time: datetime) -> int:
         """Return the last sequence stored at or before `time`."""
-        after = await self._reader.first_since(time)
-        return await self.head() if after is None else after.seq - 1
+        return await last_until(self._reader, time)
 
     def _not_before(self, batch: Batch, now: datetime) -> datetime:
         if not batch.expected.version:

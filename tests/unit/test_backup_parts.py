@@ -26,7 +26,7 @@ parts = st.one_of(
     st.builds(
         Message,
         st.text(),
-        st.integers(1),
+        st.integers(1, 2**63 - 1),
         st.text(),
         st.dictionaries(st.text(), st.text(), max_size=3),
         st.binary(),
