@@ -170,6 +170,22 @@ def test_no_secret_shows_in_settings_logs_or_the_words_of_a_command(place: Place
         assert place.stored(text.encode()) == []
 
 
+def test_no_secret_stands_on_a_command_line(place: Place) -> None:
+    files = [secret_file(place.home), *(place.home / "credentials").iterdir()]
+    secrets = [file.read_bytes().strip() for file in files if file.is_file()]
+    lines = [commandline(process) for process in Path("/proc").iterdir() if process.name.isdigit()]
+    assert sum(str(place.servers.place).encode() in line for line in lines) >= 2
+    assert len(secrets) > 10
+    assert not any(secret in line for secret in secrets for line in lines)
+
+
+def commandline(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
+
+
 def test_a_store_of_keys_belongs_to_one_secret_from_the_first_start(home: Path) -> None:
     first = ended(home, "keys", "list", SECRET_KEY_BASE="f" * 40)
     assert first.returncode == Exit.OK, first.stderr
