@@ -1,77 +1,39 @@
 """Copies the log up to a sequence, and the artefacts it names, into empty streams of another server.
 
-Rules
-1. Every message keeps its subject, its bytes and its sequence, and so its hash and its links.
-2. Messages go together as one atomic batch as long as none was decided on another of the same batch: the
-   server checks each against what is stored.
+Every event keeps subject, bytes, sequence and the time it was stored, and with them its hash and its links.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from nats.aio.client import Client
 
 from events.artefacts import JetStreamArtefacts
-from events.committer import Committer, Uncertain
-from events.store import Broken, Unavailable
-from events.stream_reader import EXPECTED, Stored, StreamReader
+from events.moments import stored_at
+from events.restoring import Kept, Restoring
+from events.store import Broken
+from events.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
-from events.trail import PART, TRAIL
-from events.wire import Message
 
-BATCH_EVENTS = 500
-BATCH_BYTES = 1024 * 1024
 AT_ONCE = 8
-OURS = (EXPECTED, f"{EXPECTED}-Subject", TRAIL, PART)
 
 Advance = Callable[[int], None]
+Seen = Callable[[Stored], None]
 
 
-def together(messages: Iterable[Stored]) -> Iterator[list[Stored]]:
-    """Yield messages, in order, as the batches they can be stored in."""
-    batch: list[Stored] = []
-    named: set[str] = set()
-    size = 0
-    for one in messages:
-        aggregate = one.subject.rpartition(".")[0]
-        decided_here = one.expected is not None and aggregate in named
-        if batch and (decided_here or len(batch) == BATCH_EVENTS or size + len(one.body) > BATCH_BYTES):
-            yield batch
-            batch, named, size = [], set(), 0
-        batch.append(one)
-        named.add(aggregate)
-        size += len(one.body)
-    if batch:
-        yield batch
-
-
-async def copy_log(
-    source: Client, sink: Client, until: int, seen: Callable[[Stored], None], advance: Advance
-) -> None:
+async def copy_log(source: Client, sink: Client, until: int, seen: Seen, advance: Advance) -> None:
     """Copy the events up to a sequence, and show `seen` each. Raises `Broken` where one is missing."""
-    reader, committer = StreamReader(source, STREAM), Committer(sink)
-    after = 0
-    async for page in reader.pages(0, until):
-        for batch in together(page):
-            try:
-                last = await committer.commit([_copied(one) for one in batch])
-            except Uncertain as problem:
-                raise Unavailable(f"the copy took no event after {after}: {problem}") from problem
-            if last != batch[-1].seq:
-                raise Broken(
-                    f"event {batch[-1].seq} would be {last} in a copy: an event before it is missing"
-                )
-            after = last
-            for one in batch:
-                seen(one)
-            advance(after)
-    if after < until:
-        raise Broken(f"nothing follows sequence {after}, {until} was expected")
+    copied = await Restoring(sink).restore(_events(source, until, seen, advance))
+    if copied < until:
+        raise Broken(f"nothing follows sequence {copied}, {until} was expected")
 
 
-def _copied(stored: Stored) -> Message:
-    headers = {name: stored.headers[name] for name in OURS if name in stored.headers}
-    return Message(stored.subject, stored.body, headers)
+async def _events(source: Client, until: int, seen: Seen, advance: Advance) -> AsyncIterator[Kept]:
+    async for page in StreamReader(source, STREAM).pages(0, until):
+        for one in page:
+            seen(one)
+            yield Kept(one.seq, one.subject, one.body, stored_at(one))
+            advance(one.seq)
 
 
 async def copy_artefacts(

@@ -206,6 +206,34 @@ def test_a_change_that_landed_before_is_taken_back_in_the_fork_alone(parted: Par
     assert [one["name"] for one in parted.original.ask("fork", "list")] == ["low"]
 
 
+VIEWS = ("improvement_board", "timeline", "task_board", "engine_usage", "targets", "deployments")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_as_of_an_event_is_what_a_replay_up_to_it_gives(parted: Parted, view: str) -> None:
+    for seq in (parted.seq, len(parted.before[1]) - 3):
+        shown = parted.original.ask("views", "show", view, "--at", str(seq))
+        replayed = parted.original.ask("replay", view, "--until", str(seq))["rows"]
+        assert in_any_order(shown) == in_any_order(replayed)
+        assert shown or view in ("engine_usage", "deployments")
+
+
+def in_any_order(rows: list[dict[str, Any]]) -> list[bytes]:
+    """Return rows as they stood: when one ended was not known then."""
+    return sorted(orjson.dumps({**row, "valid_to_seq": None}, option=orjson.OPT_SORT_KEYS) for row in rows)
+
+
+def test_a_moment_is_named_by_its_time_as_well(parted: Parted) -> None:
+    at = parted.before[1][-1]["event"]["time"]
+    for topic in ("improvements", "claims", "runs", "deployments"):
+        assert parted.original.ask(topic, "list", "--at", at) == parted.original.ask(topic, "list")
+
+
+@pytest.mark.parametrize("topic", ["improvements", "claims", "runs", "deployments"])
+def test_a_moment_that_never_was_is_not_found(parted: Parted, topic: str) -> None:
+    assert aps(parted.original.home, topic, "list", "--at", "99999d ago").code == Exit.NOT_FOUND
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

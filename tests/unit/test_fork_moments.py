@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from projections.catalogue import VIEWS
+from services.cli.history.rebuilding import SHOWN
+from services.cli.history.showing import QUERIES
 from services.cli.moments import moment_of
 from services.cli.session import Exit, Stop
 
@@ -47,3 +50,8 @@ def test_a_time_that_has_not_come_is_not_found() -> None:
     with pytest.raises(Stop, match="has not come yet") as refused:
         moment_of("2026-11-23T14:06:00Z", PRESENT)
     assert refused.value.code is Exit.NOT_FOUND
+
+
+def test_every_view_can_be_shown_as_of_a_moment() -> None:
+    assert [*QUERIES] == [view.name for view in VIEWS]
+    assert set(SHOWN) == set(QUERIES)

@@ -1,6 +1,10 @@
 """`aps views`: the read models."""
 
-from services.cli.options import Json, topic
+from typing import Annotated
+
+import typer
+
+from services.cli.options import At, Json, topic
 from services.cli.session import run
 
 app = topic(
@@ -19,6 +23,23 @@ def list_views(as_json: Json = False) -> None:
     from services.cli.history import rebuilding
 
     run(lambda settings: rebuilding.list_views(settings, as_json=as_json))
+
+
+@app.command()
+def show(
+    view: Annotated[str, typer.Argument(help="As `aps views list` shows.", metavar="VIEW")],
+    at: At = "",
+    as_json: Json = False,
+) -> None:
+    """Show the rows of one view, now or as they stood.
+
+    Example: aps views show targets
+
+    Example: aps views show task_board --at 1200
+    """
+    from services.cli.history import showing
+
+    run(lambda settings: showing.show(settings, view, at, as_json=as_json))
 
 
 @app.command()
