@@ -156,7 +156,7 @@ def test_a_replay_leaves_nothing_behind(place: Place) -> None:
         (("replay", "improvment_board"), Exit.NOT_FOUND, "nearest: improvement_board"),
         (("replay", "--until", "9999"), Exit.NOT_FOUND, f"the log ends at {len(STORY)}"),
         (("replay", "--until", "2001-01-01"), Exit.NOT_FOUND, "no event yet at 2001-01-01"),
-        (("replay", "--until", "soon"), Exit.USAGE, "neither a sequence nor a time"),
+        (("replay", "--until", "soon"), Exit.USAGE, "neither a sequence, nor a time"),
         (("replay", "--check", "--until", "3"), Exit.USAGE, "leave --until out"),
         (("events", "show", "9999"), Exit.NOT_FOUND, f"the log has 1 to {len(STORY)}"),
         (("events", "list", "--aggregate", "improvements"), Exit.USAGE, "there are: target, improvement"),
