@@ -1,6 +1,5 @@
 """Opens, lists, removes and compares forks, and tells what came of it."""
 
-import shlex
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from projections.improvement_board import ImprovementRow
 from services.cli.desk import at_log, at_views, not_found
 from services.cli.history.exporting import end_of
 from services.cli.history.watched import Advance, progress
+from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.forking import forks
@@ -47,8 +47,9 @@ async def open_fork(settings: Settings, moment: str, name: str, *, as_json: bool
     print(f"fork {fork.name}: {fork.seq} events, {opened.artefacts} artefacts, in {opened.home}")
     for id, place in opened.targets.items():
         print(f"{id} is {place}")
-    say(f"work in it, with other settings if you like: {_calling(opened.home)} improve TARGET, or up")
-    say(f"then see what differs: aps fork compare {fork.name}")
+    say(f"work in it:   {invocation(opened.home)} improve TARGET")
+    say(f"what differs: {invocation()} fork compare {fork.name}")
+    say(f"remove it:    {invocation()} fork remove {fork.name}")
 
 
 def _refuse_taken(home: Path, name: str) -> None:
@@ -74,10 +75,6 @@ def _described(opened: Opened) -> dict[str, object]:
         "targets": {id: str(place) for id, place in opened.targets.items()},
         "notes": opened.notes,
     }
-
-
-def _calling(home: Path) -> str:
-    return f"APS_HOME={shlex.quote(str(home))} aps"
 
 
 async def list_forks(settings: Settings, *, as_json: bool) -> None:
