@@ -161,7 +161,7 @@ async def nats_answers(asker: Asker) -> Answer:
 
 async def streams_as_declared(asker: Asker) -> Answer:
     """Compare streams and consumers with their declaration."""
-    drift = await compare(asker.connection, configuration_folder())
+    drift = await compare(asker.connection, configuration_folder(), asker.ground.settings.nats_replicas)
     if drift:
         first = drift[0]
         told = f"{first.where}: {first.field} is {first.found!r}, declared {first.declared!r}"

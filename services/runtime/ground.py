@@ -90,7 +90,7 @@ class Ground:
                 **credentials,
             )
         except (OSError, nats.errors.Error, TimeoutError) as problem:
-            where = urlsplit(self.nats_url).netloc.rpartition("@")[2]
+            where = ", ".join(_bare(url.strip()) for url in self.nats_url.split(","))
             why = refusal("NATS", problem)
             raise NotReady(f"NATS at {where} is out of reach as {user}: {why}") from problem
 
@@ -123,6 +123,10 @@ class Ground:
             yield connection, Log(store, artefacts, now, self.settings.fork, self.keyring(connection))
         finally:
             await close_nats(connection)
+
+
+def _bare(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def now() -> datetime:
@@ -212,11 +216,11 @@ async def _watched(ground: Ground, tell: Callable[[str], None]) -> AsyncIterator
             await end(task)
 
 
-async def set_up(ground: Ground, replicas: int = 1) -> None:
+async def set_up(ground: Ground) -> None:
     """Declare streams and consumers as admin; raises `NotReady` where what stands there differs."""
     connection = await ground.connect("admin")
     try:
-        drift = await declare(connection, configuration_folder(), replicas=replicas)
+        drift = await declare(connection, configuration_folder(), ground.settings.nats_replicas)
         if drift:
             raise NotReady("the streams differ from their declaration: " + "; ".join(map(str, drift)))
         await settle_secret(JetStreamKeyStore(connection), ground.settings)
@@ -227,7 +231,7 @@ async def set_up(ground: Ground, replicas: int = 1) -> None:
 async def _refuse_drift(ground: Ground) -> None:
     connection = await ground.connect("inspector")
     try:
-        drift = await compare(connection, configuration_folder())
+        drift = await compare(connection, configuration_folder(), ground.settings.nats_replicas)
         if drift:
             told = "; ".join(map(str, drift))
             raise NotReady(f"the streams differ from their declaration ({told}); run `aps setup`")

@@ -166,11 +166,11 @@ async def streams(asker: Asker) -> Check:
     if ground.servers is not None:
         admin = await ground.connect("admin")
         try:
-            drift = await declare(admin, folder)
+            drift = await declare(admin, folder, ground.settings.nats_replicas)
         finally:
             await admin.close()
     else:
-        drift = await compare(asker.connection, folder)
+        drift = await compare(asker.connection, folder, ground.settings.nats_replicas)
     told = "; ".join(f"{d.where}: {d.field} is {d.found!r}, declared {d.declared!r}" for d in drift)
     return _check("streams", State.FAILED if drift else State.OK, told or "as declared", "run: aps setup")
 

@@ -58,10 +58,11 @@ async def declared(ground: Ground) -> list[str]:
 
     The secret is taken for the keys' where there is none yet. Raises `WrongSecret`.
     """
+    folder, replicas = configuration_folder(), ground.settings.nats_replicas
     connection = await ground.connect("admin")
     try:
-        before = await compare(connection, configuration_folder())
-        left = await declare(connection, configuration_folder(), update=True)
+        before = await compare(connection, folder, replicas)
+        left = await declare(connection, folder, replicas, update=True)
         if not left:
             await settle_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
