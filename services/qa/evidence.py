@@ -78,6 +78,11 @@ class Examination:
         return tuple(refused)
 
     async def measure(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
+        """Measure what every change is judged on; each is judged by itself while the suite runs."""
+        tip, _ = await asyncio.gather(self._tip(stacked, token, cause), self._judge_alone(stacked))
+        return tip
+
+    async def _tip(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
         """Scan the tip, and run the original tests on it where a change edited tests."""
         material = self._material
         tip = stacked[-1]
@@ -106,7 +111,6 @@ class Examination:
     async def sheets(self, stacked: tuple[Stacked, ...], tip: Tip) -> tuple[Sheet, ...]:
         """Return every change's gates; changes that came out empty have none."""
         changes = [one for one in stacked if not one.empty]
-        await self._judge_alone(changes)
         lost = await self._lost_lines(stacked, tip)
         return tuple([await self._sheet(one, tip, lost.get(one.commit, ())) for one in changes])
 
@@ -137,7 +141,7 @@ class Examination:
     async def _judge_alone(self, changes: Sequence[Stacked]) -> None:
         """Judge each change by itself, once; all their files are read in one call of git."""
         known, repository = self._material.alone, self._material.repository
-        new = [one for one in changes if one.commit not in known]
+        new = [one for one in changes if not one.empty and one.commit not in known]
         names = [f"{at}:{path}" for one in new for at in _sides(one) for path in one.applied.changed_paths]
         texts = {
             name: text.decode("utf-8", "replace")
