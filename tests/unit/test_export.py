@@ -1,18 +1,20 @@
 """An export says of itself, without any server, whether and where it was altered."""
 
+import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.envelope import Unreadable
-from events.export import Closing, Exported, Opening, Other, decoded, encoded
+from events.export import Closing, Exported, ExportWriter, Opening, Other, decoded, encoded
 from events.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
 from events.memory import InMemoryEventStore
 from events.store import Recorded
 from events.verify_export import HEADS, SEALED, ExportProof
-from tests.exported_log import NOON, OURS, THEIRS, export_of, faults_of, heads_of
+from tests.exported_log import NOON, OURS, THEIRS, export_of, faults_of, heads_of, stored
 from tests.projection_facts import CYCLE, START, Clock, tell
 
 EVERY = 10
@@ -157,9 +159,8 @@ def test_a_head_taken_out_is_missed(log: list[Recorded], at: int) -> None:
 def test_an_altered_head_is_told_at_its_place(log: list[Recorded], field: str) -> None:
     heads = heads_of(log, EVERY)
     now = getattr(heads[1], field)
-    heads[1] = replace(
-        heads[1], **{field: now + 1 if isinstance(now, int) else now[:-1] + "9x"[now[-1] == "9"]}
-    )
+    other: Any = now + 1 if isinstance(now, int) else now[:-1] + "9x"[now[-1] == "9"]
+    heads[1] = replace(heads[1], **{field: other})
     faults = faults_of(export_of(log, heads))
     assert (heads[1].seq, "the head was altered: its signature does not fit") in [
         (fault.seq, fault.what) for fault in faults
@@ -172,6 +173,31 @@ def test_a_head_signed_by_another_under_our_name_is_told(log: list[Recorded]) ->
     assert wrong(forged, [OURS.public]) == "the head was altered: its signature does not fit"
     told = faults_of(export_of(log, [heads[0], forged, *heads[2:]]))
     assert [(fault.seq, fault.where) for fault in told] == [(forged.seq, HEADS)]
+
+
+def test_a_seal_made_by_another_under_our_name_is_told(log: list[Recorded], lines: list[bytes]) -> None:
+    theirs = decoded(export_of(log, heads_of(log, EVERY), THEIRS)[-1])
+    assert isinstance(theirs, Closing)
+    (fault,) = faults_of([*lines[:-1], encoded(replace(theirs, key=OURS.public.id))])
+    assert (fault.where, fault.what) == (SEALED, "was altered: its signature does not fit")
+
+
+def test_a_key_named_in_the_file_counts_only_under_a_seal_of_the_trusted_one(log: list[Recorded]) -> None:
+    heads = heads_of(log, EVERY, THEIRS)
+
+    def written(key: SigningKey | None) -> list[bytes]:
+        out = io.BytesIO()
+        opening = Opening(len(log), OURS.public.text, NOON, (THEIRS.public.text,))
+        writer = ExportWriter(out, opening, heads)
+        for event in log:
+            message = stored(event)
+            writer.event(message.seq, message.subject, NOON, message.body)
+        writer.close(key)
+        return out.getvalue().splitlines(keepends=True)
+
+    assert faults_of(written(OURS)) == []
+    assert [fault.where for fault in faults_of(written(None))] == [SEALED]
+    assert [fault.where for fault in faults_of(written(SigningKey(bytes([2]) * 32)))] == [SEALED]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"{}\n"])

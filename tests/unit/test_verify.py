@@ -107,6 +107,12 @@ def test_exchanged_events_of_different_aggregates_show_at_the_next_signed_head(l
     assert "something after sequence 3 was altered" in fault.what
 
 
+def test_what_shows_at_one_signed_head_is_not_told_again_at_the_next(log: Log) -> None:
+    heads = heads_of(log, 2)
+    log[0], log[1] = replace(log[1], seq=1), replace(log[0], seq=2)
+    assert [fault.seq for fault in verify(log, heads=heads)] == [2]
+
+
 def test_a_log_rewritten_with_hashes_that_fit_shows_at_the_next_signed_head_alone(log: Log) -> None:
     heads = heads_of(log, 2)
     before, rewritten = Position(), []
