@@ -1,5 +1,6 @@
 """Puts the approved changes of a batch on the release branch: prepare, apply, verify, promote or restore."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -204,17 +205,20 @@ async def _carry_out(bench: Workbench, plan: Plan, cause: Cause) -> None:
             return
         steps = ()
     done = Change(DEPLOYMENT, id, (*steps, Succeeded(tip=plan.tip, tree=plan.tree)))
-    await book.record_all([done, *[await _landed(bench, plan, i, c, cause) for i, c in plan.commits]], cause)
+    landed = await asyncio.gather(*(_landed(bench, plan, id, commit, cause) for id, commit in plan.commits))
+    await book.record_all([done, *landed], cause)
 
 
 async def _landed(bench: Workbench, plan: Plan, id: str, commit: str, cause: Cause) -> Change:
-    state = await bench.book.state(IMPROVEMENT, id)
+    proven = (await bench.book.state(IMPROVEMENT, id)).verdict
     fact = ChangeDeployed(
         deployment=plan.deployment,
         branch=BRANCH,
         commit=commit,
-        tree=await bench.workspace.repository(plan.target).tree(commit),
-        partly=bool(state.verdict and state.verdict.left_out),
+        tree=proven.tree
+        if proven and proven.commit == commit
+        else await bench.workspace.repository(plan.target).tree(commit),
+        partly=bool(proven and proven.left_out),
     )
     return await bench.handoff(id, fact, Phase.DEPLOYMENT, cause)
 

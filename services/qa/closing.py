@@ -1,14 +1,17 @@
 """Closes a batch: builds what is kept once more, executes every scenario on it, and records the verdicts."""
 
+import asyncio
+
 from events.batch import BATCH, Closed
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT, Improvement
 from events.improvement_facts import ChangeRefuted, ChangeValidated
 from schemas.aps_vocabulary import Phase
+from schemas.artefacts import ArtefactRef
 from schemas.improvement import Status
 from services.changes.repeating import layer_of
 from services.changes.stacking import Stacked
-from services.qa.evidence import Examination, Sheet, Tip
+from services.qa.evidence import Examination, Sheet
 from services.qa.material import JSON, Material
 from services.qa.reporting import bug_report
 from services.runtime.log import Change
@@ -54,7 +57,11 @@ async def _verdicts(
     examination = Examination(material)
     tip = await examination.measure(stacked, token, cause)
     sheets = await examination.sheets(stacked, tip)
-    changes = [await _validated(material, states[s.stacked.layer.improvement], s, tip, cause) for s in sheets]
+    report = (tip.suite or material.before).model_dump_json()
+    suite = await material.bench.book.keep(report, f"{material.id}.suite.json", JSON)
+    changes = await asyncio.gather(
+        *(_validated(material, states[s.stacked.layer.improvement], s, suite, cause) for s in sheets)
+    )
     landed = tuple(sheet.stacked.layer.improvement for sheet in sheets)
     for id, state in states.items():
         if id not in landed:
@@ -63,9 +70,10 @@ async def _verdicts(
     return changes, landed
 
 
-async def _validated(material: Material, state: Improvement, sheet: Sheet, tip: Tip, cause: Cause) -> Change:
-    one, book = sheet.stacked, material.bench.book
-    report = (tip.suite or material.before).model_dump_json()
+async def _validated(
+    material: Material, state: Improvement, sheet: Sheet, suite: ArtefactRef, cause: Cause
+) -> Change:
+    one = sheet.stacked
     fact = ChangeValidated(
         batch=material.id,
         parent=one.parent,
@@ -76,7 +84,7 @@ async def _validated(material: Material, state: Improvement, sheet: Sheet, tip: 
         left_out=state.leave_out,
         gates=sheet.gates,
         scenarios=sheet.scenarios,
-        report=await book.keep(report, f"{material.id}.suite.json", JSON),
+        report=suite,
     )
     return await material.bench.handoff(one.layer.improvement, fact, Phase.TEST_RESULTS, cause)
 
