@@ -38,6 +38,9 @@ class EncryptedClient(Client):
         server = self._current_server
         encrypted = info.get("tls_required") or (server is not None and server.uri.scheme in SOCKETS)
         if initial_connection and not encrypted:
+            if self._transport is not None:
+                # The library would leave it open when it tries again.
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py gives it no types
             raise Unencrypted
         await super()._process_info(info, initial_connection)
 

@@ -22,9 +22,9 @@ from services.runtime.embedded.addresses import free_port
 from services.runtime.embedded.process import give_to_service, run_as_service
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, NotReady
-from services.runtime.nats_connection import close_nats, encryption_of
+from services.runtime.nats_connection import Unencrypted, close_nats, encryption_of, open_nats
 from services.runtime.settings import load
-from services.runtime.tls import UnusableCertificate, cipher_of, of_database
+from services.runtime.tls import Tls, UnusableCertificate, cipher_of, of_database
 from tests.certificates import Authority, Pair
 from tests.cli_process import ended
 from tests.conftest import run
@@ -240,6 +240,41 @@ async def test_who_offers_no_encryption_hears_no_password(
     for url in (f"tls://127.0.0.1:{port}", f"nats://127.0.0.1:{port}"):
         assert "offers no encryption" in await why_nats_is_refused(world.ground(NATS_URL=url))
     assert b"".join(heard) == b""
+
+
+async def test_a_nats_that_comes_back_in_the_open_gets_no_connection(tmp_path: Path) -> None:
+    ours = Authority(tmp_path / "ours", "ours")
+    pair = ours.signed(NAME, "127.0.0.1")
+    secured = LogServer(tmp_path, "--tls", f"--tlscert={pair.cert}", f"--tlskey={pair.key}")
+    secured.start()
+    refused, back = asyncio.Event(), asyncio.Event()
+
+    async def returned() -> None:
+        back.set()
+
+    async def complain(problem: Exception) -> None:
+        if isinstance(problem, Unencrypted):
+            refused.set()
+
+    url, tls = f"tls://127.0.0.1:{secured.port}", Tls("NATS", ca=ours.ca)
+    options = {"user": "cli", "password": "p-cli", "max_reconnect_attempts": -1, "reconnect_time_wait": 0.1}
+    connection = await open_nats(url, tls, complain, reconnected_cb=returned, **options)
+    secured.kill()
+    plain = LogServer(tmp_path)
+    plain.port = secured.port
+    plain.start()
+    try:
+        async with asyncio.timeout(20):
+            await refused.wait()
+        assert not connection.is_connected
+        plain.kill()
+        secured.start()
+        async with asyncio.timeout(20):
+            await back.wait()
+        assert encryption_of(connection)
+    finally:
+        await close_nats(connection)
+        secured.kill()
 
 
 async def test_every_connection_to_postgresql_is_encrypted(world: World) -> None:
