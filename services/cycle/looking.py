@@ -31,6 +31,8 @@ class Found(Frozen):
 
     def lines(self) -> list[str]:
         """Return the look as lines for a person."""
+        if not self.scope:
+            return ["nothing was searched: the target has no import package"]
         total, fixable = sum(self.findings.values()), sum(one.expected for one in self.proposals)
         lines = [
             f"{one.expected:5} of {one.found:<5} {one.rule:8} {plain_text(one.title)}"

@@ -21,7 +21,7 @@ from services.pm.standing import Standing
 from services.runtime.log import Log
 from services.workspace.declared_python import python_at
 from services.workspace.git import Repository
-from services.workspace.layout import import_packages
+from services.workspace.layout import import_packages, scope_remarks
 from services.workspace.links import link_remarks
 
 JSON = "application/json"
@@ -63,7 +63,7 @@ async def look(tree: Path, rules: tuple[str, ...]) -> Found:
     proposals = propose(scan, rehearsed, packages, selection)
     newer = {rule: len(places) for rule, places in withheld(scan, rehearsed, selection).items()}
     remarks = (*link_remarks(tree), *python_remarks(declared, spoken(selection.written_for), newer))
-    notes = (*scan.notes, *remarks)
+    notes = (*scope_remarks(packages), *scan.notes, *remarks)
     return Found(packages, scan, proposals, notes)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from services.workspace.build_files import BUILD_FILES, parse_ini, parse_toml, table
 from services.workspace.files import read_regular
-from services.workspace.layout import BUILD_FILES, parse_ini, parse_toml, table
 
 _NEWEST = 40  # no specifier is asked beyond this minor version
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+)\.(\d+)")

@@ -19,7 +19,8 @@ from email.parser import HeaderParser
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from services.workspace.layout import parse_ini, parse_toml, project_name, strings, table
+from services.workspace.build_files import parse_ini, parse_toml, strings, table
+from services.workspace.layout import project_name
 
 ALWAYS = ("pytest", "coverage")
 REQUIREMENT_FILES = (

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
+from services.workspace.build_files import parse_toml
 from services.workspace.dependencies import Declared, declared, recognised
-from services.workspace.layout import Layout, layout_of, parse_toml, project_name
+from services.workspace.layout import Layout, layout_of, project_name
 
-RECIPE = 1  # raise it when the same inputs should give another environment
+RECIPE = 2  # raise it when the same inputs should give another environment
 _BUILD_SCRIPTS = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "meson.build", "CMakeLists.txt")
 _COMPILED = (
     ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".f", ".f90", ".s", ".S",

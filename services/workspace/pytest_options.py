@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.workspace.layout import parse_ini, parse_toml, strings, table
+from services.workspace.build_files import parse_ini, parse_toml, strings, table
 
 CONFIGURATION_FILES = (
     "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",

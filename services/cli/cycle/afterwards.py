@@ -54,7 +54,9 @@ def _notes(outcome: Outcome, said: Collection[str]) -> Iterator[str]:
 
 
 def _next(outcome: Outcome) -> Iterator[str]:
-    if not outcome.improvements and not outcome.remembered:
+    if not outcome.scope:
+        yield "nothing was searched: the target has no import package"
+    elif not outcome.improvements and not outcome.remembered:
         yield "nothing that can be fixed by rule was found; try another project or other --rules"
     elif not outcome.improvements:
         rules = counted(len(outcome.remembered), "rule")
