@@ -102,11 +102,13 @@ def parted(ground: Path, homes: list[Path]) -> Iterator[Parted]:
     opened = orjson.loads(original.told("fork", str(seq), "--name", "low", "--json").out)
     servers = EmbeddedServers(Path(opened["home"]))
     run(servers.join())
-    cycle = improve(Path(opened["home"]), root, **OUTSIDE)
-    assert cycle.code == 0, cycle.err
-    (copy,) = opened["targets"].values()
-    yield Parted(original, before, seq, World(Path(opened["home"]), Path(copy), cycle))
-    run(servers.leave())
+    try:
+        cycle = improve(Path(opened["home"]), root, **OUTSIDE)
+        assert cycle.code == 0, cycle.err
+        (copy,) = opened["targets"].values()
+        yield Parted(original, before, seq, World(Path(opened["home"]), Path(copy), cycle))
+    finally:
+        run(servers.leave())
 
 
 def test_nothing_of_the_original_is_touched_by_work_in_the_fork(parted: Parted) -> None:
