@@ -163,6 +163,7 @@ def test_a_system_is_the_same_after_backup_reset_and_restore(place: Place, tmp_p
     assert place.aps("reset", "--yes").code == Exit.OK
     restored = place.aps("restore", archive, "--json")
     assert (restored.code, restored.said["put"], restored.said["sound"]) == (Exit.OK, len(STORY), True)
+    assert "aps keys rotate" not in restored.err, "the secret is the one that was backed up"
     assert place.shown() == before
     assert (place.home / ".env").read_text() == "APS_AUTONOMY=low\n"
 

@@ -68,8 +68,9 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
         print_json(written)
     else:
         secret = "; it holds keys: keep it where nobody else reads it" if with_keys else ""
-        what = f"{written.events} events, {written.heads} signed heads, {written.artefacts} artefacts"
-        print(f"{file}: {what}, {written.messages} other messages, {written.bytes} bytes, proven{secret}")
+        log = f"events {written.events}, signed heads {written.heads}"
+        beside = f"artefacts {written.artefacts}, other messages {written.messages}"
+        print(f"{file}: {log}, {beside}, bytes {written.bytes}: proven{secret}")
 
 
 async def _others(connection: Client, writer: ExportWriter, settings: Settings, *, with_keys: bool) -> None:

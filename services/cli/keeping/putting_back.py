@@ -28,6 +28,7 @@ from services.cli.history.telling import Proof, told
 from services.cli.keeping.beside import Beside
 from services.cli.keeping.kept import give_back_keys, give_back_settings, trust_signer
 from services.cli.session import Exit, Stop, print_json, say
+from services.runtime.data_folder import DataFolder
 from services.runtime.ground import Ground, stand
 from services.runtime.head_keys import signing_key, trusted_keys
 from services.runtime.settings import Settings
@@ -84,6 +85,11 @@ async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, a
     _require_sound(file, proof)
     for note in proof.notes:
         say(note)
+    folder = DataFolder(settings.home)
+    if settings.nats_url is None and not folder.servers.exists():
+        # before servers stand, which would make a secret of their own
+        folder.create()
+        give_back_keys(settings.home, keys_of(file))
     async with stand(settings, say) as ground:
         connection = await ground.connect(ADMIN)
         try:
@@ -91,6 +97,19 @@ async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, a
         finally:
             await connection.close()
         await finish(settings, put, as_json=as_json)
+
+
+def keys_of(file: str) -> list[KeyFile]:
+    """Return the key files of an archive; they stand at its beginning."""
+    found: list[KeyFile] = []
+    with lines_of(file, "") as lines:
+        for line in map(decoded, lines):
+            one = part(line) if isinstance(line, Other) else None
+            if isinstance(one, KeyFile):
+                found.append(one)
+            elif isinstance(line, Exported) or isinstance(one, Chunk | Message):
+                break
+    return found
 
 
 async def _put_back(ground: Ground, connection: Client, file: str, proven: ExportProof) -> Put:
@@ -117,8 +136,8 @@ async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
         counted = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
         print_json({"from": put.source, **counted, **found, "faults": proof.faults})
     else:
-        beside = f", {put.chunks} chunks of artefacts, {put.messages} other messages" if put.chunks else ""
-        print(f"{put.events} events put back from {put.source}{beside}; the log has {proof.events}")
+        beside = f", chunks of artefacts {put.chunks}, other messages {put.messages}" if put.chunks else ""
+        print(f"put back from {put.source}: events {put.events}{beside}; the log has {proof.events}")
         for fault in proof.faults:
             print(told(fault))
     if not proof.sound:
