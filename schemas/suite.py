@@ -33,7 +33,7 @@ class SuiteReport(Frozen):
     `assertions` is not claimed: only what pytest reported. `failures` maps a failing test id to the
     last lines of its report; `output` keeps the tail of what the run printed. `covered` and
     `missing` list executed and unexecuted line numbers by source path, empty when coverage was not
-    measured.
+    measured. `notes` say which of the target's settings the run did without.
     """
 
     end: SuiteEnd
@@ -42,6 +42,7 @@ class SuiteReport(Frozen):
     failures: dict[str, str] = {}
     duration_ms: int
     output: str = ""
+    notes: tuple[str, ...] = ()
     covered: dict[str, tuple[int, ...]] = {}
     missing: dict[str, tuple[int, ...]] = {}
 

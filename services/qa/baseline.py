@@ -73,7 +73,7 @@ async def measure(prover: Prover, repository: Repository, worktree: str, base: s
         suite_ms=first.duration_ms,
         environment=environment.plan_sha,
         environment_ms=environment.build_ms,
-        notes=environment.notes,
+        notes=(*environment.notes, *first.notes),
     )
     if plain.reason:
         return plain

@@ -4,11 +4,13 @@ Rules:
 1. The target's configuration is used as it stands, but for options that change what a run can show: early
    stops, selections by an earlier run, report files, colours, reruns, coverage and workers (they are ours).
 2. An option of a plugin is kept only when the plugin is installed.
+3. A plugin the target loads (`-p`) is kept, as its tests may need it, unless it is one of those of rule 1.
 """
 
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.workspace.build_files import parse_ini, parse_toml, strings, table
 
@@ -39,6 +41,19 @@ _OF_PLUGIN = {
     "--arraydiff": "pytest-arraydiff", "--vcr": "pytest-vcr", "--record-mode": "pytest-recording",
     "--block-network": "pytest-recording", "--cython": "pytest-cython", "--examples": "pytest-examples",
 }  # fmt: skip
+_OURS = frozenset(
+    ("xdist", "cov", "randomly", "random_order", "rerunfailures", "forked", "flakefinder", "repeat", "sugar")
+)
+_WITH_VALUE = frozenset("kmcopnrW")
+_STOP = "x"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The options of a target that a run here keeps, and the plugins it would load that are left out."""
+
+    words: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,23 +74,55 @@ def configured(texts: Mapping[str, str]) -> Configured:
     return Configured(None, (), ())
 
 
-def kept_addopts(addopts: Sequence[str], installed: Collection[str]) -> tuple[str, ...]:
-    """Return the options of a target that a run here keeps."""
+def kept_addopts(addopts: Sequence[str], installed: Collection[str]) -> Kept:
+    """Decide about each option of a target."""
     kept: list[str] = []
+    left_out: list[str] = []
     waiting = list(addopts)
     while waiting:
         word = waiting.pop(0)
-        if word == "-p" and waiting:
-            kept += _plugin(waiting.pop(0))
-        elif not _dropped(word, installed):
-            kept.append(word)
-        elif "=" not in word and waiting and not waiting[0].startswith("-") and _takes_value(word):
+        flags, option, value = _apart(word)
+        if flags:
+            kept.append(f"-{flags}")
+        if option == "-p" and (value or waiting):
+            name = value or waiting.pop(0)
+            (left_out if _ours(name) else kept).extend([name] if _ours(name) else ["-p", name])
+        elif option and not _dropped(option, installed):
+            kept.append(option + value)
+        elif option and not value and waiting and not waiting[0].startswith("-") and _takes_value(option):
             waiting.pop(0)
-    return tuple(kept)
+    return Kept(tuple(kept), tuple(left_out))
 
 
-def _plugin(name: str) -> list[str]:
-    return ["-p", name] if name.startswith("no:") or name in ("pytester", "doctest", "unittest") else []
+def without_plugins(words: Sequence[str]) -> tuple[str, ...]:
+    """Return kept options without the plugins they load; what they switch off stays off."""
+    loads = {
+        place
+        for place, (word, after) in enumerate(pairwise(words))
+        if word == "-p" and not after.startswith("no:")
+    }
+    return tuple(word for place, word in enumerate(words) if not {place, place - 1} & loads)
+
+
+def _apart(word: str) -> tuple[str, str, str]:
+    """Split a word into leading flags that are kept, one option, and the value written to it.
+
+    Single letters may stand together: `-vx` is `-v -x`, `-qn4` is `-q -n 4`, and `-rx` is `-r` with a value.
+    """
+    if not word.startswith("-") or word.startswith("--"):
+        option, sign, value = word.partition("=")
+        return "", option, sign + value
+    flags = ""
+    for place, letter in enumerate(word[1:], start=1):
+        if letter in _WITH_VALUE:
+            return flags, f"-{letter}", word[place + 1 :]
+        flags += "" if letter == _STOP else letter
+    return flags, "", ""
+
+
+def _ours(plugin: str) -> bool:
+    """Say whether a plugin would change how or how often tests run: workers, coverage, order, repeats."""
+    return not plugin.startswith("no:") and plugin.removeprefix("pytest_").partition(".")[0] in _OURS
 
 
 def _dropped(word: str, installed: Collection[str]) -> bool:
@@ -94,7 +141,7 @@ def _matching(word: str, table_of: Mapping[str, object]) -> str | None:
     """Return the longest table entry `word` is an instance of: `--cov` covers `--cov-report=xml`."""
     name = word.split("=", 1)[0]
     if not name.startswith("--"):
-        return next((one for one in table_of if len(one) == 2 and name.startswith(one)), None)
+        return name if name in table_of else None
     fitting = [one for one in table_of if name == one or (len(one) > 4 and name.startswith(f"{one}-"))]
     fitting += [one for one in ("--junit",) if one in table_of and name.startswith(one)]
     return max(fitting, key=len, default=None)

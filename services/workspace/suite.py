@@ -22,7 +22,13 @@ from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environment import Environment
 from services.workspace.files import read_regular
 from services.workspace.links import links_astray
-from services.workspace.pytest_options import CONFIGURATION_FILES, Configured, configured, kept_addopts
+from services.workspace.pytest_options import (
+    CONFIGURATION_FILES,
+    Configured,
+    configured,
+    kept_addopts,
+    without_plugins,
+)  # fmt: skip
 from services.workspace.report import Told, covered_lines, ending, told
 
 # Copied, never imported: it belongs to the target's pytest, and ours may not be installed.
@@ -70,8 +76,16 @@ async def run_suite(
     await asyncio.to_thread(sandbox.hand_over, tree)
     config = await asyncio.to_thread(_configuration, tree)
     kept = kept_addopts(config.addopts, env.distributions)
-    attempts = [
-        _Attempt(("-o", f"addopts={shlex.join(kept)}") if config.addopts else ()),
+    plain = without_plugins(kept.words)
+    attempts = [_Attempt(("-o", f"addopts={shlex.join(kept.words)}") if config.addopts else ())]
+    if plain != kept.words:
+        attempts.append(
+            _Attempt(
+                ("-o", f"addopts={shlex.join(plain)}"),
+                "pytest refused the target's options with the plugins they load: run without these",
+            )
+        )
+    attempts += [
         _Attempt(
             ("-o", "addopts=", "-o", "required_plugins="),
             "pytest refused the target's options: run without them",
@@ -81,14 +95,15 @@ async def run_suite(
             "pytest refused the target's configuration: run without it",
         ),
     ]
-    notes: list[str] = []
+    notes = [f"plugins of the target's options that are left out here: {', '.join(kept.left_out)}"]
+    notes = notes if kept.left_out else []
     for attempt in attempts:
         notes += [attempt.note] if attempt.note else []
         report, refused = await _attempt(sandbox, env, tree, limits, attempt, coverage=coverage, only=only)
         if not refused:
             break
     output = "\n".join([*(f"[{note}]" for note in notes), report.output])
-    return report.model_copy(update={"output": output})
+    return report.model_copy(update={"output": output, "notes": tuple(notes)})
 
 
 async def _attempt(
@@ -198,9 +213,12 @@ def _paths(tree: Path, only: Sequence[str] | None) -> tuple[str, ...]:
 
 def _configuration_refused(result: Result, said: Told) -> bool:
     """Say whether pytest stopped at its settings; a conftest that does not import is the tree's own fault."""
-    if result.ended is not Ended.EXITED or result.exit_code != _REFUSED or said.tests:
+    if result.ended is not Ended.EXITED or said.tests:
         return False
-    return b"while loading conftest" not in result.stderr + result.stdout
+    printed = result.stderr + result.stdout
+    if result.exit_code != _REFUSED:
+        return b"Error importing plugin" in printed and not said.started
+    return b"while loading conftest" not in printed
 
 
 def _reported(

@@ -233,6 +233,30 @@ async def test_settings_that_pytest_refuses_do_not_stop_the_suite(bench, configu
     assert (note in report.output) if note else not report.output.startswith("[")
 
 
+PLUG = "import pytest\n@pytest.fixture\ndef five():\n    return 5\n"
+
+
+async def test_a_plugin_of_the_target_is_loaded_and_an_early_stop_is_not_obeyed(bench):
+    files = {
+        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-p pkg.plug -vx'\n",
+        "pkg/plug.py": PLUG,
+        "test_a.py": "def test_bad(): assert False\ndef test_five(five): assert five == 5\n",
+    }
+    report = await bench.run(files)
+    assert report.tests == {"test_a.py::test_bad": Outcome.FAILED, "test_a.py::test_five": Outcome.PASSED}
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "note"), [("-p no_such_plugin", "refused"), ("-p xdist", "left out here: xdist")]
+)
+async def test_a_plugin_that_does_not_load_or_is_left_out_is_told(bench, options, note):
+    files = {"pytest.ini": f"[pytest]\naddopts = {options} -m 'not slow'\n", "test_a.py": PASSING}
+    report = await bench.run(files)
+    assert report.tests == {"test_a.py::test_ok": Outcome.PASSED}
+    assert [note in one for one in report.notes] == [True]
+
+
 async def test_configured_test_paths_are_followed(bench):
     files = {
         "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['checks']\naddopts = '-l'\n",

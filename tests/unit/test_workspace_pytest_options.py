@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.workspace.pytest_options import Configured, configured, kept_addopts
+from services.workspace.pytest_options import Configured, configured, kept_addopts, without_plugins
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,26 @@ from services.workspace.pytest_options import Configured, configured, kept_addop
         ("-n4 -x --maxfail=1 --tb short -l", (), "-l"),
         ("--benchmark-skip --timeout=30", ("pytest-timeout",), "--timeout=30"),
         ("-p no:warnings -p xdist --import-mode=importlib", (), "-p no:warnings --import-mode=importlib"),
+        ("-p pp.plug -ptests.more -q", (), "-p pp.plug -p tests.more -q"),
+        ("-p pytest_cov.plugin -p randomly -l", (), "-l"),
+        ("-vx -qxs -xvn4 -l", (), "-v -qs -v -l"),
+        ("-vn auto -lx -rx -qrA -k x", (), "-v -l -rx -q -rA -k x"),
         ("--junitxml=out.xml --color yes -m slow", (), "-m slow"),
         ("--durations=10 --ignore=a", (), "--durations=10 --ignore=a"),
     ],
 )
 def test_options_that_change_what_a_run_shows_are_left_out(words, installed, kept):
-    assert " ".join(kept_addopts(words.split(), installed)) == kept
+    assert " ".join(kept_addopts(words.split(), installed).words) == kept
+
+
+def test_plugins_that_are_left_out_are_told():
+    assert kept_addopts(["-p", "xdist", "-p", "own.plug", "-p", "no:xdist"], ()).left_out == ("xdist",)
+
+
+def test_options_can_do_without_the_plugins_they_load():
+    assert without_plugins(("-v", "-p", "own.plug", "-p", "no:cacheprovider", "-q")) == (
+        "-v", "-p", "no:cacheprovider", "-q",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
