@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+_TEST_FOLDERS = frozenset({"test", "tests"})
+_TEST_FOLDER_AT_THE_ROOT = "testing"  # further down it is a package that others import to test with
 _CI_FOLDERS = (".github", ".circleci", ".gitlab", ".buildkite", ".woodpecker", ".azure-pipelines")
 _CI_FILES = frozenset({
     ".gitlab-ci.yml", ".gitlab-ci.yaml", ".travis.yml", ".appveyor.yml", "appveyor.yml", ".drone.yml",
@@ -22,7 +23,8 @@ def is_test_code(path: str) -> bool:
     if pure.suffix != ".py":
         return False
     named = pure.stem.startswith("test_") or pure.stem.endswith("_test") or pure.stem in ("tests", "conftest")
-    return named or bool(_TEST_FOLDERS & set(pure.parts[:-1]))
+    folders = pure.parts[:-1]
+    return named or bool(_TEST_FOLDERS & set(folders)) or folders[:1] == (_TEST_FOLDER_AT_THE_ROOT,)
 
 
 def is_ci(path: str) -> bool:

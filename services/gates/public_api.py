@@ -6,10 +6,12 @@ from pathlib import PurePosixPath
 from schemas.improvement import GateResult
 from services.gates.evaluator_files import is_test_code
 from services.gates.evidence import counted, listed, verdict
+from services.gates.handed_on import handed_on_lost
 from services.gates.public_names import VALUE, public_names
 
 PUBLIC_API_UNCHANGED = "public_api_unchanged"
-VERSION = "1"
+VERSION = "2"
+NOTHING_PUBLIC = "no public module is touched"
 
 
 def public_api_unchanged(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> GateResult:
@@ -25,7 +27,7 @@ def public_api_unchanged(before: Mapping[str, str | None], after: Mapping[str, s
         lost, new = _compared(path, before.get(path), after.get(path))
         offences += [f"{path}: {offence}" for offence in lost]
         added += [f"{path}: {name}" for name in new]
-    otherwise = f"unchanged in {counted(len(paths), 'module')}"
+    otherwise = f"unchanged in {counted(len(paths), 'module')}" if paths else NOTHING_PUBLIC
     if added:
         otherwise += f"; new: {listed(added)}"
     return verdict(PUBLIC_API_UNCHANGED, VERSION, offences, otherwise)
@@ -48,9 +50,11 @@ def _compared(path: str, before: str | None, after: str | None) -> tuple[list[st
     try:
         was = public_names(before or "", package=package)
         now = public_names(after, package=package)
+        lost = handed_on_lost(path, before or "", after)
     except (SyntaxError, ValueError):
         return ["it does not parse, so its change cannot be judged"], []
     gone = [f"{name} is gone" for name in was if name not in now]
+    gone += [f"the import of {name} is gone" for name in lost]
     changed = [
         f"{name} was {was[name]}, is {now[name]}"
         for name in was

@@ -115,3 +115,36 @@ def test_a_module_that_goes_is_gone_and_a_new_one_is_welcome() -> None:
 )
 def test_tests_and_private_modules_are_nobodys_interface(path: str) -> None:
     assert public_api_unchanged({path: "a = 1"}, {path: "b = 1"}).passed
+
+
+HANDING_ON = "import tr.register\nfrom tr.core import pick\nfrom .core import differ as unlike\nimport os\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import tr.register\n", "the import of tr.register is gone"),
+        ("from tr.core import pick\n", "the import of tr.core.pick is gone"),
+        ("from .core import differ as unlike\n", "the import of .core.differ as unlike is gone"),
+    ],
+)
+def test_what_a_module_hands_on_from_its_own_project_stays(line: str, said: str) -> None:
+    passed, evidence = changed(line, "", HANDING_ON, path="src/tr/api.py")
+    assert not passed
+    assert said in evidence
+
+
+def test_an_import_of_the_own_project_may_go_when_its_last_use_goes() -> None:
+    source = HANDING_ON + "def f():\n    return pick(1)\n"
+    after = source.replace("from tr.core import pick\n", "").replace("pick(1)", "1")
+    assert public_api_unchanged({"tr/api.py": source}, {"tr/api.py": after}).passed
+
+
+def test_an_unused_import_of_others_may_go() -> None:
+    assert changed("import os\n", "", HANDING_ON, path="src/tr/api.py")[0]
+
+
+def test_a_package_for_testing_with_is_an_interface_but_a_folder_of_tests_is_not() -> None:
+    assert not changed("def f(", "def h(", path="pkg/testing/api.py")[0]
+    assert changed("def f(", "def h(", path="testing/api.py")[0]
+    assert changed("def f(", "def h(", path="pkg/testing/test_api.py")[1] == "no public module is touched"

@@ -8,13 +8,14 @@ Rules:
 4. The same tree and recipe give the same bytes.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.base import Frozen
 from schemas.findings import Site
-from services.engines.deterministic import by_codemod, by_site, codemods, following, ruff
+from services.engines.deterministic import by_codemod, by_site, codemods, following, imports, ruff
 from services.engines.deterministic.by_site import Fixed
 from services.engines.deterministic.finding import described, inside, read_source, ruff_can_fix, source_files
 from services.engines.deterministic.outside import UNUSED_SUPPRESSION
@@ -55,9 +56,13 @@ async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | No
     originals = {path: (tree / path).read_bytes() for path in files}
     sources: dict[str, Source | None] = {path: read_source(tree / path) for path in files}
     sites_before = [f.site for f in await described(tree, before, sources)]
+    needed: dict[Site, str] = {}
+    if recipe.rule == imports.UNUSED_IMPORT and before:
+        needed = await asyncio.to_thread(imports.needed, tree, recipe.packages, before, sources)
+        recipe = recipe.model_copy(update={"leave_out": (*recipe.leave_out, *needed)})
     allowed = permitted(recipe, set(sites_before))
     if not allowed:
-        return _report(recipe, sites_before, sites_before, {}, allowed, ())
+        return _report(recipe, sites_before, sites_before, needed, allowed, ())
     fixed = await _fix(tree, recipe, before)
     after = list(fixed.diagnostics)
     if then:
@@ -69,7 +74,7 @@ async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | No
     kept = [d for d in after if d.filename not in restored]
     sites_after = [f.site for f in await described(tree, kept, {})]
     sites_after += [site for site in sites_before if site.path in restored]
-    refused = fixed.refused | {s: restored[s.path] for s in sites_after if s.path in restored}
+    refused = needed | fixed.refused | {s: restored[s.path] for s in sites_after if s.path in restored}
     changed = tuple(path for path in files if (tree / path).read_bytes() != originals[path])
     return _report(recipe, sites_before, sites_after, refused, allowed, changed)
 
