@@ -112,8 +112,9 @@ class Improvement:
 
     @property
     def leave_out(self) -> tuple[LeftOut, ...]:
-        """All parts that refusals asked to do without."""
-        return tuple(part for refusal in self.refusals for part in refusal.leave_out)
+        """All parts that the design and refusals asked to do without."""
+        designed = self.design.leave_out if self.design else ()
+        return (*designed, *(part for refusal in self.refusals for part in refusal.leave_out))
 
     @property
     def left_out_sites(self) -> tuple[Site, ...]:

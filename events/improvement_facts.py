@@ -48,13 +48,15 @@ class RequirementsSpecified(Fact):
 
 
 class ArchitectureDesigned(Fact):
-    """Architect drew what is touched (`view`: C4 component view) and classed its risk."""
+    """Architect drew what is touched (`view`: C4 component view) and classed its risk. `leave_out` are
+    sites that no test runs and whose fix is not known to be safe."""
 
     name: ClassVar[str] = "architecture_designed"
     claim: int
     risk: RiskClass
     reasons: tuple[str, ...]
     components: tuple[Component, ...]
+    leave_out: tuple[LeftOut, ...] = ()
     view: ArtefactRef
     decision: ArtefactRef | None = None
     document: ArtefactRef | None = None

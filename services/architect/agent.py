@@ -12,14 +12,16 @@ from events.store import Recorded
 from events.target import TARGET, BaselineRecorded, Target
 from schemas.aps_vocabulary import Phase
 from schemas.findings import Site
-from schemas.improvement import Component, Status
+from schemas.improvement import Component, LeftOut, Status
 from schemas.risk import RiskClass
 from schemas.suite import SuiteReport
 from services.architect.decision import decision_record
+from services.architect.doubt import Unvouched, doubted, unvouched
 from services.architect.graph import ImportGraph, c4_view, components, import_graph
 from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
+from services.engines.deterministic.rules import RuleSet, written_for
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
 from services.workspace.declared_python import DeclaredPython, python_at
@@ -31,12 +33,14 @@ SITES = TypeAdapter(tuple[Site, ...])
 
 @dataclass(frozen=True)
 class Seen:
-    """What the Architect knows of one base commit: imports, declared Python, what the suite runs."""
+    """What the Architect knows of one base commit: imports, declared Python, what the suite runs, and
+    the places whose fix is not known to be safe."""
 
     graph: ImportGraph
     python: DeclaredPython
     suite: SuiteReport
     baseline: BaselineRecorded
+    unvouched: Unvouched
 
 
 @dataclass
@@ -86,10 +90,14 @@ class Architect:
     ) -> ArchitectureDesigned:
         book = self.bench.book
         packages = self._packages(target, discovered)
-        seen = await self._look(target_id, packages, baseline)
+        rules = target.scans[discovered.scan].requested.rules
+        seen = await self._look(target_id, packages, baseline, rules)
         parts = components(seen.graph, discovered.files, packages)
         sites = SITES.validate_json(await book.fetch(discovered.sites))
-        touched = await self._surface(target_id, discovered, sites, seen, parts)
+        left_out = _left_out(discovered.rule, sites, seen)
+        gone = {part.site for part in left_out}
+        kept = tuple(site for site in sites if site not in gone)
+        touched = await self._surface(target_id, discovered, kept or sites, seen, parts, doubtful=not kept)
         risk, reasons = classify(touched)
         title = f"{id}: {discovered.title}"
         system = target.registered.title if target.registered else target_id
@@ -102,6 +110,7 @@ class Architect:
             risk=risk,
             reasons=reasons,
             components=parts,
+            leave_out=left_out if kept else (),
             view=await book.keep(c4_view(title, system, parts), f"{id}.c4.mmd", MERMAID),
             decision=decision,
         )
@@ -111,13 +120,20 @@ class Architect:
         done = target.scans[discovered.scan].done
         return done.packages if done else ()
 
-    async def _look(self, target_id: str, packages: tuple[str, ...], baseline: BaselineRecorded) -> Seen:
-        key = f"{target_id}@{baseline.base}"
+    async def _look(
+        self, target_id: str, packages: tuple[str, ...], baseline: BaselineRecorded, select: tuple[str, ...]
+    ) -> Seen:
+        key = f"{target_id}@{baseline.base} {','.join(select)}"
         if key not in self._seen:
             async with self.bench.worktree(target_id, "architect", baseline.base) as tree:
                 graph, python = await import_graph(tree, packages), python_at(tree)
+                rules = RuleSet(select=select, written_for=written_for(python.oldest))
+                places = await unvouched(tree, packages, rules)
             suite = SuiteReport.model_validate_json(await self.bench.book.fetch(baseline.report))
-            self._seen = {**dict(list(self._seen.items())[-3:]), key: Seen(graph, python, suite, baseline)}
+            self._seen = {
+                **dict(list(self._seen.items())[-3:]),
+                key: Seen(graph, python, suite, baseline, places),
+            }
         return self._seen[key]
 
     async def _surface(
@@ -127,10 +143,28 @@ class Architect:
         sites: tuple[Site, ...],
         seen: Seen,
         parts: tuple[Component, ...],
+        *,
+        doubtful: bool,
     ) -> Surface:
         repository = self.bench.workspace.repository(target_id)
         sources = {
             path: (await repository.read_file(discovered.base, path)).decode("utf-8", "replace")
             for path in sorted({site.path for site in sites})
         }
-        return surface(discovered.files, sites, sources, seen.suite, seen.baseline, parts, seen.python)
+        return surface(
+            discovered.files,
+            sites,
+            sources,
+            seen.suite,
+            seen.baseline,
+            parts,
+            seen.python,
+            doubtful=doubtful,
+        )
+
+
+def _left_out(rule: str, sites: tuple[Site, ...], seen: Seen) -> tuple[LeftOut, ...]:
+    """Choose what the change must do without; nothing where no suite judges it, for then a person does."""
+    if not seen.baseline.usable:
+        return ()
+    return doubted(sites, seen.unvouched.get(rule, {}), seen.suite, measured=seen.baseline.coverage)

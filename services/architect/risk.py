@@ -1,7 +1,8 @@
 """Classes the risk of a change from the surface it touches, never from what a tool calls safe.
 
 Rules, the first that applies wins
-1. High: no usable test suite (nothing would prove the change); a build, packaging or CI file.
+1. High: no usable test suite (nothing would prove the change); a build, packaging or CI file; a fix not
+   known to be safe of which no test runs anything.
 2. Low: only tests; or every touched line is run by the suite, few modules import the touched ones, and
    the change is written for every declared Python.
 3. Medium: everything else, with each reason named.
@@ -14,6 +15,7 @@ from schemas.risk import RiskClass
 from services.gates.evaluator_files import is_ci, is_evaluator_settings, is_test_code
 
 FEW_IMPORTERS = 3
+DOUBTFUL = "No test runs what it changes, and the fix is not known to keep behaviour."
 BUILD_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "pyproject.toml", "setup.cfg"})
 
 
@@ -23,6 +25,7 @@ class Surface:
 
     `public` counts touched lines that define a public name. `suite` is empty when the suite is usable,
     else the reason it is not. `unproven` says for which declared Pythons the change is not written, if any.
+    `doubtful`: no site is left that is either run by the suite or fixed in a way known to be safe.
     """
 
     files: tuple[str, ...]
@@ -33,6 +36,7 @@ class Surface:
     public: int
     measured: bool
     unproven: str = ""
+    doubtful: bool = False
 
 
 def is_machinery(path: str) -> bool:
@@ -50,6 +54,8 @@ def classify(surface: Surface) -> tuple[RiskClass, tuple[str, ...]]:
         return RiskClass.HIGH, (f"It touches how the project is built or checked: {', '.join(machinery)}.",)
     if all(is_test_code(path) for path in surface.files):
         return RiskClass.LOW, ("Only tests are touched.",)
+    if surface.doubtful:
+        return RiskClass.HIGH, (DOUBTFUL,)
     reasons = _reasons(surface)
     if reasons:
         return RiskClass.MEDIUM, reasons

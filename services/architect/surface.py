@@ -22,6 +22,8 @@ def surface(
     baseline: BaselineRecorded,
     parts: Sequence[Component],
     python: DeclaredPython,
+    *,
+    doubtful: bool = False,
 ) -> Surface:
     """Return the surface; `sources` holds the text of each file a site lies in."""
     covered = uncovered = public = 0
@@ -42,6 +44,7 @@ def surface(
         public=public,
         measured=baseline.coverage,
         unproven=_unproven(python),
+        doubtful=doubtful,
     )
 
 

@@ -63,6 +63,7 @@ class Diagnostic(_Answer):
     name: str = ""
     filename: str
     location: Place
+    end_location: Place | None = None
     message: str
     fix: Fix | None = None
     cell: int | None = None
@@ -73,6 +74,18 @@ class Diagnostic(_Answer):
         if self.fix is None or self.fix.applicability == "display" or self.cell is not None:
             return None
         return self.fix
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether ruff says that its fix keeps behaviour."""
+        return self.fix is not None and self.fix.applicability == "safe"
+
+    @property
+    def rows(self) -> frozenset[int]:
+        """The rows that are reported or that the fix touches."""
+        spans = [(self.location, self.end_location or self.location)]
+        spans += [(edit.location, edit.end_location) for edit in (self.fix.edits if self.fix else ())]
+        return frozenset(row for start, end in spans for row in range(start.row, max(start.row, end.row) + 1))
 
 
 @dataclass(frozen=True)
