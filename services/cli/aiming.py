@@ -9,9 +9,13 @@ from services.cli.session import Exit, fail
 
 
 def refuse_unusable(targets: Iterable[str]) -> None:
-    """End the command with 2 when one of these cannot be a target; a fork has copies, looked at later."""
+    """End the command with 2 when one of these cannot be a target, with 6 when no git here will do.
+
+    A fork has copies, looked at later.
+    """
     from services.cycle import naming
     from services.workspace.fork import MARKER
+    from services.workspace.git_version import UnusableGit
     from services.workspace.target import TargetProblem
 
     home = os.environ.get("APS_HOME")
@@ -20,6 +24,8 @@ def refuse_unusable(targets: Iterable[str]) -> None:
     for target in targets:
         try:
             asyncio.run(naming.refuse_unusable(target))
+        except UnusableGit as problem:
+            fail(Exit.UNAVAILABLE, str(problem))
         except TargetProblem as problem:
             fail(Exit.USAGE, str(problem))
         except OSError as problem:

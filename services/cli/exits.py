@@ -23,6 +23,7 @@ from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
 from services.vault.sealing import Unopened
 from services.workspace.fork import UnreadableMarker
 from services.workspace.git import BranchCheckedOut
+from services.workspace.git_version import UnusableGit
 from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
 from services.workspace.target import TargetProblem
 
@@ -50,6 +51,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (UnusableKey, Exit.FAILED),
     (Unavailable, Exit.UNAVAILABLE),
     (NoSandbox, Exit.UNAVAILABLE),
+    (UnusableGit, Exit.UNAVAILABLE),
     (PortInUse, Exit.UNAVAILABLE),
     (Overtaken, Exit.CONFLICT),
     (OtherVersions, Exit.UNAVAILABLE),

@@ -6,6 +6,7 @@ Light on purpose: a wrong name is refused before anything heavy is loaded or sta
 import re
 from pathlib import Path
 
+from services.workspace.git_version import require_git
 from services.workspace.target import TargetProblem, inspect_target
 
 SDIST = re.compile(
@@ -14,7 +15,11 @@ SDIST = re.compile(
 
 
 async def refuse_unusable(target: str) -> None:
-    """Raise `TargetProblem` where what was named cannot be a target; nothing is fetched or written."""
+    """Raise `TargetProblem` where what was named cannot be a target; nothing is fetched or written.
+
+    Raises `UnusableGit` where git is missing or too old.
+    """
+    await require_git()
     if target.startswith("sdist:"):
         named_sdist(target)
     elif Path(target).is_file():  # noqa: ASYNC240 -- before anything else runs

@@ -22,6 +22,7 @@ from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits, NoSandbox, Sandbox
 from services.sandbox.unsandboxed import Unsandboxed
 from services.workspace.checkout import Workspace
+from services.workspace.git_version import require_git
 
 log = structlog.get_logger()
 
@@ -65,7 +66,11 @@ async def announce(connection: Client, name: str, purpose: str, instance: str) -
 
 
 async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
-    """Lay out what an agent works with. Raises `NoSandbox` where none works and the settings insist."""
+    """Lay out what an agent works with.
+
+    Raises `NoSandbox` where none works and the settings insist, `UnusableGit` where no git will do.
+    """
+    await require_git()
     return Workbench(
         book=book,
         actor=actor(role),

@@ -21,7 +21,7 @@ from services.workspace.environment import Environment
 from services.workspace.fork import copy_of, fork_of
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
-from services.workspace.locks import try_lock
+from services.workspace.locks import give_up, try_lock
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HEADING = "# files a build generates, shown in work trees and never committed\n"
@@ -86,7 +86,7 @@ class Workspace:
                 if not keep:
                     await repository.remove_worktree(folder)
             finally:
-                os.close(handle)
+                await asyncio.to_thread(give_up, handle, _lock_of(folder))
 
     async def _ready(
         self, repository: Repository, folder: Path, commit: str, environment: Environment | None
@@ -114,10 +114,14 @@ def _checked(name: str) -> str:
 
 
 def _hold(folder: Path) -> int:
-    handle = try_lock(Path(f"{folder}.lock"))
+    handle = try_lock(_lock_of(folder))
     if handle is None:
         raise WorktreeBusy(f"{folder.name} is in use: wait for its run to end or use another name")
     return handle
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def _exclude(git_dir: Path, paths: tuple[str, ...]) -> None:

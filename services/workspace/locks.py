@@ -10,13 +10,30 @@ from pathlib import Path
 
 def try_lock(path: Path) -> int | None:
     """Return a descriptor that holds the lock file `path` until it is closed, None when another holds it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        if _is_at(handle, path):
+            return handle
+        os.close(handle)  # its last holder removed the file between our opening and locking it
+
+
+def give_up(handle: int, path: Path) -> None:
+    """Release a lock and remove its file, while it is held: who opened it meanwhile sees that it is gone."""
+    if _is_at(handle, path):
+        path.unlink()
+    os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+        return os.path.samestat(os.fstat(handle), path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 @asynccontextmanager

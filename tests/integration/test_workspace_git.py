@@ -9,6 +9,8 @@ import pytest
 from services.workspace.checkout import Workspace, WorktreeBusy
 from services.workspace.git import BranchCheckedOut, Conflict, RefMoved, Repository
 from services.workspace.git_command import GitError
+from services.workspace.git_version import UnusableGit, require_git
+from services.workspace.locks import give_up, try_lock
 from services.workspace.target import TargetProblem, inspect_target
 from tests.git_targets import ME, WHEN, commit, committed, git, make
 
@@ -230,6 +232,34 @@ async def test_a_work_tree_in_use_is_refused_to_a_second_asker(clone, tmp_path):
             pass
     async with workspace.worktree(clone, "qa", base):
         pass
+
+
+async def test_a_work_tree_leaves_no_lock_behind_and_a_removed_lock_holds_nobody_out(clone, tmp_path):
+    workspace = Workspace(tmp_path / "data")
+    async with workspace.worktree(clone, "one", await clone.head()) as folder:
+        assert folder.with_name(f"{folder.name}.lock").exists()
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_who_opened_a_lock_that_was_removed_meanwhile_does_not_hold_it(tmp_path):
+    path = tmp_path / "a.lock"
+    first = try_lock(path)
+    path.unlink()
+    second = try_lock(path)
+    assert second is not None
+    give_up(first, path)
+    assert try_lock(path) is None, "the file of the living holder was left alone"
+    give_up(second, path)
+    assert not path.exists()
+
+
+async def test_an_old_git_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    old = tmp_path / "git"
+    old.write_text("#!/bin/sh\necho git version 2.34.1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnusableGit, match=r"^git 2\.34\.1 .* too old: install git 2\.38 or newer$"):
+        await require_git()
 
 
 async def test_what_a_killed_git_left_does_not_stop_the_next_one(clone, tmp_path, target):

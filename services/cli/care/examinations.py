@@ -2,7 +2,6 @@
 
 import asyncio
 import platform
-import shutil
 import socket
 import sys
 from urllib.parse import urlsplit
@@ -23,9 +22,10 @@ from services.runtime.embedded.programs import configuration_folder
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
 from services.sandbox.port import NoSandbox
+from services.workspace.git_version import CURE as GIT_CURE
+from services.workspace.git_version import installed_git, is_usable
 
 PYTHON = (3, 11)
-GIT = (2, 38)  # merge-tree writes a tree from this version on
 NATS = (2, 12)  # publishes atomically from this version on
 TRIED_NATS, TRIED_POSTGRESQL = (2, 15), 18
 ANSWER_SECONDS = 2.0
@@ -67,14 +67,10 @@ def python() -> Check:
 
 async def git() -> Check:
     """Ask git for its version."""
-    program = shutil.which("git")
-    if program is None:
-        return _check("git", State.FAILED, "not installed", "install git 2.38 or newer")
-    asked = await asyncio.create_subprocess_exec(program, "--version", stdout=asyncio.subprocess.PIPE)
-    said = (await asked.communicate())[0].decode(errors="replace").split()
-    version = said[2] if len(said) > 2 else "?"
-    state = State.OK if version_of(version) >= GIT else State.FAILED
-    return _check("git", state, version, "install git 2.38 or newer")
+    version = await installed_git()
+    if version is None:
+        return _check("git", State.FAILED, "not installed", GIT_CURE)
+    return _check("git", State.OK if is_usable(version) else State.FAILED, version, GIT_CURE)
 
 
 async def sandbox(settings: Settings) -> Check:
