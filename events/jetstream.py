@@ -87,7 +87,7 @@ class JetStreamEventStore:
         """Return the events of one aggregate and its position; see the port."""
         key = (aggregate, id)
         known = self._past.get(key)
-        lag = Lag(self._patience)
+        lag = Lag(self._patience, self.head)
         while True:
             head = await self._reader.last(aggregate_subjects(aggregate, id))
             if (head.seq if head else 0) >= known[1].stream_seq:
@@ -95,7 +95,7 @@ class JetStreamEventStore:
             await lag.wait(f"{aggregate}/{id} ends before sequence {known[1].stream_seq}")
         if head is None or head.seq == known[1].stream_seq:
             return known
-        past = await Walk(self._reader, key, known, Lag(self._patience)).back_from(head)
+        past = await Walk(self._reader, key, known, Lag(self._patience, self.head)).back_from(head)
         self._past.put(key, past)
         return past
 
@@ -124,11 +124,11 @@ class JetStreamEventStore:
     async def pages(self, after: int = 0, until: int | None = None) -> AsyncGenerator[list[Stored], None]:
         """Yield what `read_all` does as it is stored, unread, for those who have others read it."""
         until = await self.head() if until is None else until
-        lag = Lag(self._patience)
+        lag = Lag(self._patience, self.head)
         while after < until:
             async for page in self._reader.pages(after, until, bare=True):
                 if page:
-                    lag = Lag(self._patience)
+                    lag = Lag(self._patience, self.head)
                 for n, stored in enumerate(page):
                     if stored.seq != after + 1:
                         yield page[:n]

@@ -1,11 +1,12 @@
 """What one server of a cluster has and another has not yet: how long it is waited for.
 
 Any replica answers a direct get, also one that lags behind. What was stored is never gone, so what is
-known to be there is asked for again, until every replica had time to catch up.
+known to be there is asked for again, until every replica had time to catch up. Then the leader is asked
+whether it is there at all: where none answers, the cluster is in parts, and the log is not to blame.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from events.store import Broken
 
@@ -23,15 +24,20 @@ def pauses() -> Iterator[float]:
 class Lag:
     """One wait for something that is known to be there."""
 
-    def __init__(self, patience: float) -> None:
-        """`patience` is that of the call, in seconds; no longer than a replica may take is waited."""
-        self._clock = asyncio.get_running_loop().time
-        self._deadline = self._clock() + min(patience, LAG_SECONDS)
+    def __init__(self, patience: float, leader: Callable[[], Awaitable[object]]) -> None:
+        """`patience` is that of the call, in seconds; no longer than a replica may take is waited.
+
+        `leader` is something only the leader answers; it raises `Unavailable` where there is none.
+        """
+        self._leader = leader
+        self._left = min(patience, LAG_SECONDS)  # of pauses: time without any answer tells nothing
         self._pauses = pauses()
 
     async def wait(self, what: str) -> None:
-        """Wait a little longer than the time before; raise `Broken`, saying `what`, when it is over."""
+        """Wait a little longer than before; at the end raise `Broken`, saying `what`, or `Unavailable`."""
         pause = next(self._pauses)
-        if self._clock() + pause > self._deadline:
+        self._left -= pause
+        if self._left < 0:
+            await self._leader()
             raise Broken(what)
         await asyncio.sleep(pause)

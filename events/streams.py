@@ -7,6 +7,7 @@ Rules
 3. The declared number of replicas is that of one server; `replicas` says how many a stream is to have.
 """
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from nats.aio.client import Client
 from events.store import Unavailable
 
 API = "$JS.API"
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 15.0  # a cluster that lost a leader has another within some seconds
+TRY_SECONDS = 2.5  # what was asked while there was none is never answered
+PAUSE_SECONDS = 0.2
 NOT_FOUND = 404
 
 
@@ -145,9 +148,16 @@ async def _request(connection: Client, subject: str, body: dict[str, Any]) -> No
 
 
 async def _ask(connection: Client, subject: str, body: bytes) -> dict[str, Any]:
-    try:
-        answer = await connection.request(subject, body, timeout=ANSWER_SECONDS)
-    except nats.errors.Error as problem:
-        raise Unavailable(f"{subject}: {problem or type(problem).__name__}") from problem
-    found: dict[str, Any] = orjson.loads(answer.data)
-    return found
+    """Ask until there is an answer: each of these requests may be repeated."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + ANSWER_SECONDS
+    while True:
+        try:
+            answer = await connection.request(subject, body, timeout=TRY_SECONDS)
+        except nats.errors.Error as problem:
+            if connection.is_closed or clock() >= deadline:
+                raise Unavailable(f"{subject}: {problem or type(problem).__name__}") from problem
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            found: dict[str, Any] = orjson.loads(answer.data)
+            return found
