@@ -93,10 +93,16 @@ class Consumer:
                     await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
                     continue
                 await until_room(self._look)
-                for message in await self._fetch(subscription.fetch, free):
+                messages = await self._fetch(subscription.fetch, free)
+                if not messages:
+                    await subscription.consumer_info()  # a deleted one is silent: nothing comes, for ever
+                for message in messages:
                     task = asyncio.create_task(self._deliver(message))
                     working.add(task)
                     task.add_done_callback(working.discard)
+        except nats.js.errors.NotFoundError as problem:
+            log.error("the consumer is gone: run `aps setup`", role=self._agent.role, problem=str(problem))  # noqa: TRY400 -- the trace tells nothing
+            await asyncio.sleep(RETRY_SECONDS)
         except (nats.errors.Error, ConnectionError) as problem:
             log.warning("pulling again", role=self._agent.role, problem=repr(problem))
             await asyncio.sleep(RETRY_SECONDS)
