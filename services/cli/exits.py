@@ -7,7 +7,7 @@ from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Unavailable
 from events.upcasting import UnknownFact
 from projections.database import OtherVersions, Overtaken
-from services.cli.session import Exit, Stop
+from services.cli.ending import Exit, Stop
 from services.forking.forks import NameTaken
 from services.gateway.serving import PortInUse
 from services.runtime.data_folder import UnusableFolder

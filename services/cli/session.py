@@ -10,42 +10,22 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 
+from services.cli.ending import Exit, Stop
 from services.cycle.text import plain_block
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
 
+__all__ = ["Exit", "Stop", "fail", "print_json", "print_json_line", "run", "say", "settings_of", "words"]
+
 T = TypeVar("T")
 
 words = Console(stderr=True, highlight=False)
-
-
-class Exit(IntEnum):
-    """How a command ended, for scripts."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    NOT_FOUND = 3
-    DENIED = 4
-    CONFLICT = 5
-    UNAVAILABLE = 6
-    TIMED_OUT = 7
-    INTERRUPTED = 130
-
-
-class Stop(Exception):  # noqa: N818 -- what it asks for
-    """Ends a command with an exit code and a message for a person."""
-
-    def __init__(self, code: Exit, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def settings_of(service: str = "cli", *, stderr: bool = False) -> Settings:

@@ -4,6 +4,7 @@
 """
 
 import shlex
+from collections.abc import Sequence
 
 from schemas.base import Frozen
 from services.cycle.outcome import Outcome
@@ -66,6 +67,11 @@ def deciding(outcome: Outcome, id: str, aps: str) -> tuple[Command, ...]:
         approve,
         Command(purpose="Decline it", line=f"{aps} improvements decline {word}"),
     )
+
+
+def retrying(ids: Sequence[str], aps: str) -> str:
+    """Return the command that tries improvements again from the start."""
+    return f"{aps} improvements retry {' '.join(map(shell_word, ids))}"
 
 
 def landing(outcome: Outcome, aps: str) -> str:

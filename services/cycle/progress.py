@@ -161,4 +161,7 @@ def _ending(scan: Scan, states: States) -> str:
         return plain_text(scan.failed.reason)
     landed = sum(state.status in LANDED for state in states.values())
     waiting = sum(state.blocked is not None for state in states.values())
-    return f"{landed} landed" + (f", {waiting} waiting" if waiting else "")
+    found = scan.done.improvements if scan.done else ()
+    known = bool(found) and set(found) <= set(scan.done.known if scan.done else ())
+    stands = f"{landed} on the branch" if known else f"{landed} landed"
+    return stands + (f", {waiting} waiting" if waiting else "")

@@ -25,7 +25,13 @@ UNKNOWN = Detail(
     kept="",
 )
 ON_BRANCH = (Standing.LANDED, Standing.PARTLY)
-ENDED = (Standing.REFUSED, Standing.DECLINED, Standing.TAKEN_BACK, Standing.UNDER_WAY)
+ENDED = (
+    Standing.REFUSED,
+    Standing.DECLINED,
+    Standing.TAKEN_BACK,
+    Standing.NOT_DEPLOYED,
+    Standing.UNDER_WAY,
+)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ COLOURS: dict[Standing, str] = {
     Standing.REFUSED: "red",
     Standing.DECLINED: "red",
     Standing.TAKEN_BACK: "magenta",
+    Standing.NOT_DEPLOYED: "red",
     Standing.UNDER_WAY: "dim",
 }
 COLUMNS = ("Improvement", "Rule", "Title", "Status", "Findings", "Files", "Reason")

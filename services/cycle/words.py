@@ -16,6 +16,7 @@ class Standing(StrEnum):
     REFUSED = "refused"
     DECLINED = "declined"
     TAKEN_BACK = "taken back"
+    NOT_DEPLOYED = "not deployed"
     UNDER_WAY = "under way"
 
 
@@ -32,6 +33,8 @@ def standing(outcome: Outcome, one: Result) -> Standing:
     """Return how an improvement of the outcome stands."""
     if one.status not in (*LANDED, *ENDED) and any(one.id == waiting.id for waiting in outcome.waiting):
         return Standing.WAITING
+    if one.status == Status.ROLLED_BACK and one.commit is None:
+        return Standing.NOT_DEPLOYED
     return WORDS.get(one.status, Standing.UNDER_WAY)
 
 

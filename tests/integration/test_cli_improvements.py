@@ -97,7 +97,7 @@ class Place:
         return await self.said(board.show(self.settings, id, at, diff=diff, as_json=True))
 
     async def claims(self, *, every: bool = False) -> list[tuple[str, str, str]]:
-        rows = await self.said(claiming.list_claims(self.settings, "", every=every, as_json=True))
+        rows = await self.said(claiming.list_claims(self.settings, "", "", every=every, as_json=True))
         return [(row["aggregate"], row["id"], row["work"]) for row in rows]
 
     async def claim(self, kind: Any, id: str, work: str) -> int:
@@ -155,7 +155,8 @@ async def test_the_board_can_be_seen_as_it_stood(place: Place) -> None:
     timeline = (await place.show(HELD))["timeline"]
     proven = next(row["seq"] for row in timeline if row["fact"] == "change_validated")
     assert (await place.board(at=str(proven - 1)))[HELD] == "implementation_complete"
-    assert (await place.board(at="2020-01-01T00:00")) == {}
+    stop = await stopped(board.list_improvements(place.settings, "", "", "2020-01-01T00:00", as_json=True))
+    assert (stop.code, str(stop)) == (Exit.NOT_FOUND, "there was no event yet at 2020-01-01T00:00")
 
 
 async def test_an_improvement_is_shown_with_its_evidence_and_what_can_be_done(place: Place) -> None:
@@ -193,7 +194,7 @@ async def test_what_the_rules_refuse_changes_nothing_and_says_what_is_possible(p
     before = await place.head()
     stop = await stopped(decisions.decline(place.settings, [HELD, GOOD], "no", PATIENCE, as_json=True))
     assert stop.code is Exit.CONFLICT
-    assert str(stop).startswith(f"{GOOD}: change_declined is not possible")
+    assert str(stop).startswith(f"{GOOD} cannot be declined while it is deployment complete")
     assert f"possible is: {invocation()} improvements rollback {GOOD}" in str(stop)
     stop = await stopped(decisions.retry(place.settings, [GOOD], "", PATIENCE, as_json=True))
     assert stop.code is Exit.CONFLICT
@@ -244,15 +245,17 @@ async def test_a_claim_on_a_target_is_released_too(place: Place) -> None:
 
 
 async def test_engine_calls_are_listed_and_shown(place: Place) -> None:
-    rows = await place.said(engine_runs.list_runs(place.settings, GOOD, "", as_json=True))
+    rows = await place.said(engine_runs.list_runs(place.settings, GOOD, "", "", as_json=True))
     assert [(row["role"], row["engine"], row["outcome"]) for row in rows] == [
         ("developer", "deterministic", "completed")
     ]
     shown = await place.said(engine_runs.show(place.settings, rows[0]["id"], as_json=True))
     assert [event["fact"] for event in shown["events"]] == ["requested", "started", "completed"]
-    assert await place.said(engine_runs.list_runs(place.settings, "", "failed", as_json=True)) == []
+    assert await place.said(engine_runs.list_runs(place.settings, "", "failed", "", as_json=True)) == []
     assert (await stopped(engine_runs.show(place.settings, "r", as_json=True))).code is Exit.NOT_FOUND
-    assert (await stopped(engine_runs.list_runs(place.settings, "", "lost", as_json=True))).code is Exit.USAGE
+    assert (
+        await stopped(engine_runs.list_runs(place.settings, "", "lost", "", as_json=True))
+    ).code is Exit.USAGE
 
 
 async def test_a_paused_target_takes_no_new_cycle_until_it_is_resumed(place: Place) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from services.cycle.commands import landing, reaching, shell_word
+from services.cycle.commands import landing, reaching, retrying, shell_word
 from services.cycle.notes import not_again
 from services.cycle.outcome import Outcome
 from services.cycle.text import listed, plain_text
-from services.cycle.words import counted
+from services.cycle.words import Standing, counted, standing
 
 SHOWN_NOTES = 6
 
@@ -18,6 +18,7 @@ def afterwards(outcome: Outcome, report: Path, aps: str, said: Collection[str]) 
         f"report:   {report}",
         *_result(outcome, aps),
         *_waiting(outcome, aps),
+        *_again(outcome, aps),
         *_notes(outcome, said),
         *_next(outcome),
     ]
@@ -38,6 +39,30 @@ def _waiting(outcome: Outcome, aps: str) -> Iterator[str]:
         yield f"waiting:  {one.id} needs {reaching(one.needs, aps)}"
     if outcome.waiting and outcome.dry_run:
         yield f"land it:  {landing(outcome, aps)}"
+
+
+def first_words(outcome: Outcome) -> str:
+    """Say that a run found nothing new, and what earlier runs left; what it found is not its own doing."""
+    parts = [f"{len(outcome.landed)} landed before"] if outcome.landed else []
+    if outcome.waiting:
+        parts.append(f"{len(outcome.waiting)} waiting")
+    if outcome.landed:
+        parts.append(f"branch {outcome.branch}")
+    return f"nothing new: {', '.join(parts) or 'all of it was dealt with before'}"
+
+
+def _again(outcome: Outcome, aps: str) -> Iterator[str]:
+    """Name what stood in the way, for it was no fault of the changes, and the commands to try them again."""
+    unmoved: dict[str, list[str]] = {}
+    for one in outcome.improvements:
+        if standing(outcome, one) is Standing.NOT_DEPLOYED:
+            unmoved.setdefault(one.reason, []).append(one.id)
+    for reason, ids in unmoved.items():
+        yield f"not deployed: {counted(len(ids), 'improvement')}: {plain_text(reason)}"
+        yield f"mend that, then: {retrying(ids, aps)}"
+    back = [one.id for one in outcome.improvements if standing(outcome, one) is Standing.TAKEN_BACK]
+    if back:
+        yield f"taken back: {counted(len(back), 'improvement')}; to land again: {retrying(back, aps)}"
 
 
 def _notes(outcome: Outcome, said: Collection[str]) -> Iterator[str]:

@@ -33,30 +33,38 @@ def improve(
     rules: Rules = "",
     as_json: Json = False,
 ) -> None:
-    """Find, plan, write, prove and land improvements of TARGET on its branch aps/improved, then stop.
+    """Improve TARGET: prove changes, land them on a branch.
+
+    They land on the branch aps/improved of TARGET; then the command stops. What was dealt with before is not
+    tried again by itself, nor what could not be deployed: mend what stood in the way, then `aps improvements
+    retry ID`, which the ending names.
 
     Example: aps improve ~/src/project
     Example: aps improve sdist:toolz==1.2.0 --json
     """
     _refuse_engine(engine)
+    chosen = _rules(rules)
     refuse_unusable([target])
     from services.cli.cycle import whole as cycle
     from services.cycle.requesting import Wish
 
-    wish = Wish(target, limit=limit, dry_run=dry_run, **_rules(rules))
+    wish = Wish(target, limit=limit, dry_run=dry_run, **chosen)
     run(lambda settings: cycle.improve(settings, wish, as_json=as_json))
 
 
 def discover(target: Target, rules: Rules = "", as_json: Json = False) -> None:
-    """Only look: what would be improved in TARGET, in which order. Nothing is written or run.
+    """Only look: what would be improved in TARGET.
+
+    In the order it would be worked on. Nothing is written or run.
 
     Example: aps discover ~/src/project
     """
+    chosen = _rules(rules)
     refuse_unusable([target])
     from services.cli.cycle import whole as cycle
     from services.cycle.requesting import Wish
 
-    wish = Wish(target, look_only=True, **_rules(rules))
+    wish = Wish(target, look_only=True, **chosen)
     run(lambda settings: cycle.discover(settings, wish, as_json=as_json))
 
 
@@ -67,4 +75,13 @@ def _refuse_engine(engine: str) -> None:
 
 def _rules(text: str) -> dict[str, Any]:
     chosen = tuple(rule.strip() for rule in text.split(",") if rule.strip())
-    return {"rules": chosen} if chosen else {}
+    if not chosen:
+        return {}
+    from services.cli.cycle.rule_names import unknown_rules
+
+    if unknown := unknown_rules(chosen):
+        fail(
+            Exit.USAGE,
+            f"no rule {', '.join(unknown)}; name ruff's rules or their prefixes, such as F,UP,B006",
+        )
+    return {"rules": chosen}

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from services.cli.cycle.afterwards import afterwards
+from services.cli.cycle.afterwards import afterwards, first_words
 from services.cli.cycle.watching import Following, follow
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
@@ -51,9 +51,12 @@ async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
         outcome = await outcome_of(bench.book, bench.workspace, asked.place.id, asked.scan)
         if outcome.failure:
             raise Stop(Exit.FAILED, outcome.failure)
-        report = await _save_report(bench.book, outcome, settings.home)
+        earlier = _earlier_report(outcome, settings.home) if outcome.nothing_new else None
+        report = earlier or await _save_report(bench.book, outcome, settings.home)
     if as_json:
         print_json(outcome)
+    elif outcome.nothing_new and outcome.improvements:
+        typer.echo(first_words(outcome))
     else:
         show(outcome, Console())
     for line in afterwards(outcome, report, invocation(), asked.place.inspection.notes):
@@ -69,6 +72,13 @@ async def _save_report(book: Log, outcome: Outcome, home: Path) -> Path:
     page.with_suffix(".md").write_text(markdown(outcome, details, invocation()), "utf-8")
     page.write_text(html(outcome, details, invocation()), "utf-8")
     return page
+
+
+def _earlier_report(outcome: Outcome, home: Path) -> Path | None:
+    """Return the page of the last scan of this commit's target that was told before, if there is one."""
+    number = int(outcome.scan.rpartition("-s")[2])
+    pages = (DataFolder(home).reports / f"{outcome.target_id}-s{n}.html" for n in range(number - 1, 0, -1))
+    return next((page for page in pages if page.exists()), None)
 
 
 async def discover(settings: Settings, wish: Wish, *, as_json: bool) -> None:

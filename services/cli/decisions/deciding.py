@@ -9,7 +9,7 @@ Rules
 from collections.abc import Awaitable, Callable, Sequence
 
 from events.fact import Fact, Rejected
-from events.improvement import IMPROVEMENT, LANDED, Improvement
+from events.improvement import IMPROVEMENT, LANDED, TRANSITIONS, Improvement
 from events.improvement_facts import (
     ChangeApproved,
     ChangeDeclined,
@@ -155,7 +155,24 @@ async def _admitted(desk: Desk, change: Change) -> None:
     except Rejected as refused:
         possible = [c.line for c in await commands_of(desk, change.id, state) if c.purpose != DIFF]
         hint = f"; possible is: {' or '.join(possible)}" if possible else ""
-        raise Stop(Exit.CONFLICT, f"{change.id}: {refused}{hint}") from refused
+        raise Stop(Exit.CONFLICT, f"{change.id} {_refusal(state, change.facts, refused)}{hint}") from refused
+
+
+ASKED: dict[type[Fact], str] = {
+    ChangeApproved: "approved",
+    ChangeDeclined: "declined",
+    RollbackRequested: "taken back",
+    Retried: "tried again",
+    Reprioritised: "ranked anew",
+}
+
+
+def _refusal(state: Improvement, facts: Sequence[Fact], refused: Rejected) -> str:
+    """Return in a person's words why an improvement cannot be decided about so."""
+    for fact in facts:
+        if state.status is not None and state.status not in TRANSITIONS[type(fact)]:
+            return f"cannot be {ASKED[type(fact)]} while it is {state.status.value.replace('_', ' ')}"
+    return f"cannot be decided so: {refused}"
 
 
 def _landed_or_waits(state: Improvement) -> bool:

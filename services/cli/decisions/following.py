@@ -9,6 +9,7 @@ from contextlib import aclosing
 from nats.aio.client import Client
 
 from events.catalogue import UnknownFact, read_fact
+from events.improvement_facts import ChangeRolledBack
 from events.lease import LEASE_FACTS
 from events.store import Recorded
 from events.subjects import parse
@@ -88,4 +89,11 @@ def told(event: Recorded) -> str:
         fact = read_fact(event.envelope)
     except UnknownFact as unknown:
         return str(unknown)
+    if isinstance(fact, ChangeRolledBack):
+        return _gone(fact)
     return "" if isinstance(fact, LEASE_FACTS) else summary(fact)
+
+
+def _gone(fact: ChangeRolledBack) -> str:
+    stands = f"; the branch stands at {fact.commit[:10]}" if fact.commit else ""
+    return f"not on the branch: {fact.method}{stands}" if " " in fact.method else f"taken back{stands}"
