@@ -9,6 +9,7 @@ Rules:
 3. A piece whose fix would damage the file is refused alone; the others go on.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -52,7 +53,7 @@ async def fix(tree: Path, recipe: Recipe, before: Sequence[Diagnostic], look: Lo
     for _ in range(PASSES):
         changed = set()
         for path, group in groupby(sorted(current, key=lambda d: d.filename), key=lambda d: d.filename):
-            if _fix_file(tree, path, recipe, list(group), standing):
+            if await asyncio.to_thread(_fix_file, tree, path, recipe, list(group), standing):
                 changed.add(path)
         if not changed:
             break

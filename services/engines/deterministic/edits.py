@@ -6,9 +6,12 @@ Rules:
 3. An edit equal to one already made (an import that two fixes need) is made once.
 """
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import accumulate
 
 from services.engines.deterministic.ruff import Diagnostic
 from services.engines.deterministic.source import Source
@@ -35,14 +38,21 @@ class Pass:
 
     def moved(self, offset: int) -> int:
         """Where the character at `offset` of the old text is now; within an edit, its line."""
-        shift = 0
-        for start, end, content in self.spans:
-            if offset < start or (offset == start == end):
-                break
-            if offset < end:
-                return start + shift + _likeness(self.before[start:end], content, offset - start)
-            shift += len(content) - (end - start)
-        return offset + shift
+        after = bisect.bisect_left(self._starts, offset)
+        within = after if offset in self._starts[after : after + 1] else after - 1
+        if within >= 0 and offset < self.spans[within][1]:
+            start, end, content = self.spans[within]
+            return start + self._shifts[within] + _likeness(self.before[start:end], content, offset - start)
+        return offset + self._shifts[after]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _, _ in self.spans]
+
+    @cached_property
+    def _shifts(self) -> list[int]:
+        """By how much the text moves before each edit, and after all."""
+        return [0, *accumulate(len(content) - (end - start) for start, end, content in self.spans)]
 
 
 def _likeness(old: str, new: str, offset: int) -> int:
@@ -83,13 +93,13 @@ def pieces(source: Source, diagnostics: Sequence[Diagnostic]) -> tuple[Piece, ..
 def apply_pieces(text: str, chosen: Sequence[Piece]) -> Pass:
     """Apply as many of `chosen` as do not overlap."""
     applied: list[Piece] = []
-    spans: list[Span] = []
+    spans: dict[Span, None] = {}
     reached = -1
     for piece in sorted(chosen, key=lambda p: p.spans):
         fresh = [span for span in sorted(piece.spans) if span not in spans]
         if fresh and fresh[0][0] <= reached:
             continue
-        spans.extend(fresh)
+        spans |= dict.fromkeys(fresh)
         reached = max((end for _, end, _ in fresh), default=reached)
         applied.append(piece)
     out, at = [], 0

@@ -63,11 +63,17 @@ async def described(
     tree: Path, diagnostics: Iterable[ruff.Diagnostic], sources: dict[str, Source | None]
 ) -> tuple[Finding, ...]:
     """Name the place of each diagnostic, reading each file once; `sources` keeps what was read."""
+    # a file may be megabytes long, and whoever holds a lease must still be able to say so
+    return await asyncio.to_thread(_described, tree, diagnostics, sources)
+
+
+def _described(
+    tree: Path, diagnostics: Iterable[ruff.Diagnostic], sources: dict[str, Source | None]
+) -> tuple[Finding, ...]:
     findings = []
     for said in diagnostics:
         if said.filename not in sources:
             sources[said.filename] = read_source(tree / said.filename)
-            await asyncio.sleep(0)  # parsing is work of the processor: let others have a turn
         findings.append(finding(said, sources[said.filename]))
     return tuple(sorted(findings, key=lambda f: (f.path, f.line, f.column, f.rule, f.message)))
 

@@ -70,7 +70,7 @@ async def apply(tree: Path, recipe: Recipe, seen: Sequence[ruff.Diagnostic] | No
         known = {(f.rule, f.site) for f in await described(tree, others, sources)}
         if await following.finish(tree, recipe, then, known, originals, _looker(tree)):
             after = await look(tree, recipe, files)
-    restored = _put_back_damaged(tree, originals, sources, recipe.oldest_python)
+    restored = await asyncio.to_thread(_put_back_damaged, tree, originals, sources, recipe.oldest_python)
     kept = [d for d in after if d.filename not in restored]
     sites_after = [f.site for f in await described(tree, kept, {})]
     sites_after += [site for site in sites_before if site.path in restored]

@@ -64,13 +64,14 @@ def withheld(
     if not rules.withholds:
         return {}
     reason = f"a fix needs a newer Python than {spoken(rules.written_for)}"
-    newer: dict[str, tuple[Remaining, ...]] = {}
+    looked_at = {
+        rule: {*done.fixed_sites, *(left.site for left in done.remaining)} for rule, done in rehearsed.items()
+    }
+    newer: dict[str, list[Remaining]] = {}
     for finding in scan.findings:
-        done = rehearsed.get(finding.rule)
-        if done is None or finding.site in (*done.fixed_sites, *(r.site for r in done.remaining)):
-            continue
-        newer[finding.rule] = (*newer.get(finding.rule, ()), Remaining(site=finding.site, reason=reason))
-    return newer
+        if finding.rule in looked_at and finding.site not in looked_at[finding.rule]:
+            newer.setdefault(finding.rule, []).append(Remaining(site=finding.site, reason=reason))
+    return {rule: tuple(left) for rule, left in newer.items()}
 
 
 def _rank(code: str, rule: Rule, fixed: int) -> tuple[int, int, int, str]:

@@ -53,13 +53,15 @@ def permitted(recipe: Recipe, sites: set[Site]) -> set[Site]:
 
 def _rewritten(missing: tuple[Site, ...], sites: set[Site]) -> set[Site]:
     """Sites that may be those of `missing` which no longer match exactly."""
-    gone = [site for site in missing if site not in sites]
-    known = set(missing)
+    gone: dict[tuple[str, str], list[str]] = {}
+    for lost in missing:
+        if lost not in sites:
+            gone.setdefault((lost.path, lost.scope), []).append(lost.text)
     return {
         site
-        for site in sites - known
-        for lost in gone
-        if site.path == lost.path and site.scope == lost.scope and _alike(site.text, lost.text)
+        for site in sites - set(missing)
+        for text in gone.get((site.path, site.scope), ())
+        if _alike(site.text, text)
     }
 
 

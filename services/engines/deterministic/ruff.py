@@ -167,7 +167,7 @@ async def _run(
             await process.wait()
     if process.returncode != 0:
         raise RuffFailed(err.decode(errors="replace").strip())
-    return _read(root, out, err.decode(errors="replace"))
+    return await asyncio.to_thread(_read, root, out, err.decode(errors="replace"))
 
 
 def _keeping(select: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import bisect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -81,14 +81,11 @@ class Source:
 
     def scope(self, row: int) -> str:
         """Give the dotted name of the innermost function or class around `row`."""
-        found = ""
         outline = _outline(self.text)
-        for start, end, name in outline.blocks if outline else ():
-            if start > row:
-                break
-            if row <= end:
-                found = name
-        return found
+        if outline is None:
+            return ""
+        at = bisect.bisect_right(outline.rows, row)
+        return outline.names[at - 1] if at else ""
 
     @cached_property
     def newlines(self) -> frozenset[str]:
@@ -112,10 +109,11 @@ def _parse(text: str, minor: int = sys.version_info.minor) -> ast.Module | None:
 
 @dataclass(frozen=True)
 class _Outline:
-    """Rows and names of the functions and classes of a module, and the first grammar, from
-    `USUAL_GRAMMAR` on, that reads it."""
+    """Rows at which another function or class begins or goes on, with its name, and the first grammar,
+    from `USUAL_GRAMMAR` on, that reads the module."""
 
-    blocks: tuple[tuple[int, int, str], ...]
+    rows: tuple[int, ...]
+    names: tuple[str, ...]
     needs: int
 
 
@@ -124,8 +122,31 @@ def _outline(text: str) -> _Outline | None:
     for minor in range(USUAL_GRAMMAR, sys.version_info.minor + 1):
         tree = _parse(text, minor)
         if tree is not None:
-            return _Outline(tuple(sorted(_named_blocks(tree, ""))), minor)
+            turns = _turns(sorted(_named_blocks(tree, "")))
+            return _Outline(tuple(turns), tuple(turns.values()), minor)
     return None
+
+
+def _turns(blocks: Iterable[tuple[int, int, str]]) -> dict[int, str]:
+    """Give the innermost block by the row from which it is that, in order; a later one wins a row.
+
+    `blocks` are nested, and ordered by where they begin.
+    """
+    turns: dict[int, str] = {}
+    around: list[tuple[int, str]] = []
+    for start, end, name in blocks:
+        _leave(turns, around, start)
+        turns[start] = name
+        around.append((end, name))
+    _leave(turns, around, sys.maxsize)
+    return turns
+
+
+def _leave(turns: dict[int, str], around: list[tuple[int, str]], row: int) -> None:
+    """Note the ends of the blocks that end before `row`."""
+    while around and around[-1][0] < row:
+        end, _ = around.pop()
+        turns[end + 1] = around[-1][1] if around else ""
 
 
 @lru_cache(maxsize=256)
