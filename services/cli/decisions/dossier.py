@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from events.catalogue import read_fact
 from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import ChangeRefuted
+from events.recorder.replay import replayed
 from events.target import TARGET
 from projections.timeline import TimelineRow
 from schemas.base import Frozen
@@ -14,7 +14,6 @@ from services.cli.desk import Desk, LogDesk
 from services.cli.invocation import invocation
 from services.cli.shelf import Shelf
 from services.cycle.commands import Command, shell_word
-from services.runtime.log import stamp_of
 from services.workspace.checkout import Workspace
 
 DIFF = "diff"
@@ -129,10 +128,9 @@ async def dossier_of(desk: Desk, id: str, seq: int | None, *, diff: bool) -> Dos
 
 
 async def state_at(desk: LogDesk, id: str, seq: int | None) -> Improvement:
-    """Return the state of an improvement as of a sequence of the log."""
-    recorded, _ = await desk.book.store.read(IMPROVEMENT.name, id)
-    events = [r for r in recorded if seq is None or r.seq <= seq]
-    return IMPROVEMENT.fold((read_fact(r.envelope), stamp_of(r)) for r in events)
+    """Return the state of an improvement as of a sequence of the log, as a replay gives it."""
+    found = await replayed(desk.book.store, f"{IMPROVEMENT.name}/{id}", until=seq)
+    return IMPROVEMENT.initial if found is None else found.state
 
 
 def commit_of(state: Improvement) -> str:
