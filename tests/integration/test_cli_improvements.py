@@ -253,9 +253,8 @@ async def test_engine_calls_are_listed_and_shown(place: Place) -> None:
     assert [event["fact"] for event in shown["events"]] == ["requested", "started", "completed"]
     assert await place.said(engine_runs.list_runs(place.settings, "", "failed", "", as_json=True)) == []
     assert (await stopped(engine_runs.show(place.settings, "r", as_json=True))).code is Exit.NOT_FOUND
-    assert (
-        await stopped(engine_runs.list_runs(place.settings, "", "lost", "", as_json=True))
-    ).code is Exit.USAGE
+    unknown = await stopped(engine_runs.list_runs(place.settings, "", "lost", "", as_json=True))
+    assert unknown.code is Exit.USAGE
 
 
 async def test_a_paused_target_takes_no_new_cycle_until_it_is_resumed(place: Place) -> None:
