@@ -16,6 +16,7 @@ from services.cli.history import events, fork, replay, views
 from services.cli.keeping.commands import backup, restore
 from services.cli.options import keep_examples
 from services.cli.session import Exit, words
+from services.cli.summary import EXAMPLES, summarise
 from services.cli.swarm.serving import run_one, up
 from services.cli.work import claims, dead, deployments, runs
 from services.cli.work.targets import pause, resume
@@ -23,6 +24,7 @@ from services.cli.work.targets import pause, resume
 app = typer.Typer(
     name="aps",
     help="Five agents that find, plan, write, prove, land and take back improvements to a git repository.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -54,6 +56,7 @@ app.add_typer(config, name="config")
 app.add_typer(keys.app, name="keys")
 app.command()(reset)
 keep_examples(app)
+summarise(app)
 
 
 def main() -> None:

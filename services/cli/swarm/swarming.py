@@ -5,21 +5,24 @@ import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
+import aiohttp
 from nats.aio.client import Client
 
 from services.cli.session import Exit, Stop, print_json_line, say
 from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.gateway.health import copies
-from services.gateway.serving import HOST, port_to_use
+from services.gateway.serving import HOST, PortInUse, port_to_use
 from services.runtime.ground import Ground, actor, stand
 from services.runtime.log import Log
 from services.runtime.role import workbench
 from services.runtime.settings import Settings
 
 UP_SECONDS = 60.0
+ANSWER_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -33,9 +36,33 @@ class Order:
 
 
 async def up(settings: Settings, order: Order, *, as_json: bool) -> None:
-    """Run all services until told to stop. Raises `PortInUse` before anything is started."""
-    port = port_to_use(settings.port if order.port is None else order.port)
+    """Run all services until told to stop. Raises `PortInUse` before anything is started.
+
+    Ends the command with 5 where what listens on the port is a gateway of ours.
+    """
+    wanted = settings.port if order.port is None else order.port
+    try:
+        port = port_to_use(wanted)
+    except PortInUse:
+        if await _is_ours(wanted):
+            url = f"http://{HOST}:{wanted}/api/health"
+            other = f"for another data folder: aps up --port {wanted + 1}"
+            told = f"aps already runs here: {url} tells how it is; {other}"
+            raise Stop(Exit.CONFLICT, told) from None
+        raise
     await until_told(_up(settings.model_copy(update={"port": port}), order, as_json=as_json))
+
+
+async def _is_ours(port: int) -> bool:
+    """Whether a gateway answers on the port as ours do."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as asking,
+            asking.get(f"http://{HOST}:{port}/livez") as answer,
+        ):
+            return answer.status == HTTPStatus.OK and await answer.json() == {"state": "ok"}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
 
 
 async def run_one(settings: Settings, name: str, *, as_json: bool) -> None:
