@@ -9,7 +9,6 @@ Rules:
 import asyncio
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.workspace.completeness import cuts, damaged
 from services.workspace.files import read_regular, remove
 from services.workspace.git_command import GitCommand, GitError, clear_remains, copy_objects
 from services.workspace.git_output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
@@ -78,17 +78,24 @@ class Repository:
         """Copy `rev`, its history and its tags from `source` into this bare repository; return the commit.
 
         Made when missing and brought up to date when present; safe to repeat after a crash. The objects
-        are copies: nothing here depends on the source staying where it is.
+        are copies: nothing here depends on the source staying where it is. A source that lacks part of its
+        history gives the rest. Raises `TargetProblem` when it lacks what `rev` needs.
         """
         origin = Repository(source)
         commit = await origin.resolve(rev)
         self.path.mkdir(parents=True, exist_ok=True)
         await self.initialise(bare=True)
-        await self._copy_shallow_marks(origin)
-        tags = await origin._refs("refs/tags", f"--merged={commit}")
         kept = set((await self._refs("refs")).values())
-        mine = [name for name in kept if await origin._has(name)]  # a source may be made anew at its path
-        await copy_objects(origin.git, self.git, [commit, *tags.values()], sorted(mine))
+        mine = sorted([name for name in kept if await origin._has(name)])  # it may be made anew at its path
+        try:
+            cut = await cuts(origin.git, commit, mine)
+            tags = await origin._refs("refs/tags", f"--{'points-at' if cut else 'merged'}={commit}")
+            await self._mark_shallow(origin, cut)
+            await copy_objects(origin.git, self.git, [commit, *tags.values()], mine, cut)
+        except GitError as refused:
+            if refused.command[0] == "index-pack":
+                raise  # our own side
+            raise damaged(source, refused) from refused
         for name, value in {**tags, "refs/heads/base": commit, f"refs/aps/base/{commit}": commit}.items():
             await self.set_ref(name, value)
         return commit
@@ -314,11 +321,13 @@ class Repository:
     async def _has(self, commit: str) -> bool:
         return (await self.git("cat-file", "-e", commit, accept=(0, 1, 128))).exit_code == 0
 
-    async def _copy_shallow_marks(self, origin: "Repository") -> None:
-        marks = Path((await origin.git("rev-parse", "--git-path", "shallow")).text)
-        marks = origin.git.git_dir / marks
-        if marks.is_file():
-            shutil.copyfile(marks, self.git.git_dir / "shallow")
+    async def _mark_shallow(self, origin: "Repository", cut: Sequence[str]) -> None:
+        """Say here where history ends: where it does in `origin`, at `cut`, and where it did before."""
+        theirs = origin.git.git_dir / (await origin.git("rev-parse", "--git-path", "shallow")).text
+        ours = self.git.git_dir / "shallow"
+        told = b"\n".join(read_regular(marks) or b"" for marks in (theirs, ours)).decode().split()
+        if told or cut:
+            ours.write_text("".join(f"{commit}\n" for commit in sorted({*told, *cut})))
 
     async def _refs(self, *patterns: str) -> dict[str, str]:
         listed = await self.git("for-each-ref", "--format=%(refname) %(objectname)", *patterns)

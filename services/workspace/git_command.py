@@ -166,9 +166,15 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def copy_objects(
-    source: GitCommand, target: GitCommand, wanted: Sequence[str], known: Sequence[str]
+    source: GitCommand,
+    target: GitCommand,
+    wanted: Sequence[str],
+    known: Sequence[str],
+    cuts: Sequence[str] = (),
 ) -> None:
     """Copy every object reachable from `wanted` but not from `known`, byte for byte, into `target`.
+
+    Parents of the commits in `cuts` are not looked at.
 
     Plumbing on both sides (`pack-objects`, `index-pack`): no transport, so neither side's upload or
     receive settings and hooks take part. Nothing refers to the objects until a ref is written.
@@ -190,7 +196,8 @@ async def copy_objects(
         raise
     finally:
         os.close(read_end)
-    revisions = "".join([*(f"{name}\n" for name in wanted), *(f"^{name}\n" for name in known)])
+    lines = [*(f"--shallow {name}" for name in cuts), *wanted, *(f"^{name}" for name in known)]
+    revisions = "".join(f"{line}\n" for line in lines)
     try:
         async with asyncio.TaskGroup() as group:
             packed = group.create_task(packing.communicate(revisions.encode()))

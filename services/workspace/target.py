@@ -7,11 +7,13 @@ merely worth knowing (uncommitted changes, submodules, a detached HEAD) is a not
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.workspace.completeness import cuts, damaged, refuse_incomplete
 from services.workspace.git_command import GitCommand, GitError, without_filters
+from services.workspace.target_problem import TargetProblem
 
+__all__ = ["TargetInspection", "TargetProblem", "find_root", "git_dir_of", "inspect_target"]
 
-class TargetProblem(Exception):  # noqa: N818 -- names whose problem it is: the target's, not ours
-    """The named folder cannot be improved as it stands; the message says why and what to do."""
+_PARTIAL = ("a partial clone without all of its history: files at HEAD are copied, older ones are not",)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,18 @@ async def inspect_target(path: Path) -> TargetInspection:
     """Find the repository `path` lies in and read its HEAD, branch and state."""
     root = find_root(path)
     git = await _open(root)
-    head = await git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=(0, 1, 128))
-    if head.exit_code:
+    try:
+        return await _inspected(path, root, git)
+    except GitError as refused:
+        raise damaged(root, refused) from refused
+
+
+async def _inspected(path: Path, root: Path, git: GitCommand) -> TargetInspection:
+    named = await git("rev-parse", "--verify", "--quiet", "HEAD", accept=(0, 1, 128))
+    if named.exit_code:
         raise TargetProblem(f"{root} has no commits: commit its files first, work starts from a commit")
+    head = await git("rev-parse", "--verify", "HEAD^{commit}")
+    await refuse_incomplete(git, head.text, root)
     branch = await git("symbolic-ref", "--quiet", "--short", "HEAD", accept=(0, 1))
     changed = await git("status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames")
     tracked = await git("ls-tree", "-r", "-z", "HEAD")
@@ -69,6 +80,7 @@ async def inspect_target(path: Path) -> TargetInspection:
     notes = (
         *_place_notes(path, root),
         *_state_notes(head.text, name, len(changed.records)),
+        *(_PARTIAL if await cuts(git, head.text) else ()),
         *_content_notes(tracked.records),
     )
     return TargetInspection(root, head.text, name, bool(changed.records), notes)
@@ -78,8 +90,15 @@ async def _open(root: Path) -> GitCommand:
     git_dir = git_dir_of(root)
     if not _is_git_dir(git_dir) and not (git_dir / "commondir").is_file():
         raise TargetProblem(f"{root} has a .git that is not a repository: repair it or name another folder")
+    git = GitCommand(git_dir, work_tree=root)
     try:
-        return await without_filters(GitCommand(git_dir, work_tree=root))
+        form = (await git("rev-parse", "--show-object-format")).text
+        if form != "sha1":
+            raise TargetProblem(
+                f"{root} uses {form.upper().replace('SHA', 'SHA-')} objects, which are not supported here:"
+                " name a repository that uses SHA-1"
+            )
+        return await without_filters(git)
     except GitError as refused:
         raise TargetProblem(f"git cannot read {root}: {refused.stderr}") from refused
 

@@ -76,6 +76,53 @@ async def test_a_shallow_target_can_be_cloned(tmp_path, target):
     assert len(await clone.log(await clone.clone_from(tmp_path / "shallow"))) == 1
 
 
+def partial(target, folder, *options):
+    """Clone a target without its older files."""
+    git(target, "config", "uploadpack.allowFilter", "true")
+    git(folder.parent, "clone", "-q", "--filter=blob:none", *options, target.as_uri(), str(folder))
+    return folder
+
+
+async def test_a_partial_clone_gives_the_files_it_has_and_says_what_it_lacks(tmp_path, target):
+    commit(target, {"ü.txt": b"newer"}, "two")
+    source = partial(target, tmp_path / "partial")
+    target.rename(tmp_path / "gone")
+    seen = await inspect_target(source)
+    assert [note for note in seen.notes if "partial clone" in note]
+    clone = Repository(tmp_path / "c.git")
+    head = await clone.clone_from(source)
+    assert await clone.clone_from(source) == head == seen.head
+    assert await clone.read_file(head, "ü.txt") == b"newer"
+    assert len(await clone.log(head)) == 1
+    made = await committed(clone, tmp_path, head, {"a.py": b"changed\n"})
+    await clone.push_ref(source, made, REF, None)
+    assert await clone.clone_from(source, made) == made
+    assert [info.commit for info in await clone.log(made)] == [made, head]
+
+
+async def test_a_partial_clone_without_the_files_at_head_names_the_cure(tmp_path, target):
+    source = partial(target, tmp_path / "partial", "--no-checkout")
+    with pytest.raises(TargetProblem, match="git fetch --refetch --no-filter"):
+        await inspect_target(source)
+    git(source, "fetch", "-q", "--refetch", "--no-filter")
+    assert (await inspect_target(source)).head == git(target, "rev-parse", "HEAD")
+
+
+async def test_a_repository_of_sha256_objects_is_refused(tmp_path):
+    git(tmp_path, "init", "-q", "--object-format=sha256", "one")
+    with pytest.raises(TargetProblem, match="uses SHA-256 objects"):
+        await inspect_target(tmp_path / "one")
+
+
+@pytest.mark.parametrize("lost", ["HEAD", "HEAD^{tree}", "HEAD:ü.txt", "HEAD~:ü.txt"])
+async def test_a_damaged_repository_is_told_from_an_empty_one(tmp_path, target, lost):
+    commit(target, {"ü.txt": b"newer"}, "two")
+    name = git(target, "rev-parse", lost)
+    (target / ".git" / "objects" / name[:2] / name[2:]).unlink()
+    with pytest.raises(TargetProblem, match="`git fsck` there names what is damaged"):
+        await Repository(tmp_path / "c.git").clone_from((await inspect_target(target)).root)
+
+
 async def test_the_same_arguments_give_the_same_commit(clone, tmp_path, target):
     base = await clone.head()
     first = await committed(clone, tmp_path, base, {"a.py": b"changed\n"}, "Say so\n\nTrailer: yes")
