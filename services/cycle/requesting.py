@@ -6,7 +6,7 @@ Rules
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from events.envelope import Cause
 from events.fact import Rejected
 from events.subjects import slug
 from events.target import TARGET, Registered, Scan, ScanRequested, Target
+from services.changes.release import REF
 from services.cycle.naming import named_sdist
 from services.cycle.settling import is_settled
 from services.engines.deterministic.rules import DEFAULT_SELECT
@@ -21,8 +22,9 @@ from services.runtime.log import Change, Log
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
 from services.workspace.fork import fork_of, meant, recorded_of
+from services.workspace.landing import foreign_remarks, refuse_unmovable
 from services.workspace.sdist import fetch_sdist, unpack_as_repository
-from services.workspace.target import TargetInspection, inspect_target
+from services.workspace.target import TargetInspection, TargetProblem, inspect_target
 
 ENGINE = "deterministic"
 TRIES = 5
@@ -89,7 +91,11 @@ async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place
 
 
 async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
-    """Request a scan of the target's HEAD, or join the unfinished one. Raises `Rejected` when paused."""
+    """Request a scan of the target's HEAD, or join the unfinished one.
+
+    Raises `Rejected` when paused, `TargetProblem` when nothing that is asked for could ever land.
+    """
+    place = await _looked_at(place, wish)
     cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
     for attempt in range(TRIES):
         state = await book.state(TARGET, place.id)
@@ -107,6 +113,19 @@ async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
             continue
         return Asked(place, asked.scan, followed=False)
     raise AssertionError("unreachable")
+
+
+async def _looked_at(place: Place, wish: Wish) -> Place:
+    """Add what a person should know of the branch changes land on; where nothing lands, trouble is a note."""
+    try:
+        notes = await foreign_remarks(place.root, REF, place.inspection.head)
+        await refuse_unmovable(place.root, REF)
+    except TargetProblem as problem:
+        if not (wish.dry_run or wish.look_only):
+            raise
+        notes = (f"nothing could land as it stands: {problem}",)
+    inspection = replace(place.inspection, notes=(*place.inspection.notes, *notes))
+    return replace(place, inspection=inspection)
 
 
 async def _running(book: Log, state: Target, head: str) -> Scan | None:

@@ -10,6 +10,7 @@ from services.workspace.checkout import Workspace, WorktreeBusy
 from services.workspace.git import BranchCheckedOut, Conflict, RefMoved, Repository
 from services.workspace.git_command import GitError
 from services.workspace.git_version import UnusableGit, require_git
+from services.workspace.landing import foreign_remarks, refuse_unmovable
 from services.workspace.locks import give_up, try_lock
 from services.workspace.target import TargetProblem, inspect_target
 from tests.git_targets import ME, WHEN, commit, committed, git, make
@@ -236,6 +237,46 @@ async def test_a_checked_out_branch_is_never_moved(clone, tmp_path, target):
     with pytest.raises(BranchCheckedOut, match=r"aps/improved is checked out in .*elsewhere"):
         await clone.push_ref(target, tip, REF, base)
     assert git(target, "rev-parse", REF) == base
+
+
+async def test_a_branch_that_could_not_be_moved_at_the_end_is_told_at_the_start(tmp_path, target):
+    await refuse_unmovable(target, REF)
+    git(target, "branch", "aps")
+    with pytest.raises(TargetProblem, match=r"leaves no room .*git branch -m aps OTHER"):
+        await refuse_unmovable(target, REF)
+    git(target, "branch", "-m", "aps", "other")
+    git(target, "worktree", "add", "-q", "-b", "aps/improved", str(tmp_path / "side"))
+    with pytest.raises(BranchCheckedOut, match="is checked out in"):
+        await refuse_unmovable(target, REF)
+
+
+async def test_a_target_that_may_not_be_written_is_told_at_the_start(target):
+    folders = [target / ".git", *(path for path in (target / ".git").rglob("*") if path.is_dir())]
+    for path in (target, *target.rglob("*")):
+        os.lchown(path, *((65534, 65534) if os.geteuid() == 0 else (-1, -1)))
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        with pytest.raises(TargetProblem, match="cannot be written"):
+            await refuse_unmovable(target, REF)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+async def test_commits_of_a_person_on_the_branch_are_told_and_never_lost(target):
+    base = git(target, "rev-parse", "HEAD")
+    git(target, "checkout", "-q", "-b", "aps/improved")
+    commit(target, {"b.py": b"2"}, "Ours\n\nImprovement-Id: i1\nRule: F401")
+    assert await foreign_remarks(target, REF, base) == ()
+    commit(target, {"c.py": b"3"}, "Mine")
+    (said,) = await foreign_remarks(target, REF, base)
+    assert "1 commit that no improvement made" in said
+    assert "Mine" in said
+    git(target, "checkout", "-q", "main")
+    commit(target, {"d.py": b"4"}, "Further")
+    with pytest.raises(TargetProblem, match="would be lost"):
+        await foreign_remarks(target, REF, git(target, "rev-parse", "HEAD"))
 
 
 async def test_a_failing_command_says_what_git_said(clone):

@@ -35,7 +35,7 @@ async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> Asyn
         bench = await workbench("cli", settings, book)
         place = await locate(wish.target, bench.workspace, bench.sandbox)
         asked = await ask(book, place, wish, actor("cli"))
-        for note in place.inspection.notes:
+        for note in asked.place.inspection.notes:
             say(f"note: {note}")
         if asked.followed:
             say(f"{asked.scan} is under way already: following it to its end, with the options it began with")
