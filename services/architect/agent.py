@@ -1,5 +1,6 @@
 """Architect: draws what a change touches from the real imports, and classes its risk."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
@@ -22,6 +23,7 @@ from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
 from services.engines.deterministic.rules import RuleSet, written_for
+from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
 from services.workspace.declared_python import DeclaredPython, python_at
@@ -148,10 +150,11 @@ class Architect:
     ) -> Surface:
         repository = self.bench.workspace.repository(target_id)
         sources = {
-            path: (await repository.read_file(discovered.base, path)).decode("utf-8", "replace")
+            path: text_of(await repository.read_file(discovered.base, path))
             for path in sorted({site.path for site in sites})
         }
-        return surface(
+        return await asyncio.to_thread(
+            surface,
             discovered.files,
             sites,
             sources,

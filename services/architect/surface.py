@@ -8,6 +8,7 @@ from schemas.improvement import Component
 from schemas.suite import SuiteReport
 from services.architect.risk import Surface
 from services.engines.deterministic.rules import minor_of, written_for
+from services.engines.deterministic.source import Source
 from services.gates.evaluator_files import is_test_code
 from services.workspace.declared_python import DeclaredPython
 
@@ -26,22 +27,22 @@ def surface(
     doubtful: bool = False,
 ) -> Surface:
     """Return the surface; `sources` holds the text of each file a site lies in."""
-    covered = uncovered = public = 0
-    for site in sites:
-        if is_test_code(site.path):
-            continue
-        lines = _lines(sources.get(site.path, ""), site.text)
-        run, missed = set(suite.covered.get(site.path, ())), set(suite.missing.get(site.path, ()))
-        covered += len(lines & run)
-        uncovered += len(lines & missed)
-        public += _public(site)
+    covered = uncovered = 0
+    product = [site for site in sites if not is_test_code(site.path)]
+    for path in {site.path for site in product}:
+        # a site names its line by content
+        rows = Source(sources.get(path, "")).rows_by_text
+        run, missed = frozenset(suite.covered.get(path, ())), frozenset(suite.missing.get(path, ()))
+        for lines in (rows.get(site.text, frozenset()) for site in product if site.path == path):
+            covered += len(lines & run)
+            uncovered += len(lines & missed)
     return Surface(
         files=files,
         suite="" if baseline.usable else baseline.reason,
         covered=covered,
         uncovered=uncovered,
         fan_in=max((part.fan_in for part in parts if part.touched), default=0),
-        public=public,
+        public=sum(map(_public, product)),
         measured=baseline.coverage,
         unproven=_unproven(python),
         doubtful=doubtful,
@@ -58,11 +59,6 @@ def _unproven(python: DeclaredPython) -> str:
     if python.oldest is not None and python.oldest < oldest:
         return f"The project declares Python {python.stated}, and fixes are written for 3.{oldest} and later."
     return ""
-
-
-def _lines(source: str, text: str) -> set[int]:
-    """Return the numbers of the lines that read `text`: a site names its line by content."""
-    return {n for n, line in enumerate(source.splitlines(), start=1) if line.strip() == text}
 
 
 def _public(site: Site) -> bool:

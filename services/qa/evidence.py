@@ -12,7 +12,7 @@ from schemas.suite import SuiteReport
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.rules import RuleSet
-from services.engines.deterministic.source import Source
+from services.engines.deterministic.source import Source, text_of
 from services.engines.deterministic.verifying import Verdict, verify_gone
 from services.gates.coverage import NO_NEWLY_UNCOVERED, judged, newly_uncovered, no_newly_uncovered
 from services.gates.evaluator_files import is_evaluator
@@ -143,10 +143,7 @@ class Examination:
         known, repository = self._material.alone, self._material.repository
         new = [one for one in changes if not one.empty and one.commit not in known]
         names = [f"{at}:{path}" for one in new for at in _sides(one) for path in one.applied.changed_paths]
-        texts = {
-            name: text.decode("utf-8", "replace")
-            for name, text in (await repository.read_blobs(names)).items()
-        }
+        texts = {name: text_of(content) for name, content in (await repository.read_blobs(names)).items()}
         for one in new:
             diff = await repository.diff(one.parent, one.commit)
             before, after = (
@@ -194,7 +191,7 @@ class Examination:
             lines.setdefault(path, []).append(number)
         lost: dict[str, tuple[Lost, ...]] = {}
         for path, numbers in lines.items():
-            source = Source.decode(await material.repository.read_file(last, path))
+            source = Source(text_of(await material.repository.read_file(last, path)))
             for number, commit in (await material.repository.origins(last, path, numbers)).items():
                 lost[commit] = (*lost.get(commit, ()), Lost(path, number, source.scope(number)))
         return lost

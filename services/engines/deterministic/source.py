@@ -7,13 +7,16 @@ Rules:
 
 import ast
 import bisect
+import io
 import re
 import sys
+import tokenize
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+UTF_8 = "utf-8-sig"  # whether a mark opens the file or not
 BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SUPPRESSION = re.compile(
@@ -22,6 +25,18 @@ _SUPPRESSION = re.compile(
 USUAL_GRAMMAR = 10  # tried first: nearly every file is read by it, and fixes are seldom for an older one
 _BODIES = ("body", "handlers", "orelse", "finalbody", "cases")  # where a definition can stand
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def text_of(content: bytes) -> str:
+    """Decode a source file as Python does (PEP 263), without its byte order mark, to look at it.
+
+    What its declared encoding cannot read, or an unknown encoding, is read as UTF-8 with replacements.
+    """
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        return content.decode(UTF_8, "replace")
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,14 @@ class Source:
             return ""
         at = bisect.bisect_right(outline.rows, row)
         return outline.names[at - 1] if at else ""
+
+    @cached_property
+    def rows_by_text(self) -> Mapping[str, frozenset[int]]:
+        """The rows that read the same, stripped, by what they read."""
+        found: dict[str, set[int]] = {}
+        for row in range(1, len(self.line_starts) + 1):
+            found.setdefault(self.line(row), set()).add(row)
+        return {text: frozenset(rows) for text, rows in found.items()}
 
     @cached_property
     def newlines(self) -> frozenset[str]:
