@@ -9,6 +9,7 @@ Rules
 import asyncio
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.findings import Site
@@ -56,17 +57,28 @@ def doubted(
 ) -> tuple[LeftOut, ...]:
     """Choose of `sites` those to leave out; `places` are those of the rule that nobody vouches for."""
     reason = NOT_RUN if measured else NOT_MEASURED
+    known = {path: _Lines.of(path, suite) for path in {site.path for site in places}}
     return tuple(
         LeftOut(path=site.path, site=site, reason=reason)
         for site in sites
-        if site in places and not is_test_code(site.path) and not _is_run(places[site], site.path, suite)
+        if site in places and not is_test_code(site.path) and not known[site.path].are_run(places[site])
     )
 
 
-def _is_run(rows: frozenset[int], path: str, suite: SuiteReport) -> bool:
-    missed = frozenset(suite.missing.get(path, ()))
-    known = sorted(missed.union(suite.covered.get(path, ())))
-    if not known:
-        return False
-    statement = known[max(0, bisect.bisect_right(known, min(rows)) - 1)]
-    return statement not in missed and not rows & missed
+@dataclass(frozen=True)
+class _Lines:
+    """The executable lines of one file, in order, and those of them that no test runs."""
+
+    known: list[int]
+    missed: frozenset[int]
+
+    @classmethod
+    def of(cls, path: str, suite: SuiteReport) -> "_Lines":
+        missed = frozenset(suite.missing.get(path, ()))
+        return cls(sorted(missed.union(suite.covered.get(path, ()))), missed)
+
+    def are_run(self, rows: frozenset[int]) -> bool:
+        if not self.known:
+            return False
+        statement = self.known[max(0, bisect.bisect_right(self.known, min(rows)) - 1)]
+        return statement not in self.missed and not rows & self.missed
