@@ -1,17 +1,15 @@
 """Git as the workspace uses it, on real repositories, some of them hostile."""
 
-import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
-from services.workspace.checkout import Workspace, WorktreeBusy
+from services.workspace.checkout import Workspace
 from services.workspace.git import BranchCheckedOut, Conflict, RefMoved, Repository
 from services.workspace.git_command import GitError
 from services.workspace.git_version import UnusableGit, require_git
 from services.workspace.landing import foreign_remarks, refuse_unmovable
-from services.workspace.locks import give_up, try_lock
 from services.workspace.target import TargetProblem, inspect_target
 from tests.git_targets import ME, WHEN, commit, committed, git, make
 
@@ -291,56 +289,6 @@ async def test_a_name_that_looks_like_an_option_is_only_a_name(clone):
         await clone.resolve("--git-dir")
 
 
-async def test_a_work_tree_is_clean_each_time_and_after_a_crash(clone, tmp_path):
-    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
-    async with workspace.worktree(clone, "qa", base, keep=True) as tree:
-        (tree / "a.py").write_text("dirt")
-        (tree / "new").mkdir()
-        (tree / "new" / "file").write_text("dirt")
-        (tree / "ü.txt").unlink()
-    async with workspace.worktree(clone, "qa", base, keep=True) as again:
-        assert again == tree
-        assert sorted(path.name for path in again.iterdir()) == [".git", "a.py", "ü.txt"]
-        assert (again / "a.py").read_bytes().startswith(b"one\n")
-    (tree / ".git").unlink()
-    for record in (clone.path / "worktrees").iterdir():
-        (record / "gitdir").write_text("nonsense")
-    async with workspace.worktree(clone, "qa", base) as again:
-        assert sorted(path.name for path in again.iterdir()) == [".git", "a.py", "ü.txt"]
-    assert not again.exists()
-
-
-async def test_a_work_tree_in_use_is_refused_to_a_second_asker(clone, tmp_path):
-    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
-    async with workspace.worktree(clone, "qa", base):
-        with pytest.raises(WorktreeBusy, match="in use"):
-            async with workspace.worktree(clone, "qa", base):
-                pass
-        async with workspace.worktree(clone, "other", base):
-            pass
-    async with workspace.worktree(clone, "qa", base):
-        pass
-
-
-async def test_a_work_tree_leaves_no_lock_behind_and_a_removed_lock_holds_nobody_out(clone, tmp_path):
-    workspace = Workspace(tmp_path / "data")
-    async with workspace.worktree(clone, "one", await clone.head()) as folder:
-        assert folder.with_name(f"{folder.name}.lock").exists()
-    assert list(folder.parent.iterdir()) == []
-
-
-def test_who_opened_a_lock_that_was_removed_meanwhile_does_not_hold_it(tmp_path):
-    path = tmp_path / "a.lock"
-    first = try_lock(path)
-    path.unlink()
-    second = try_lock(path)
-    assert second is not None
-    give_up(first, path)
-    assert try_lock(path) is None, "the file of the living holder was left alone"
-    give_up(second, path)
-    assert not path.exists()
-
-
 async def test_an_old_git_is_refused_in_one_sentence(tmp_path, monkeypatch):
     old = tmp_path / "git"
     old.write_text("#!/bin/sh\necho git version 2.34.1\n")
@@ -366,16 +314,6 @@ async def test_what_a_killed_git_left_does_not_stop_the_next_one(clone, tmp_path
         assert (tree / "a.py").exists()
     commit(target, {"b.py": b"2"})
     assert await clone.clone_from(target) == git(target, "rev-parse", "HEAD")
-
-
-async def test_many_work_trees_are_made_at_once(clone, tmp_path):
-    workspace, base = Workspace(tmp_path / "home"), await clone.resolve("base")
-
-    async def one(number):
-        async with workspace.worktree(clone, f"w{number}", base) as tree:
-            return (tree / "a.py").exists()
-
-    assert await asyncio.gather(*(one(number) for number in range(8))) == [True] * 8
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can meet a repository of another user")
