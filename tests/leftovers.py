@@ -36,4 +36,6 @@ def _sweep(left: Path, run: Run) -> None:
             run(EmbeddedServers(place.parent.parent).erase())
         except ServerProblem:
             return  # a command of that session is still at it; the next session sweeps
-    shutil.rmtree(left, ignore_errors=True)  # another session may be sweeping too
+        except FileNotFoundError:
+            return  # another session is sweeping too
+    shutil.rmtree(left, ignore_errors=True)  # as above
