@@ -13,7 +13,7 @@ from projections.step import View
 from projections.table import within
 
 if TYPE_CHECKING:
-    from projections.database import Connection
+    from projections.connection import Connection
 
     Side = tuple[Connection, str]
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import asyncpg
 import orjson
 
 from events.envelope import NO_HASH
@@ -23,10 +22,7 @@ from projections.step import View
 from projections.table import within
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Pool = asyncpg.Pool[asyncpg.Record]
-    Connection = PoolConnectionProxy[asyncpg.Record]
+    from projections.connection import Connection
 
 SCHEMA = "aps"
 CREATE = """

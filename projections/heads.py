@@ -22,7 +22,7 @@ from projections.database import SCHEMA, Checkpoint, lock_key
 from projections.table import within
 
 if TYPE_CHECKING:
-    from projections.database import Connection, Pool
+    from projections.connection import Connection, Pool
 
 CREATE = """
 create schema if not exists {schema};

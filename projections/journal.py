@@ -19,7 +19,7 @@ from projections.fold import Key, Poisoned, Standing, key_of, restored
 from projections.table import within
 
 if TYPE_CHECKING:
-    from projections.database import Connection
+    from projections.connection import Connection
 
 CREATE = """
 create table {schema}.journal (

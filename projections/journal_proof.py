@@ -24,7 +24,7 @@ from projections.journal import COLUMNS, JournalRow
 from projections.table import within
 
 if TYPE_CHECKING:
-    from projections.database import Connection
+    from projections.connection import Connection
 
 JOURNAL = "journal"
 AT_ONCE = 1000

@@ -35,7 +35,7 @@ from projections.step import View
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from projections.database import Connection
+    from projections.connection import Connection
 
 READ_AT_ONCE = 2000
 SILENCE_SECONDS = 60.0

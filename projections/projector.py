@@ -29,7 +29,7 @@ from projections.step import View
 from projections.table import as_json, within
 
 if TYPE_CHECKING:
-    from projections.database import Connection, Pool
+    from projections.connection import Connection, Pool
 
 STANDBY_SECONDS = 0.25
 IDLE_SECONDS = 5.0  # after this long without an event, look whether log and lead still stand

@@ -31,7 +31,7 @@ from projections.timeline import TimelineRow
 from schemas.improvement import Status
 
 if TYPE_CHECKING:
-    from projections.database import Connection, Pool
+    from projections.connection import Connection, Pool
 
 RECHECK_SECONDS = 1.0  # a notification lost in a reconnect costs this much
 JOURNAL = "select * from {schema}.journal where seq > $1 order by seq limit $2"

@@ -28,7 +28,7 @@ from projections.step import View
 from projections.table import Row, Table, within
 
 if TYPE_CHECKING:
-    from projections.database import Connection, Pool
+    from projections.connection import Connection, Pool
 
 RowT = TypeVar("RowT", bound=Row)
 

@@ -20,7 +20,7 @@ from projections.rebuild import rebuild
 from projections.step import View
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 AWAY = (
     Unavailable,

@@ -24,7 +24,7 @@ from services.runtime.head_keys import earlier_keys, signing_key
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from projections.database import Pool
+    from projections.connection import Pool
     from services.runtime.settings import Settings
 
 LOOK_SECONDS = 1.0

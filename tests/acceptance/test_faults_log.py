@@ -36,7 +36,7 @@ from tests.log_server import NATS, LogServer, started
 from tests.log_writers import Writers
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 pytestmark = pytest.mark.slow
 figures = logging.getLogger("figures")  # shown by: pytest -o log_cli=true --log-cli-level=INFO

@@ -33,7 +33,7 @@ from tests.log_server import NATS, LogServer, started
 from tests.projection_facts import CYCLE, START, Clock, tell
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 END = len(CYCLE)
 

@@ -22,7 +22,7 @@ from tests.golden_telling import BEGAN
 from tests.log_server import LogServer, started
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 
 @pytest.fixture

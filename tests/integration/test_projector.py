@@ -26,7 +26,7 @@ from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 PATIENCE = 20.0
 

@@ -29,7 +29,7 @@ from tests.log_server import LogServer, started
 from tests.projecting import Projecting
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 PATIENCE = 60.0
 ROUND = 60  # improvements that are told of at once

@@ -32,7 +32,7 @@ from tests.log_server import LogServer, started
 from tests.projection_facts import CYCLE, Clock, tell
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 PATIENCE = 30.0
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]

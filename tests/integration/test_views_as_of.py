@@ -27,7 +27,7 @@ from tests import projection_facts as f
 from tests.projection_facts import CYCLE, START, Clock, Told, tell
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 LATER = START + timedelta(hours=1)
 DISPUTED: tuple[Told, ...] = tuple(

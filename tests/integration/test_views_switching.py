@@ -24,7 +24,7 @@ from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell
 
 if TYPE_CHECKING:
-    from projections.database import Pool
+    from projections.connection import Pool
 
 PATIENCE = 20.0
 NEWER = (replace(VIEWS[0], version=VIEWS[0].version + 1), *VIEWS[1:])

@@ -32,7 +32,7 @@ from services.runtime.settings import Settings
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from projections.database import Pool
+    from projections.connection import Pool
 
 PAGE = 1000
 

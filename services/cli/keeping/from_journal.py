@@ -29,7 +29,7 @@ from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.database import Connection
+    from projections.connection import Connection
 
 JOURNAL = "the journal"
 ANSWER_SECONDS = 30.0
