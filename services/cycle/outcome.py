@@ -198,7 +198,8 @@ def reason_of(state: Improvement) -> str:
         return f"asked to be taken back and kept: {kept}"
     if state.status is Status.PARTLY_LANDED and state.verdict is not None:
         paths = dict.fromkeys(part.path for part in state.verdict.left_out)
-        harms = dict.fromkeys(refusal.reason for refusal in state.refusals)
+        doubts = [part.reason for part in state.design.leave_out] if state.design else []
+        harms = dict.fromkeys([*doubts, *(refusal.reason for refusal in state.refusals)])
         return f"without {', '.join(paths)}: {'; '.join(harms)}"
     if state.status in (*LANDED, Status.APPROVED) and state.approval is not None:
         return state.approval.reason

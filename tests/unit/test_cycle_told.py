@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from events.target import TARGET, Registered, ScanFailed, ScanRequested
 from schemas.suite import Outcome as Ran
 from schemas.suite import SuiteEnd, SuiteReport
 from services.cycle.chronicle import UnknownScan
-from services.cycle.outcome import Outcome, outcome_of
+from services.cycle.outcome import Outcome, outcome_of, reason_of
 from services.cycle.report import Details, details_of, html, markdown
 from services.cycle.table import lines, show
 from services.workspace.checkout import Workspace
@@ -291,3 +292,12 @@ async def test_without_a_terminal_each_improvement_is_one_plain_line(recorder: R
     assert len(rows) == 5
     assert rows[0].split("\t")[0] == GOOD
     assert rows[-1].startswith("2 of 4 improvements landed · findings 17→7 · tests passed 10→12")
+
+
+async def test_what_the_design_left_out_is_told_with_its_reason(recorder: Recorder) -> None:
+    await example.whole(recorder)
+    state = await recorder.book.state(IMPROVEMENT, PART)
+    assert state.design is not None and state.verdict is not None
+    doubtful = tuple(part.model_copy(update={"reason": "no test runs it"}) for part in state.verdict.left_out)
+    designed = replace(state, design=state.design.model_copy(update={"leave_out": doubtful}), refusals=())
+    assert reason_of(designed) == f"without {doubtful[0].path}: no test runs it"
