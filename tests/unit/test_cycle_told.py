@@ -299,5 +299,7 @@ async def test_what_the_design_left_out_is_told_with_its_reason(recorder: Record
     state = await recorder.book.state(IMPROVEMENT, PART)
     assert state.design is not None and state.verdict is not None
     doubtful = tuple(part.model_copy(update={"reason": "no test runs it"}) for part in state.verdict.left_out)
-    designed = replace(state, design=state.design.model_copy(update={"leave_out": doubtful}), refusals=())
+    designed = replace(
+        state, design=state.design.model_copy(update={"leave_out": doubtful}), refusals=(), reason=""
+    )
     assert reason_of(designed) == f"without {doubtful[0].path}: no test runs it"
