@@ -142,11 +142,11 @@ def test_the_time_a_row_shows_names_the_moment_it_began(place: Place) -> None:
     [
         (("approve", "provn"), Exit.NOT_FOUND, "nearest: proven"),
         (("show", "proven", "--at", "99999"), Exit.NOT_FOUND, "the log ends at"),
-        (("list", "--at", "yesterday"), Exit.USAGE, "neither a sequence nor a time"),
+        (("list", "--at", "yesterday"), Exit.USAGE, "neither a sequence, nor a time"),
         (("list", "--target", "tolz"), Exit.NOT_FOUND, "nearest: toolz"),
         (("rollback", "landed", "--all"), Exit.USAGE, "--all"),
         (("approve", "found"), Exit.CONFLICT, "initialized"),
-        (("retry", "landed"), Exit.CONFLICT, "deployment_complete"),
+        (("retry", "landed"), Exit.CONFLICT, "it is deployment complete"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
