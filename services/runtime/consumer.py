@@ -87,6 +87,7 @@ class Consumer:
             await asyncio.sleep(RETRY_SECONDS)
             return
         try:
+            await subscription.consumer_info()  # binding does not look whether it is there
             while True:
                 free = self._parallel - len(working)
                 if free <= 0:
