@@ -2,7 +2,8 @@
 
 Rules
 1. A lone append goes straight out; nothing waits for company. While commits are under way, what comes
-   gathers, and leaves together as one atomic batch when its turn comes.
+   gathers, and leaves together as one atomic batch when its turn comes. Of many, a group takes its share
+   only, and their writers are woken a few at a time: so the next group is at the server while they decide.
 2. Appends of one aggregate leave in the order they came, one at a time: each names the position it was
    decided on, so who waited while another was stored is refused without asking the server.
 3. A batch that is refused is tried again member by member: one member's conflict is its own.
@@ -23,10 +24,20 @@ from events.store import Denied
 from events.wire import Message
 
 UNDER_WAY = 2  # while the server flushes one group the next is written; more of them make smaller groups
+WHOLE = 64  # so few appends are not parted: a group costs the server as much as some 150 events in it
+WOKEN_AT_ONCE = 8  # between them the loop writes and reads
 GROUP_EVENTS = 500
 GROUP_BYTES = 1024 * 1024
 WAITING_EVENTS = 8192
 WAITING_BYTES = 32 * 1024 * 1024
+
+
+class Bounds(NamedTuple):
+    """What a group holds at most."""
+
+    appends: int
+    events: int = GROUP_EVENTS
+    size: int = GROUP_BYTES
 
 
 class Member(NamedTuple):
@@ -39,18 +50,19 @@ class Member(NamedTuple):
 
 
 def next_group(
-    queue: deque[Member], busy: AbstractSet[str], events: int = GROUP_EVENTS, size: int = GROUP_BYTES
+    queue: deque[Member], busy: AbstractSet[str], bounds: Bounds
 ) -> tuple[list[Member], deque[Member]]:
     """Return who leaves together and who stays: `busy` aggregates are under way (rule 2).
 
     A member larger than a group leaves alone.
     """
+    appends, events, size = bounds
     group: list[Member] = []
     staying: deque[Member] = deque()
     named = set(busy)
     for member in queue:
         count = len(member.messages)
-        fits = not group or (count <= events and member.size <= size)
+        fits = not group or (len(group) < appends and count <= events and member.size <= size)
         if fits and named.isdisjoint(member.aggregates):
             group.append(member)
             events -= count
@@ -72,6 +84,8 @@ class GroupCommit:
         self._room = Room(WAITING_EVENTS, WAITING_BYTES)
         self._queue: deque[Member] = deque()
         self._busy: set[str] = set()
+        self._waking: deque[tuple[Member, int]] = deque()
+        self._inside = 0
         self._under_way = 0
         self._planned = False
 
@@ -79,14 +93,19 @@ class GroupCommit:
         """Store all messages or none; return the sequence of the last. Raises `Uncertain`, `Denied`."""
         size = sum([len(message.body) for message in messages])
         await self._room.enter(len(messages), size)
+        self._inside += 1
         try:
-            if not self._under_way and not self._queue:
+            if self._inside == 1:
                 return await self._send_alone(messages, aggregates)
             outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._queue.append(Member(messages, aggregates, size, outcome))
-            self._plan()
+            if len(self._queue) == self._share():
+                self._send_groups()
+            else:
+                self._plan()
             return await outcome
         finally:
+            self._inside -= 1
             self._room.leave(len(messages), size)
 
     async def _send_alone(self, messages: Sequence[Message], aggregates: frozenset[str]) -> int:
@@ -113,8 +132,12 @@ class GroupCommit:
         if self._queue:
             self._plan()
 
+    def _share(self) -> int:
+        """How many appends a group takes at most: its part of all that are inside."""
+        return max(WHOLE, -(-self._inside // UNDER_WAY))
+
     def _plan(self) -> None:
-        if not self._planned and self._under_way < UNDER_WAY:
+        if not self._planned and not self._waking and self._under_way < UNDER_WAY:
             self._planned = True
             asyncio.get_running_loop().call_soon(self._send_groups)
 
@@ -122,17 +145,17 @@ class GroupCommit:
         """Start what may be under way; runs once all who were ready to append have done so."""
         self._planned = False
         while self._queue and self._under_way < UNDER_WAY:
-            group, self._queue = next_group(self._queue, self._busy)
+            group, self._queue = next_group(self._queue, self._busy, Bounds(self._share()))
             if not group:
                 return
             # who gave up while waiting was never sent
             if wanted := [member for member in group if not member.outcome.done()]:
-                self._tasks.add(task := asyncio.ensure_future(self._send(wanted)))
+                aggregates = frozenset().union(*(member.aggregates for member in wanted))
+                self._begin(aggregates)
+                self._tasks.add(task := asyncio.ensure_future(self._send(wanted, aggregates)))
                 task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, group: list[Member]) -> None:
-        aggregates = frozenset().union(*(member.aggregates for member in group))
-        self._begin(aggregates)
+    async def _send(self, group: list[Member], aggregates: frozenset[str]) -> None:
         try:
             await self._settle(group)
         except asyncio.CancelledError:
@@ -157,12 +180,23 @@ class GroupCommit:
         except Exception as problem:  # noqa: BLE001 -- whatever it was, each who waits is told
             _give_up(group, problem)
         else:
+            self._stored(frozenset().union(*(member.aggregates for member in group)))
             seq = last - len(messages)
             for member in group:
                 seq += len(member.messages)
-                if not member.outcome.done():
-                    member.outcome.set_result(seq)
-            self._stored(frozenset().union(*(member.aggregates for member in group)))
+                self._waking.append((member, seq))
+            if len(self._waking) == len(group):
+                self._wake()
+
+    def _wake(self) -> None:
+        for _ in range(min(WOKEN_AT_ONCE, len(self._waking))):
+            member, seq = self._waking.popleft()
+            if not member.outcome.done():
+                member.outcome.set_result(seq)
+        if self._waking:
+            asyncio.get_running_loop().call_soon(self._wake)
+        elif self._queue:
+            self._plan()
 
     def _stored(self, aggregates: AbstractSet[str]) -> None:
         if self._queue:

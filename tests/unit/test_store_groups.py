@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.group_commit import Member, next_group
+from events.group_commit import Bounds, Member, next_group
 from events.room import Room
 from events.wire import Message
 
+ROOMY = Bounds(appends=100)
 appends = st.lists(st.tuples(st.integers(1, 9), st.lists(st.sampled_from("abcde"), min_size=1, max_size=2)))
 
 
@@ -31,49 +32,55 @@ def named(members: "deque[Member] | list[Member]") -> list[str]:
 
 
 def test_appends_of_different_aggregates_leave_together() -> None:
-    group, staying = next_group(queue_of("a", "b", "c"), set())
+    group, staying = next_group(queue_of("a", "b", "c"), set(), ROOMY)
     assert (named(group), named(staying)) == (["a", "b", "c"], [])
 
 
 def test_a_second_append_of_an_aggregate_stays_behind_the_first() -> None:
-    group, staying = next_group(queue_of("a", "b", "a"), set())
+    group, staying = next_group(queue_of("a", "b", "a"), set(), ROOMY)
     assert (named(group), named(staying)) == (["a", "b"], ["a"])
 
 
 def test_nothing_overtakes_who_stays() -> None:
-    group, staying = next_group(queue_of("a", "ab", "b"), set())
+    group, staying = next_group(queue_of("a", "ab", "b"), set(), ROOMY)
     assert (named(group), named(staying)) == (["a"], ["ab", "b"])
 
 
 def test_an_aggregate_that_is_under_way_waits() -> None:
-    group, staying = next_group(queue_of("a", "b"), {"a"})
+    group, staying = next_group(queue_of("a", "b"), {"a"}, ROOMY)
     assert (named(group), named(staying)) == (["b"], ["a"])
 
 
 def test_a_group_is_bounded_in_events_and_in_bytes() -> None:
     events = deque(member(3, (name,)) for name in "abc")
-    assert named(next_group(events, set(), events=7)[0]) == ["a", "b"]
+    assert named(next_group(events, set(), Bounds(9, events=7))[0]) == ["a", "b"]
     large = deque(member(1, (name,), size=40) for name in "abc")
-    assert named(next_group(large, set(), size=100)[0]) == ["a", "b"]
+    assert named(next_group(large, set(), Bounds(9, size=100))[0]) == ["a", "b"]
 
 
 def test_an_append_larger_than_a_group_leaves_alone() -> None:
     queue = deque([member(900, ("a",)), member(1, ("b",))])
-    assert named(next_group(queue, set(), events=500)[0]) == ["a"]
+    assert named(next_group(queue, set(), Bounds(9, events=500))[0]) == ["a"]
 
 
-@given(appends, st.integers(1, 20))
+def test_a_group_takes_its_share_of_the_appends() -> None:
+    group, staying = next_group(queue_of("a", "b", "c"), set(), Bounds(appends=2))
+    assert (named(group), named(staying)) == (["a", "b"], ["c"])
+
+
+@given(appends, st.integers(1, 20), st.integers(1, 9))
 def test_every_append_leaves_once_and_each_aggregate_in_order(
-    wanted: list[tuple[int, list[str]]], limit: int
+    wanted: list[tuple[int, list[str]]], limit: int, most: int
 ) -> None:
     queue = deque(member(events, tuple(names)) for events, names in wanted)
     left: list[Member] = []
     waiting = queue
     while waiting:
-        group, waiting = next_group(waiting, set(), events=limit)
+        group, waiting = next_group(waiting, set(), Bounds(most, events=limit))
         together = [name for one in group for name in one.aggregates]
         assert together
         assert len(together) == len(set(together))
+        assert len(group) <= most
         assert len(group) == 1 or sum(len(one.messages) for one in group) <= limit
         left += group
     assert sorted(map(id, left)) == sorted(map(id, queue))
