@@ -43,12 +43,17 @@ class JetStreamEventStore:
         *,
         patience: float = 10.0,
         stream: str = STREAM,
+        replicated: bool = False,
     ) -> None:
-        """`patience` bounds in seconds how long one call goes on against an unwilling server."""
+        """`patience` bounds in seconds how long one call goes on against an unwilling server.
+
+        `replicated` says that several servers keep the stream: an aggregate is then read as far as their
+        leader has it, so that who was told of an event also reads it.
+        """
         self._connection = connection
         self._clock = clock
         self._patience = patience
-        self._reader = StreamReader(connection, stream, patience)
+        self._reader = StreamReader(connection, stream, patience, replicated=replicated)
         self._commits = GroupCommit(Committer(connection), DOORBELL)
         self._past = PastEvents()
 

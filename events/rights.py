@@ -136,7 +136,7 @@ def may_publish(user: str) -> tuple[str, ...]:
         subjects += [f"{ARTEFACTS}.>", DOORBELL, wrapped_key("*/*", "*"), f"{API}.DIRECT.GET.{KEY_STREAM}"]
     subjects += [f"{API}.INFO", *(f"{API}.STREAM.INFO.{stream}" for stream in (*STREAMS, KEY_STREAM))]
     subjects += [f"{API}.DIRECT.GET.{stream}" for stream in STREAMS]
-    subjects += [f"{API}.CONSUMER.INFO.{STREAM}.*"]
+    subjects += [f"{API}.STREAM.MSG.GET.{STREAM}", f"{API}.CONSUMER.INFO.{STREAM}.*"]
     if user in ROLES:
         subjects += [f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{user}", f"$JS.ACK.{STREAM}.{user}.>"]
     if user in SERVICES:
@@ -151,7 +151,6 @@ def may_publish(user: str) -> tuple[str, ...]:
 INSPECTOR_REQUESTS = (
     f"{API}.STREAM.NAMES",
     f"{API}.STREAM.LIST",
-    f"{API}.STREAM.MSG.GET.{STREAM}",
     f"{API}.CONSUMER.NAMES.{STREAM}",
     f"{API}.CONSUMER.LIST.{STREAM}",
     f"{API}.CONSUMER.CREATE.{STREAM}.>",

@@ -4,6 +4,7 @@ Reads are repeated until `patience` is over: a request lost in a reconnect is as
 """
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -18,7 +19,8 @@ from events.store import Gone, Unavailable
 from events.trail import earlier
 
 API = "$JS.API"
-STREAM_NOT_FOUND = 10059  # the server's error code
+STREAM_NOT_FOUND = 10059  # the server's error codes
+MESSAGE_NOT_FOUND = 10037
 TRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.1
 PAGE = 1000
@@ -93,10 +95,14 @@ class Collected:
 class StreamReader:
     """Direct gets on one stream; `patience` in seconds bounds each call."""
 
-    def __init__(self, connection: Client, stream: str, patience: float = 10.0) -> None:
-        """The connection stays the caller's."""
+    def __init__(
+        self, connection: Client, stream: str, patience: float = 10.0, *, replicated: bool = False
+    ) -> None:
+        """The connection stays the caller's. Of a `replicated` stream the leader is asked what is last:
+        any replica answers a direct get, also one that has not all yet."""
         self._connection = connection
         self._stream = stream
+        self._replicated = replicated
         self._direct = f"{API}.DIRECT.GET.{stream}"
         self._patience = patience
 
@@ -115,7 +121,8 @@ class StreamReader:
 
     async def last(self, subjects: str) -> Stored | None:
         """Return the last message on `subjects`, which may hold wildcards."""
-        return await self._one({"last_by_subj": subjects})
+        body = {"last_by_subj": subjects}
+        return await (self._patiently(lambda: self._of_leader(body)) if self._replicated else self._one(body))
 
     async def first_since(self, time: datetime) -> Stored | None:
         """Return the first message stored after `time`."""
@@ -168,6 +175,19 @@ class StreamReader:
         answer = await self._patiently(lambda: self._request(self._direct, orjson.dumps(body)))
         return None if "Status" in (answer.headers or {}) else _stored(answer)
 
+    async def _of_leader(self, body: dict[str, Any]) -> Stored | None:
+        answer = await self._request(f"{API}.STREAM.MSG.GET.{self._stream}", orjson.dumps(body))
+        found = orjson.loads(answer.data)
+        if "error" in found:
+            if found["error"].get("err_code") == MESSAGE_NOT_FOUND:
+                return None
+            raise nats.errors.Error(f"stream {self._stream}: {found['error']['description']}")
+        message = found["message"]
+        content = b64decode(message.get("data", ""))
+        return Stored(
+            message["seq"], message["subject"], content, _headers(b64decode(message.get("hdrs", "")))
+        )
+
     async def _request(self, subject: str, body: bytes) -> Msg:
         return await self._connection.request(subject, body, timeout=TRY_SECONDS)
 
@@ -215,6 +235,12 @@ class StreamReader:
                     reason = str(problem) or type(problem).__name__
                     raise Unavailable(f"stream {self._stream} does not answer: {reason}") from problem
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    """Read headers as they stand on the wire, below their first line."""
+    lines = [line.partition(":") for line in block.decode().split("\r\n")[1:] if line]
+    return {name: value.strip() for name, _, value in lines}
 
 
 def _stored(message: Msg) -> Stored:

@@ -119,8 +119,9 @@ class Ground:
         """Give a connection and the log as `user` for the time of the block."""
         connection = await self.connect(user)
         try:
-            store, artefacts = JetStreamEventStore(connection, now), JetStreamArtefacts(connection)
-            yield connection, Log(store, artefacts, now, self.settings.fork, self.keyring(connection))
+            store = JetStreamEventStore(connection, now, replicated=self.settings.nats_replicas > 1)
+            keyring = self.keyring(connection)
+            yield connection, Log(store, JetStreamArtefacts(connection), now, self.settings.fork, keyring)
         finally:
             await close_nats(connection)
 

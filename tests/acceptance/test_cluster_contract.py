@@ -33,7 +33,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 async def store(cluster: Cluster, clock: contract.Clock) -> AsyncIterator[EventStore]:
     await cluster.wipe(("APS",))
     async with cluster.connection("cli") as connection:
-        yield JetStreamEventStore(connection, clock)
+        yield JetStreamEventStore(connection, clock, replicated=True)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def stores(cluster: Cluster, clock: contract.Clock) -> AsyncIterator[list[
     await cluster.wipe(("APS",))
     connections = [cluster.connection("cli", node) for node in cluster.nodes]
     opened = [await connection.__aenter__() for connection in connections]
-    yield [JetStreamEventStore(connection, clock) for connection in opened]
+    yield [JetStreamEventStore(connection, clock, replicated=True) for connection in opened]
     await asyncio.gather(*(connection.close() for connection in opened))
 
 
