@@ -60,9 +60,9 @@ def test_handing_over_a_big_tree_again_is_quick(cell: Cell) -> None:
         for file in range(250):
             (cell.work / str(folder) / str(file)).touch()
     cell.sandbox.hand_over(cell.work)
-    begun = time.process_time()  # what others do on the machine takes no part
+    begun = time.monotonic()
     cell.sandbox.hand_over(cell.work)
-    assert time.process_time() - begun < 0.5
+    assert time.monotonic() - begun < 0.5
 
 
 async def test_detection_prefers_bubblewrap_and_obeys_a_preference() -> None:
