@@ -36,6 +36,7 @@ DEADLINE_SECONDS = 3.0
 PING_SECONDS = 2.0  # a service at work on a large file answers late
 QUIET_SECONDS = 0.1  # once every service answered, a further copy answers within this
 LAG_DEGRADED = 100
+ANOTHER_LOG = "the views were built from another log"
 LAG_FAILED = 10_000
 DISK_DEGRADED = GIB
 DISK_FAILED = 100 * MIB
@@ -187,10 +188,10 @@ async def projections_lag(asker: Asker) -> Answer:
     poisoned = len(await views.poisoned())
     figures = {"checkpoint": at.seq, "head": head, "lag": lag, "poisoned": poisoned}
     if lag < 0:
-        return State.FAILED, f"the views are at {at.seq}, beyond the log's head {head}: another log", figures
+        return State.FAILED, f"{ANOTHER_LOG}, which ends at {head} and not at {at.seq}", figures
     async for recorded in asker.store.read_all(after=at.seq - 1, until=at.seq):
         if recorded.envelope.hash != at.hash:
-            return State.FAILED, f"event {at.seq} is not the one the views were built from", figures
+            return State.FAILED, f"{ANOTHER_LOG}: its event {at.seq} is another", figures
     worse = State.FAILED if lag > LAG_FAILED else State.DEGRADED
     told = f"; {poisoned} events could not be applied" if poisoned else ""
     state = worse if lag > LAG_DEGRADED or poisoned else State.OK

@@ -1,15 +1,18 @@
 """Keeps services running in one process: restarts what died, with back-off and a limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+
+from events.store import Broken, Denied, Unavailable
 
 log = structlog.get_logger()
 
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 CALM_SECONDS = 60.0
+TOLD = (Broken, Denied, Unavailable)  # their message says it all: a trace would bury it
 
 
 class GaveUp(Exception):  # noqa: N818 -- what happened
@@ -24,14 +27,17 @@ class Service:
     run: Callable[[], Awaitable[None]]
 
 
-async def supervise(services: list[Service]) -> None:
-    """Run all services until cancelled. Raises `GaveUp` when one died more often than the back-off allows."""
+async def supervise(services: list[Service], back_off: Sequence[float] = BACK_OFF_SECONDS) -> None:
+    """Run all services until cancelled. Raises `GaveUp` when one died more often than the back-off allows.
+
+    `back_off` says how many seconds are waited after the first death, the second, and so on.
+    """
     async with asyncio.TaskGroup() as group:
         for service in services:
-            group.create_task(_keep_running(service), name=service.name)
+            group.create_task(_keep_running(service, back_off), name=service.name)
 
 
-async def _keep_running(service: Service) -> None:
+async def _keep_running(service: Service, back_off: Sequence[float]) -> None:
     loop = asyncio.get_running_loop()
     deaths = 0
     while True:
@@ -42,7 +48,10 @@ async def _keep_running(service: Service) -> None:
             return
         except Exception as failure:
             deaths = 1 if loop.time() - started > CALM_SECONDS else deaths + 1
-            log.exception("service died", service=service.name, deaths=deaths)
-            if deaths > len(BACK_OFF_SECONDS):
+            problem, trace = str(failure) or type(failure).__name__, not isinstance(failure, TOLD)
+            log.exception(
+                "service died", service=service.name, deaths=deaths, problem=problem, exc_info=trace
+            )
+            if deaths > len(back_off):
                 raise GaveUp(f"{service.name} died {deaths} times: {failure}") from failure
-            await asyncio.sleep(BACK_OFF_SECONDS[deaths - 1])
+            await asyncio.sleep(back_off[deaths - 1])

@@ -59,7 +59,8 @@ def test_doctor_finds_a_fresh_machine_well(aps: Aps) -> None:
     assert checks == dict.fromkeys(
         (
             *("python", "git", "settings", "sandbox", "disk", "servers", "versions"),
-            *("encryption", "sync", "streams", "keys", "permissions", "projections", "services"),
+            *("encryption", "sync", "streams", "keys", "permissions", "projections", "heads"),
+            "services",
         ),
         "ok",
     )

@@ -32,6 +32,7 @@ TRIALS: tuple[tuple[str, Trial], ...] = (
     ("keys", keys),
     ("permissions", examinations.permissions),
     ("projections", examinations.projections),
+    ("heads", examinations.signed_heads),
     ("services", examinations.services),
 )
 SERVER_CURE = "see logs/nats-server.log and logs/postgres.log in APS_HOME, or NATS_URL and DATABASE_URL"

@@ -12,13 +12,17 @@ import orjson
 from nats.aio.client import Client
 from pydantic import BaseModel
 
+from events.heads import wrong
 from events.streams import compare, declare
 from events.subjects import Address, subject
+from projections.heads import heads
+from projections.projector import CURE as CURE_OF_LOG
 from schemas.base import Frozen
 from services.cli.care.condition import absent
-from services.gateway.health import Asker, State, copies, projections_lag, room_at
+from services.gateway.health import ANOTHER_LOG, Asker, State, copies, projections_lag, room_at
 from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
+from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
 from services.sandbox.port import NoSandbox
@@ -194,8 +198,27 @@ async def permissions(asker: Asker) -> Check:
 async def projections(asker: Asker) -> Check:
     """Compare the views with the log: how far behind they are, and whether it is the same log."""
     state, detail, *_ = await projections_lag(asker)
+    if ANOTHER_LOG in detail:
+        return _check("projections", state, detail, CURE_OF_LOG)
     cure = "run a projector (aps up, or aps run projector); when that does not mend it: aps views rebuild"
     return _check("projections", state, detail, cure)
+
+
+async def signed_heads(asker: Asker) -> Check:
+    """Look at the newest signed head: whether its signature counts, and the log still reaches it."""
+    own = trusted_keys(asker.ground.settings)
+    async with asker.pool.acquire() as connection:
+        found = await heads(connection)
+    if not found:
+        return Check(name="heads", state=State.OK, detail="none yet: the first comes with the first events")
+    last, end = found[-1], await asker.store.head()
+    if problem := wrong(last, own):
+        cure = "give the SECRET_KEY_BASE it was signed with, or name its key in APS_TRUSTED_KEYS"
+        return _check("heads", State.FAILED, f"at sequence {last.seq}, {problem}", cure)
+    if last.seq > end:
+        told = f"the log was signed up to {last.seq} and ends at {end}: its tail was cut off"
+        return _check("heads", State.FAILED, told, f"see what is gone: aps events verify. {CURE_OF_LOG}")
+    return Check(name="heads", state=State.OK, detail=f"{len(found)}, the newest at {last.seq} of {end}")
 
 
 async def services(asker: Asker) -> Check:
