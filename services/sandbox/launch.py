@@ -17,7 +17,6 @@ import _socket
 import fcntl
 import os
 import resource
-import signal
 import sys
 
 from services.sandbox import landlock, rootfs, syscalls
@@ -179,8 +178,8 @@ def _end_like(status: int) -> None:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if number != signal.SIGKILL:
-            signal.signal(number, signal.SIG_DFL)
+        if number != syscalls.SIGKILL:
+            syscalls.end_by_default(number)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))
 
@@ -199,7 +198,7 @@ def _raise_loopback() -> None:
 
 
 def _die_with_parent() -> None:
-    syscalls.set_process(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.set_process(syscalls.PR_SET_PDEATHSIG, syscalls.SIGKILL)
 
 
 def _write(path: str, content: str) -> None:

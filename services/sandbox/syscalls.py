@@ -1,4 +1,7 @@
-"""The few kernel calls the launcher needs and Python 3.11 does not offer; each raises OSError."""
+"""The few kernel calls the launcher needs and Python 3.11 does not offer cheaply; each raises OSError.
+
+The module `signal` is slow to import: it loads `enum` and all that needs, for each run anew.
+"""
 
 import ctypes
 import os
@@ -25,6 +28,8 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP = 1, 4, 22
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 24, 38, 47
 AMBIENT_CLEAR_ALL = 4
 SECCOMP_FILTER = 2
+SIGKILL = 9  # the same number on every architecture
+SIG_DFL, SIG_ERR = 0, -1
 CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 
@@ -83,6 +88,11 @@ def set_process(option: int, *values: int) -> None:
     """Call prctl(2)."""
     padded = (*values, 0, 0, 0, 0)[:4]
     _checked(libc.prctl(option, *map(ctypes.c_ulong, padded)), f"prctl {option}")
+
+
+def end_by_default(number: int) -> None:
+    """Let signal `number` do again what it does to a program that says nothing about it."""
+    _checked(int(libc.signal(number, ctypes.c_void_p(SIG_DFL)) == SIG_ERR), f"signal {number}")
 
 
 def drop_bounding_set() -> None:

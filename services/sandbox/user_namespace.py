@@ -5,7 +5,6 @@ is its own is the count of processes per user: a fork bomb takes nothing from th
 """
 
 import os
-import signal
 import sys
 
 from services.sandbox import syscalls
@@ -17,7 +16,7 @@ def main() -> None:
     """Execute argv[3:] in a user namespace of its own; argv[2] is the parent's pid, to die with it."""
     try:
         _enter()
-        syscalls.set_process(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        syscalls.set_process(syscalls.PR_SET_PDEATHSIG, syscalls.SIGKILL)
         if os.getppid() != int(sys.argv[2]):
             os._exit(SETUP_FAILED)
         os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 -- no shell is the point
