@@ -6,6 +6,8 @@ Rules
 3. An answer to another event has the id `uuid5(cause, n)`: a repeated reaction makes the same ids.
 4. Bodies hold no floats and only ASCII keys, so that orjson's sorted form is the RFC 8785 form.
 5. `time` is the writer's clock; it orders nothing. Order is `sequence` and the place in the stream.
+6. What `decode` does not read is kept as it is, and no event (`events.unreadable`): what it reads is part of
+   the chain over the whole log, so it may never read more or less of what may be there already.
 """
 
 import hashlib
@@ -24,6 +26,8 @@ from events.subjects import Address
 SPECVERSION = "1.0"
 NO_HASH = "0" * 64
 CACHED = 4096
+NO_EVENT = ".unreadable"  # in place of a version, where an envelope stands in for no event: never on the log
+DEEPEST = 200  # levels of an envelope; JSON is written to 254, and what shows an event adds some
 
 
 class Unreadable(ValueError):  # noqa: N818 -- says what the bytes are
@@ -106,14 +110,38 @@ def decode(body: bytes) -> Envelope:
         if len(fields) != len(FIELDS):
             fields = Envelope(**fields).__dict__
         "".join(texts(fields))  # the cheapest proof that each is there and a text
-        datetime.fromisoformat(fields["time"])
+        time = datetime.fromisoformat(fields["time"])
         data, sequence = fields["data"], fields["sequence"]
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise Unreadable(f"no event envelope: {problem}") from problem
     parts_of(fields["type"])
     if type(data) is not dict or type(sequence) is not int:
         raise Unreadable("no event envelope: data is an object and sequence an integer")
+    if time.tzinfo is None or not 1 < time.year < 9999:  # at the ends it has no other zones
+        raise Unreadable("no event envelope: time has no zone, or is out of all range")
+    _require_plain(body, fields)
     return _of(fields)
+
+
+def _require_plain(body: bytes, fields: dict[str, Any]) -> None:
+    """Raise `Unreadable` for what could be neither kept nor shown, and no program of ours writes."""
+    if fields["type"].endswith(NO_EVENT):
+        raise Unreadable("no event envelope: it says that it stands in for a message that is no event")
+    subject = fields["subject"]
+    if not (subject.isascii() and subject.isprintable()):
+        raise Unreadable("no event envelope: the subject holds other than printable ASCII")
+    if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(fields) > DEEPEST:
+        raise Unreadable(f"no event envelope: more than {DEEPEST} levels deep")
+
+
+def _depth(value: object) -> int:
+    """Return how deep a JSON value is nested."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in level]
+        level = [one for many in inner if isinstance(many, list) for one in many]
+    return depth
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Rules
 1. First `export` (how far it goes, the public key), then every `head`, then the events by sequence, at
    last `end`: what all before comes to, signed where a key is at hand.
-2. An event's body stands in its line as it is, or in base64 where it is no JSON on one line.
+2. An event's body stands in its line as it is, or in base64 where it is no envelope on one line.
 3. A backup is an export with more lines between the heads and the events: see `events.archive`.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from events.envelope import NO_HASH, Unreadable
+from events.envelope import NO_HASH, Unreadable, decode
 from events.heads import SEAL, Head, SigningKey, decode_head
 from events.verify import Fault, chained, item
 
@@ -93,16 +93,17 @@ def encoded(line: Line) -> bytes:
 def _event(line: Exported) -> bytes:
     front = {"seq": line.seq, "subject": line.subject, "stored": line.stored, "chain": line.chain}
     head = orjson.dumps(front)[:-1]
-    if _is_one_line_of_json(line.body):
+    if _is_one_line(line.body):
         return head + BODY + line.body + b"}\n"
     return head + ENCODED + orjson.dumps(base64.b64encode(line.body).decode()) + b"}\n"
 
 
-def _is_one_line_of_json(body: bytes) -> bool:
+def _is_one_line(body: bytes) -> bool:
     try:
-        return b"\n" not in body and type(orjson.loads(body)) is dict
-    except orjson.JSONDecodeError:
+        decode(body)
+    except Unreadable:
         return False
+    return b"\n" not in body
 
 
 def decoded(line: bytes) -> Line:

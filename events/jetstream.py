@@ -5,7 +5,8 @@ Rules
    server's concurrency header; later events of the same append follow on directly. That header is the
    way back: one aggregate is read from its head to its first event without scanning the stream.
 2. An uncertain append is resolved by reading back and comparing hashes, never by trusting ids.
-3. A message whose subject is not its envelope's is no event: the server's rights hold subjects.
+3. The server's rights hold subjects, not bodies. A message with the envelope of another subject breaks the
+   log; one that holds none (`events.unreadable`) breaks its own aggregate alone.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from events.store import Batch, Broken, Position, Recorded, Unavailable
 from events.stream_reader import EXPECTED, Stored, StreamReader
 from events.subjects import DOORBELL, STREAM, aggregate_subjects
 from events.trail import PART, TRAIL
-from events.walk import Walk, recorded
+from events.walk import Walk, event_in, recorded
 from events.wire import Message
 
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
@@ -116,7 +117,7 @@ class JetStreamEventStore:
         head = await self._reader.last(aggregate_subjects(aggregate, id))
         if head is None:
             return Position()
-        envelope = recorded(head).envelope
+        envelope = event_in(head).envelope
         return Position(envelope.sequence, head.seq, envelope.hash)
 
     async def read_all(self, after: int = 0, until: int | None = None) -> AsyncIterator[Recorded]:

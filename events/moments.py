@@ -16,7 +16,18 @@ SERVER_TIME = "Nats-Time-Stamp"
 
 def stored_at(stored: Stored) -> str:
     """Return when a message was first stored, in ISO 8601 (RFC 3339); empty where nothing tells."""
-    return stored.headers.get(STORED_AT) or stored.headers.get(SERVER_TIME, "")
+    told = stored.headers.get(STORED_AT, "")
+    return told if is_moment(told) else stored.headers.get(SERVER_TIME, "")
+
+
+def is_moment(text: str) -> bool:
+    """Whether `moment` reads a text, with its zone: who publishes may write anything into a header."""
+    try:
+        read = moment(text)
+        read.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return False
+    return read.tzinfo is not None
 
 
 def moment(text: str) -> datetime:
@@ -33,7 +44,7 @@ async def last_until(reader: StreamReader, time: datetime) -> int:
     after = await reader.first_since(time)
     if after is None:
         return await reader.head()
-    if STORED_AT not in after.headers:
+    if stored_at(after) == after.headers.get(SERVER_TIME):
         return after.seq - 1
     # restored later than `time`: what it was before the restore is found by halving
     low, high = after.seq - 1, await reader.head()

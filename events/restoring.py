@@ -6,6 +6,8 @@ Rules
    stand together count as one append.
 3. Each carries when it was stored first (`Aps-Stored-At`), never before the one before it.
 4. Memory grows with the aggregates, not with the events.
+5. A message that is no event is put back like any other; it has no id, and the time of the one before it
+   where no other is known.
 """
 
 import asyncio
@@ -17,7 +19,7 @@ from nats.aio.client import Client
 
 from events.committer import Committer, Uncertain
 from events.envelope import Unreadable, decode
-from events.moments import STORED_AT, moment, stored_at
+from events.moments import STORED_AT, is_moment, moment, stored_at
 from events.store import Broken, Unavailable
 from events.stream_reader import EXPECTED, StreamReader
 from events.subjects import STREAM
@@ -114,8 +116,8 @@ class Batches:
 
     def _stored(self, kept: Kept) -> str:
         told = kept.stored or _time(kept.body)
-        if told:
-            self._time = max(self._time, moment(told))
+        if is_moment(told):
+            self._time = max(self._time, moment(told).astimezone(UTC))
         return self._time.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -9,8 +9,11 @@ Rules, for every store (`tests/contract/test_event_store.py` holds them to it):
 4. Order within an aggregate is the order of its versions, without gaps, chained by hash.
 
 What is checked when it is read: `read` and `as_of` check every event of the aggregate (version, link, hash
-over its content); `read_all` and `live` check that no sequence is missing and that each message holds an
-envelope of its own subject, not its hash. `events.verify` checks a whole log.
+over its content); `read_all` and `live` check that no sequence is missing and that no message holds an
+envelope of another subject, not its hash. `events.verify` checks a whole log.
+
+A message that holds no envelope at all comes in `read_all` and `live` as what stands in for it
+(`events.unreadable`); `read`, `as_of` and `position` of the aggregate that its subject names raise `Broken`.
 
 What time is: an envelope's `time` is the writer's clock, never before that of the event it follows in its
 aggregate as far as the writer knew it. `seq_at` and `as_of` go by the time at which the server stored an

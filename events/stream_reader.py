@@ -1,6 +1,8 @@
 """Reads stored messages of one JetStream stream by direct get, without a consumer.
 
-Reads are repeated until `patience` is over: a request lost in a reconnect is asked again.
+Rules
+1. Reads are repeated until `patience` is over: a request lost in a reconnect is asked again.
+2. What has a sequence is a message, whatever its own headers say: who publishes may write `Status` there.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ PAGE_BYTES = 8 * 1024 * 1024
 END = "204"
 NOT_FOUND = "404"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+SEQUENCE = "Nats-Sequence"  # the server writes it after the headers that a message came with
 
 T = TypeVar("T")
 
@@ -82,12 +85,13 @@ class Collected:
 
     async def receive(self, message: Msg) -> None:
         """Take one answer."""
-        if not message.headers or "Status" not in message.headers:
+        headers = message.headers or {}
+        if SEQUENCE in headers:
             self.messages.append(self._keep(message))
             if self._has_end:
                 return
         else:
-            self.statuses.append(message.headers["Status"])
+            self.statuses.append(headers.get("Status", "none"))
         if (self._has_end or self.count == self._asked) and not self.ended.done():
             self.ended.set_result(None)
 
@@ -172,8 +176,16 @@ class StreamReader:
         return Coming(after, limit, asyncio.ensure_future(self.page(after, limit, bare=bare)))
 
     async def _one(self, body: dict[str, Any]) -> Stored | None:
-        answer = await self._patiently(lambda: self._request(self._direct, orjson.dumps(body)))
-        return None if "Status" in (answer.headers or {}) else _stored(answer)
+        asked = orjson.dumps(body)
+        return await self._patiently(lambda: self._answer(asked))
+
+    async def _answer(self, asked: bytes) -> Stored | None:
+        try:
+            answer = await self._request(self._direct, asked)
+        except nats.errors.NoRespondersError:
+            # the client library raises it for a message with that `Status` as well
+            return next(iter(await self._each([asked])), None)
+        return _stored(answer) if SEQUENCE in (answer.headers or {}) else None
 
     async def _of_leader(self, body: dict[str, Any]) -> Stored | None:
         answer = await self._request(f"{API}.STREAM.MSG.GET.{self._stream}", orjson.dumps(body))
@@ -245,10 +257,10 @@ def _headers(block: bytes) -> dict[str, str]:
 
 def _stored(message: Msg) -> Stored:
     headers = message.headers or {}
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers)
+    return Stored(int(headers[SEQUENCE]), headers["Nats-Subject"], message.data, headers)
 
 
 def _bare(message: Msg) -> Stored:
     # thousands of dictionaries held for nothing would be walked by every collection of garbage
     headers = message.headers or {}
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data)
+    return Stored(int(headers[SEQUENCE]), headers["Nats-Subject"], message.data)

@@ -7,6 +7,7 @@ Rules
    log: `chain` = sha256(chain before + hash), from 64 zeros. What was rewritten with hashes that fit shows
    at the next head.
 3. After a fault the check goes on from what it found, so that one fault is reported once.
+4. A message that is no event is no fault: it counts in the chain as it stands, and is noted.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from events.envelope import NO_HASH, Envelope, Unreadable, decode, digest
 from events.heads import Head
 from events.store import Position, Recorded
 from events.subjects import place
+from events.unreadable import complaint, is_unreadable, message_of, stand_in
 
 LOG = "log"
 
@@ -24,6 +26,15 @@ LOG = "log"
 @dataclass(frozen=True)
 class Fault:
     """What is wrong and where: the sequence it shows at, the aggregate (or `log`), and in words."""
+
+    seq: int
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is no fault and must be told: a message that is no event, its sequence and subject, and why."""
 
     seq: int
     where: str
@@ -39,11 +50,11 @@ def chained(chain: str, hash: str) -> str:
 
 
 def item(seq: int, subject: str, body: bytes) -> Item:
-    """Return the event that a message of the log holds, or what is wrong with it."""
+    """Return the event that a message of the log holds, what stands in for none, or what is wrong with it."""
     try:
         envelope = decode(body)
-    except Unreadable as problem:
-        return Fault(seq, subject, str(problem))
+    except Unreadable:
+        return Recorded(seq, stand_in(seq, subject, body))
     where = place(envelope.subject, envelope.type.split(".")[2])
     if where != subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
         return Fault(seq, subject, f"the message holds a {where}")
@@ -63,12 +74,17 @@ def verify(items: Iterable[Item], after: int = 0, heads: Iterable[Head] = ()) ->
 
 
 class LogProof:
-    """Looks at a log event by event. `last` is the sequence seen last, `signed` the last head that fits."""
+    """Looks at a log event by event.
+
+    `last` is the sequence seen last, `signed` the last head that fits, `unreadable` the messages that are no
+    events.
+    """
 
     def __init__(self, heads: Iterable[Head] = (), after: int = 0) -> None:
         """See `verify`."""
         self.last = after
         self.signed = 0
+        self.unreadable: list[Notice] = []
         self._from_start = not after
         self._chain = NO_HASH
         self._heads = {head.seq: head for head in heads}
@@ -81,6 +97,8 @@ class LogProof:
         self.last = one.seq
         if isinstance(one, Fault):
             yield one
+        elif is_unreadable(one.envelope):
+            self._note(one)
         else:
             yield from self._links(one)
         yield from self._head(one.seq)
@@ -92,6 +110,11 @@ class LogProof:
             head = self._heads[beyond]
             what = f"the log ends here; a head signed at {head.time} stands at {beyond}:"
             yield Fault(self.last, LOG, f"{what} {beyond - self.last} events are gone")
+
+    def _note(self, one: Recorded) -> None:
+        what = f"the message is no event: {complaint(one.envelope)}"
+        self.unreadable.append(Notice(one.seq, message_of(one.envelope).subject, what))
+        self._chain = chained(self._chain, one.envelope.hash)
 
     def _links(self, event: Recorded) -> Iterator[Fault]:
         envelope = event.envelope

@@ -13,7 +13,7 @@ from events.archive import ArtefactProof
 from events.envelope import NO_HASH, Unreadable
 from events.export import Closing, Exported, Line, Opening, Other, decoded
 from events.heads import Head, NoKey, PublicKey, gaps, wrong
-from events.verify import LOG, Fault, LogProof, chained, item
+from events.verify import LOG, Fault, LogProof, Notice, chained, item
 
 HEADS = "heads"
 SEALED = "seal"
@@ -42,6 +42,11 @@ class ExportProof:
     def signed(self) -> int:
         """The sequence of the last head that fits."""
         return self._log.signed if self._log else 0
+
+    @property
+    def unreadable(self) -> tuple[Notice, ...]:
+        """The messages that are no events."""
+        return tuple(self._log.unreadable) if self._log else ()
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:

@@ -7,6 +7,7 @@ from events.replicas import Lag
 from events.store import Broken, Recorded
 from events.stream_reader import Stored, StreamReader
 from events.subjects import aggregate_subjects, place
+from events.unreadable import complaint, is_unreadable, stand_in
 
 
 class Walk:
@@ -21,16 +22,21 @@ class Walk:
         self._fetched: dict[int, Stored] = {}
 
     async def back_from(self, head: Stored) -> Past:
-        """Return the aggregate up to `head`; raise `Broken` where an event is missing or does not link."""
+        """Return the aggregate up to `head`.
+
+        Raises `Broken` where an event is missing or does not link, or a message is none.
+        """
+        events = [event_in(head)]
         self._fetched[head.seq] = head
         if not self._known[0] and not head.earlier:
             await self._fetch_lasts()
-        newest_first = [head]
-        while (before := _before(newest_first[-1])) > self._known[1].stream_seq:
+        last = head
+        while (before := _before(last)) > self._known[1].stream_seq:
             if before not in self._fetched:
-                await self._fetch(before, newest_first[-1])
-            newest_first.append(self._fetched[before])
-        return self._linked([recorded(stored) for stored in reversed(newest_first)])
+                await self._fetch(before, last)
+            last = self._fetched[before]
+            events.append(event_in(last))
+        return self._linked(events[::-1])
 
     async def _fetch_lasts(self) -> None:
         for stored in await self._reader.lasts(aggregate_subjects(*self._key)):
@@ -58,16 +64,27 @@ class Walk:
 
 
 def recorded(stored: Stored) -> Recorded:
-    """Return the event in a stored message; raise `Broken` when it holds none, or another subject's."""
+    """Return the event in a stored message, or what stands in for one that holds none.
+
+    Raises `Broken` when it holds another subject's.
+    """
     try:
         envelope = decode(stored.body)
-    except Unreadable as problem:
-        raise Broken(f"sequence {stored.seq}: {problem}") from problem
+    except Unreadable:
+        return Recorded(stored.seq, stand_in(*stored[:3]))
     aggregate, fact = parts_of(envelope.type)
     where = place(envelope.subject, fact)
     if where != stored.subject or not envelope.subject.startswith(aggregate + "/"):
         raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where} of type {envelope.type}")
     return Recorded(stored.seq, envelope)
+
+
+def event_in(stored: Stored) -> Recorded:
+    """Return the event in a stored message; raise `Broken` when it holds none, or another subject's."""
+    event = recorded(stored)
+    if is_unreadable(event.envelope):
+        raise Broken(f"sequence {stored.seq}: {complaint(event.envelope)}")
+    return event
 
 
 def _before(stored: Stored) -> int:

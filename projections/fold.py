@@ -4,6 +4,7 @@ Rules
 1. An event links to the one before it of its aggregate, and its hash is right; else `Broken`.
 2. An event that cannot be read, folded or shown poisons its aggregate: nothing of the aggregate is
    applied from there on. Its links are still checked, and every other aggregate goes on.
+3. So does a message that is no event. It is no version of the aggregate and links to nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from events.envelope import NO_HASH, digest
 from events.fact import Stamp, replace
 from events.lease import WorkClaimed
 from events.store import Broken, Recorded
+from events.unreadable import complaint, is_unreadable
 from projections.step import Amend, Change, Moment, Put, Step, View
 from projections.table import Row
 
@@ -97,6 +99,9 @@ def fold(
     for recorded in events:
         key = key_of(recorded)
         standing = folded.standings.get(key) or standings.get(key) or Standing()
+        if is_unreadable(recorded.envelope):
+            folded.standings[key] = _blocked(recorded, key, standing, folded)
+            continue
         require_link(recorded, standing)
         if not standing.poison:
             standing = _applied(recorded, key, standing, folded, (refused or {}).get(recorded.seq))
@@ -124,6 +129,9 @@ def restored(events: Iterable[Recorded], poison: int = 0) -> Standing:
     """Return the standing of one aggregate from all its events; `poison` is the event it is blocked by."""
     standing = Standing()
     for recorded in events:
+        if is_unreadable(recorded.envelope):
+            standing = standing._replace(poison=standing.poison or recorded.seq)
+            continue
         if not standing.poison:
             if recorded.seq == poison:
                 standing = standing._replace(poison=poison)
@@ -147,6 +155,14 @@ def step_of(recorded: Recorded, key: Key, standing: Standing) -> tuple[Step, Sta
     return step, Standing(
         after, standing.version, standing.hash, recorded.seq, began, standing.poison, claimed
     )
+
+
+def _blocked(recorded: Recorded, key: Key, standing: Standing, folded: Folded) -> Standing:
+    if standing.poison:
+        return standing
+    reason = complaint(recorded.envelope)[:LONGEST_REASON]
+    folded.poisoned.append(Poisoned(recorded.seq, *key, reason))
+    return standing._replace(poison=recorded.seq)
 
 
 def _applied(

@@ -2,6 +2,9 @@
 
 It is the second durable copy of the log, and what aggregates' states are restored from.
 `chain` = sha256 of the chain before it and the event's own hash, from 64 zeros.
+
+A message that is no event has a line as well, with what stands in for it. It is no version of its aggregate:
+its `version` is its sequence, negative.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from events.envelope import decode
+from events.envelope import NO_EVENT, Unreadable, decode
 from events.store import Recorded
 from events.subjects import place
+from events.unreadable import Message, is_unreadable, message_in, stand_in, subject_at
 from projections.fold import Key, Poisoned, Standing, key_of, restored
 from projections.table import within
 
@@ -54,12 +58,13 @@ BLOCKING = """
 select p.seq, j.aggregate || '/' || j.id as aggregate, j.type, p.reason
 from {schema}.poisoned p join {schema}.journal j on j.seq = p.seq order by p.seq
 """
+ANY_POISONED = "select exists (select from {schema}.poisoned)"
 POISON = "insert into {schema}.poisoned (seq, aggregate, id, reason) values ($1, $2, $3, $4)"
 
 
 @dataclass(frozen=True)
 class JournalRow:
-    """One line of the journal. `envelope` is the event's JSON, byte for byte."""
+    """One line of the journal. `envelope` is the event's JSON, byte for byte, or that of a stand-in."""
 
     seq: int
     aggregate: str
@@ -94,10 +99,32 @@ def lines(events: Iterable[Recorded], chain: str) -> list[JournalRow]:
         body = envelope.encode().decode()
         rows.append(
             JournalRow(
-                recorded.seq, *key, envelope.sequence, _plain(envelope.type), envelope.hash, chain, body
+                recorded.seq, *key, version_of(recorded), _plain(envelope.type), envelope.hash, chain, body
             )
         )
     return rows
+
+
+def version_of(recorded: Recorded) -> int:
+    """Return what stands as the version: no two lines of an aggregate may have the same."""
+    return -recorded.seq if is_unreadable(recorded.envelope) else recorded.envelope.sequence
+
+
+def message_of(row: JournalRow) -> Message:
+    """Return the message of the log that a line was made of. Raises `Unreadable` for an altered line."""
+    line = row.envelope.encode()
+    if row.type.endswith(NO_EVENT):
+        return message_in(line)
+    return Message(place(f"{row.aggregate}/{row.id}", fact_of(row.type)), line)
+
+
+def event_in(seq: int, envelope: str) -> Recorded:
+    """Return the event of a line, or what stands in for none. Raises `Unreadable` for an altered line."""
+    line = envelope.encode()
+    try:
+        return Recorded(seq, decode(line))
+    except Unreadable:
+        return Recorded(seq, stand_in(seq, *message_in(line)))
 
 
 def _plain(text: str) -> str:
@@ -118,10 +145,15 @@ async def write_poisoned(connection: Connection, schema: str, poisoned: Iterable
     await connection.executemany(within(schema, POISON), records)
 
 
+async def blocking_any(connection: Connection, schema: str) -> bool:
+    """Whether an event blocks an aggregate; the journal need not be there."""
+    return bool(await connection.fetchval(within(schema, ANY_POISONED)))
+
+
 async def blocking(connection: Connection, schema: str) -> list[Blocking]:
     """Return the events that block their aggregates."""
     return [
-        Blocking(found["seq"], place(found["aggregate"], fact_of(found["type"])), found["reason"])
+        Blocking(found["seq"], subject_at(found["aggregate"], fact_of(found["type"])), found["reason"])
         for found in await connection.fetch(within(schema, BLOCKING))
     ]
 
@@ -137,8 +169,7 @@ async def standings(connection: Connection, schema: str, keys: Iterable[Key]) ->
     pair = ([aggregate for aggregate, _ in asked], [id_ for _, id_ in asked])
     events: dict[Key, list[Recorded]] = defaultdict(list)
     for found in await connection.fetch(within(schema, OF_AGGREGATES), *pair):
-        event = Recorded(found["seq"], decode(found["envelope"].encode()))
-        events[found["aggregate"], found["id"]].append(event)
+        events[found["aggregate"], found["id"]].append(event_in(found["seq"], found["envelope"]))
     if not events:
         return {}
     poisons = {

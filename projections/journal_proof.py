@@ -12,15 +12,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from events.envelope import NO_HASH
+from events.envelope import NO_HASH, Unreadable
 from events.heads import Head
 from events.restoring import Kept
 from events.store import Recorded
-from events.subjects import place
 from events.verify import Fault, Item, LogProof, chained, item
 from projections import journal
 from projections.database import SCHEMA, exists
-from projections.journal import COLUMNS, JournalRow
+from projections.journal import COLUMNS, JournalRow, message_of
 from projections.table import within
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ async def journaled(connection: Connection, schema: str = SCHEMA) -> AsyncIterat
     """Yield the journal's events, to be put back; within a transaction of the caller's."""
     async for line in connection.cursor(within(schema, ROWS), 0, MOST, prefetch=AT_ONCE):
         row = JournalRow(*line)
-        yield Kept(row.seq, place(f"{row.aggregate}/{row.id}", row.type.split(".")[2]), row.envelope.encode())
+        yield Kept(row.seq, *message_of(row))
 
 
 async def prove_journal(journal: TableJournal, heads: Iterable[Head]) -> list[Fault]:
@@ -85,7 +84,10 @@ async def prove_journal(journal: TableJournal, heads: Iterable[Head]) -> list[Fa
 
 
 def _item(row: JournalRow) -> Item:
-    return item(row.seq, place(f"{row.aggregate}/{row.id}", row.type.split(".")[2]), row.envelope.encode())
+    try:
+        return item(row.seq, *message_of(row))
+    except Unreadable as problem:
+        return Fault(row.seq, JOURNAL, f"the line holds no event: {problem}")
 
 
 class JournalProof:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import asyncpg
 
-from events.envelope import decode
+from events.envelope import NO_HASH, Unreadable, decode
 from events.store import Broken, EventStore, Recorded
 from events.stream_reader import Stored
-from events.subjects import place
+from events.unreadable import message_of
 from events.walk import recorded
 from projections import database, journal
 from projections.database import Checkpoint
@@ -75,6 +75,8 @@ async def load(
             hands = [await stack.enter_async_context(hand) for hand in folders(piles, views)]
             at = await sort(store, connection, schema, piles, until)
             await _fold_all(connection, schema, views, piles, hands)
+        if not journaled and await journal.blocking_any(connection, schema):
+            at = await _chained(store, until)
     finally:
         piles.close()
     await database.complete(connection, schema, views, at, journaled=journaled)
@@ -102,10 +104,24 @@ def _pile_up(piles: Piles, page: Sequence[Stored], at: Checkpoint) -> Checkpoint
 
 
 def hash_in(body: bytes) -> str:
-    """Return the hash of an envelope, from its end where it stands there as it is written."""
+    """Return the hash of an envelope, from its end where it stands there as it is written.
+
+    Of a message that is no event it is any text: that one blocks an aggregate, and the chain is made anew.
+    """
     if body[-HASH - 10 : -HASH - 2] == HASH_KEY and body.endswith(b'"}'):
-        return body[-HASH - 2 : -2].decode()
-    return decode(body).hash
+        return body[-HASH - 2 : -2].decode("ascii", "replace")
+    try:
+        return decode(body).hash
+    except Unreadable:
+        return NO_HASH
+
+
+async def _chained(store: EventStore, until: int) -> Checkpoint:
+    at = Checkpoint()
+    async for event in store.read_all(0, until):
+        chain = journal.chained(at.chain, event.envelope.hash)
+        at = Checkpoint(event.seq, event.envelope.hash, chain)
+    return at
 
 
 async def pages_of(store: EventStore, after: int, until: int | None) -> AsyncGenerator[list[Stored], None]:
@@ -117,12 +133,11 @@ async def pages_of(store: EventStore, after: int, until: int | None) -> AsyncGen
         return
     async with aclosing(gather(store.read_all(after, until), READ_AT_ONCE, SILENCE_SECONDS)) as batches:
         async for batch in batches:
-            yield [_stored(event, event.envelope.encode()) for event in batch]
+            yield [_stored(event) for event in batch]
 
 
-def _stored(event: Recorded, body: bytes) -> Stored:
-    envelope = event.envelope
-    return Stored(event.seq, place(envelope.subject, envelope.type.split(".")[2]), body)
+def _stored(event: Recorded) -> Stored:
+    return Stored(event.seq, *message_of(event.envelope))
 
 
 async def _sort_and_journal(
@@ -134,7 +149,7 @@ async def _sort_and_journal(
             require_contiguous(batch, at.seq)
             lines = journal.lines(batch, at.chain)
             for event, line in zip(batch, lines, strict=True):
-                piles.add(_stored(event, line.envelope.encode()))
+                piles.add(Stored(event.seq, *journal.message_of(line)))
             await journal.write(connection, schema, lines)
             if lines:
                 at = Checkpoint(lines[-1].seq, lines[-1].hash, lines[-1].chain)

@@ -8,7 +8,7 @@ from events.export import ExportWriter, Opening
 from events.heads import Head, SigningKey, sign
 from events.store import Recorded
 from events.stream_reader import Stored
-from events.subjects import subject
+from events.unreadable import message_of
 from events.verify import Fault, chained
 from events.verify_export import ExportProof
 from tests.projection_facts import START
@@ -20,7 +20,7 @@ NOON = START.isoformat()
 
 def stored(event: Recorded) -> Stored:
     """The event as a message of the stream."""
-    return Stored(event.seq, subject(event.envelope.address), event.envelope.encode())
+    return Stored(event.seq, *message_of(event.envelope))
 
 
 def heads_of(log: Sequence[Recorded], every: int, key: SigningKey = OURS) -> list[Head]:

@@ -3,6 +3,7 @@
 It reads by the port of the log, so it checks what the services' own store checks: hashes that link,
 sequences without gaps. An aggregate's id is the envelope's subject (`improvement/sim201-1`), its version
 the envelope's sequence, its topic the envelope's type, its state the envelope as it stands on the log.
+A message that is no event is passed over.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from events.recorder.connection import Bell
 from events.recorder.loop import Loop, T, Work
 from events.store import Broken, EventStore, Recorded, Unavailable
 from events.subjects import STREAM, token
+from events.unreadable import is_unreadable
 
 PAGE = 1000
 
@@ -104,7 +106,7 @@ class LogRecorder(ApplicationRecorder):
         while len(found) < limit and after < end:
             until = min(end, after + (PAGE if topics else limit - len(found)))
             page = [event async for event in self._store.read_all(after, until)]
-            found += [_notification(event) for event in page if not topics or event.envelope.type in topics]
+            found += [_notification(event) for event in page if _is_fact(event, topics)]
             after = until
         return found[:limit]
 
@@ -143,6 +145,10 @@ def named(originator_id: UUID | str) -> tuple[str, str]:
         return token(aggregate), token(id)
     except ValueError as problem:
         raise DataError(f"{originator_id!r} names no aggregate of the log: {problem}") from problem
+
+
+def _is_fact(event: Recorded, topics: frozenset[str]) -> bool:
+    return not is_unreadable(event.envelope) and (not topics or event.envelope.type in topics)
 
 
 def _notification(event: Recorded) -> Notification:

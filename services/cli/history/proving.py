@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from events.head_proof import HeadProof, prove_heads
@@ -87,7 +88,7 @@ async def prove_standing(connection: Client, pool: Pool, trusted: Sequence[Publi
         reader = StreamReader(connection, STREAM)
         with progress("proving the log", await reader.head()) as advance:
             proof = await prove(reader, TableJournal(database), heads, advance)
-    return Proof(proof.events, in_order([*proof.faults, *strange]), proof.signed, trusted[0].id)
+    return replace(proof, faults=in_order([*proof.faults, *strange]), key=trusted[0].id)
 
 
 async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Advance) -> Proof:
@@ -122,7 +123,7 @@ async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Adva
         faults += await asyncio.to_thread(lambda: list(looked_at()))
     finally:
         stopped.set()
-    return Proof(head, in_order(faults), log.signed)
+    return Proof(head, in_order(faults), log.signed, unreadable=tuple(log.unreadable))
 
 
 async def _rows(journal: Journal, after: int, until: int, end: int) -> Mapping[int, JournalRow]:

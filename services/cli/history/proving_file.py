@@ -38,6 +38,7 @@ def prove_lines(lines: Iterable[bytes], keys: Sequence[PublicKey] = ()) -> tuple
         reading.signed,
         reading.trusted[0].id if reading.trusted else "",
         tuple(_notes(reading)),
+        reading.unreadable,
     )
     return proof, reading
 

@@ -11,6 +11,7 @@ import orjson
 from events.catalogue import AGGREGATES, UnknownFact, read_fact
 from events.envelope import FIELDS, Envelope, digest
 from events.store import EventStore, Recorded
+from events.unreadable import complaint, is_unreadable, message_of
 from projections.summary import summary
 from services.cli.desk import at_log
 from services.cli.session import Exit, Stop, print_json, print_json_line
@@ -87,10 +88,20 @@ async def show(settings: Settings, named: str, *, as_json: bool) -> None:
         print_json(placed(event))
         return
     envelope = event.envelope
+    if is_unreadable(envelope):
+        _show_unreadable(event.seq, envelope)
+        return
     fields = {name: plain_text(str(getattr(envelope, name))) for name in FIELDS if name != "data"}
     fits = "" if envelope.hash == digest(envelope) else "  (does not fit the content: the event was altered)"
     show_lines({"seq": event.seq, "says": _said(envelope), **fields, "hash": envelope.hash + fits}.items())
     print(plain_block(orjson.dumps(envelope.data, option=orjson.OPT_INDENT_2).decode()))
+
+
+def _show_unreadable(seq: int, envelope: Envelope) -> None:
+    subject, body = message_of(envelope)
+    fields = {"seq": seq, "subject": plain_text(subject), "says": _said(envelope), "bytes": str(len(body))}
+    show_lines({**fields, "hash": envelope.hash}.items())
+    print(plain_block(body.decode("utf-8", "backslashreplace")))
 
 
 async def event_of(store: EventStore, named: str) -> Recorded:
@@ -147,7 +158,7 @@ def _print(events: Iterable[Recorded], *, as_json: bool) -> None:
             print_json_line(placed(event))
         else:
             seq, time, who, of, fact, says = cells(event)
-            print(f"{seq:>6}  {str(time)[11:19]}  {who:<9}  {of}  {fact}: {says}", flush=True)
+            print(f"{seq:>6}  {str(time)[11:19]:<8}  {who:<9}  {of}  {fact}: {says}", flush=True)
 
 
 def placed(event: Recorded) -> dict[str, object]:
@@ -156,14 +167,17 @@ def placed(event: Recorded) -> dict[str, object]:
 
 
 def cells(event: Recorded) -> tuple[object, ...]:
-    """Return sequence, time, role, aggregate, fact and meaning, safe to show."""
+    """Return sequence, time, role, aggregate, fact and meaning, safe to show; no time of what is no event."""
     envelope = event.envelope
     words = (envelope.actor.partition("@")[0], envelope.subject, envelope.address.fact, _said(envelope))
-    return (str(event.seq), envelope.at, *(plain_text(word) for word in words))
+    time = "" if is_unreadable(envelope) else envelope.at
+    return (str(event.seq), time, *(plain_text(word) for word in words))
 
 
 def _said(envelope: Envelope) -> str:
     """Return what the event says in a person's words, its data where this version does not know it."""
+    if is_unreadable(envelope):
+        return plain_text(f"the message is no event: {complaint(envelope)}")
     try:
         return plain_text(summary(read_fact(envelope)))
     except UnknownFact:

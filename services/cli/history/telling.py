@@ -1,22 +1,26 @@
-"""Tells what a proof found: every fault with its place, and how far signed heads reach."""
+"""Tells what a proof found: each fault, each message that is no event, and how far signed heads reach."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from events.verify import LOG, Fault
+from events.verify import LOG, Fault, Notice
 from services.cli.session import Exit, Stop, print_json
 from services.cycle.text import plain_text
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How many events were looked at, what is wrong, how far heads signed by `key` reach, and what else."""
+    """How many messages were looked at, what is wrong, how far heads signed by `key` reach, and what else.
+
+    A message that is no event is no fault: nobody altered the log.
+    """
 
     events: int
     faults: tuple[Fault, ...]
     signed: int = 0
     key: str = ""
     notes: tuple[str, ...] = ()
+    unreadable: tuple[Notice, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -34,18 +38,26 @@ def tell(file: str, proof: Proof, *, as_json: bool) -> None:
     if as_json:
         place = {"file": file} if file else {}
         found = {"events": proof.events, "sound": proof.sound, "signed": proof.signed, "key": proof.key}
-        print_json({**place, **found, "notes": proof.notes, "faults": proof.faults})
+        more = {"notes": proof.notes, "unreadable": proof.unreadable, "faults": proof.faults}
+        print_json({**place, **found, **more})
     else:
-        for fault in proof.faults:
-            print(told(fault))
+        places: list[Fault | Notice] = [*proof.faults, *proof.unreadable]
+        for one in sorted(places, key=lambda one: one.seq):
+            print(told(one))
     if not proof.sound:
         count = "1 fault" if len(proof.faults) == 1 else f"{len(proof.faults)} faults"
         raise Stop(Exit.FAILED, f"{count} in {proof.events} events")
     if not as_json:
-        print(f"{proof.events} events: every hash, link, version and sequence holds")
+        print(f"{_counted(proof)}: every hash, link, version and sequence holds")
         print(_signed(proof))
         for note in proof.notes:
             print(note)
+
+
+def _counted(proof: Proof) -> str:
+    others = len(proof.unreadable)
+    events = f"{proof.events - others} events"
+    return f"{events}, and messages that are none: {others}" if others else events
 
 
 def _signed(proof: Proof) -> str:
@@ -56,8 +68,8 @@ def _signed(proof: Proof) -> str:
     return f"signed heads reach up to sequence {proof.signed}{after}"
 
 
-def told(fault: Fault) -> str:
-    """Return a fault as one line a person reads."""
+def told(fault: Fault | Notice) -> str:
+    """Return a fault, or what is to be told besides, as one line a person reads."""
     what = plain_text(fault.what)
     if not fault.seq:
         return f"{plain_text(fault.where)}: {what}"
