@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from services.sandbox.port import MIB, Command, Limits, Result, Sandbox
+from services.sandbox.port import MIB, Command, Hear, Limits, Result, Sandbox
 
 RESERVE = 32 * MIB
 LOOK_SECONDS = 0.5
@@ -82,10 +82,10 @@ class RoomySandbox:
         self._inner = inner
         self._look = look
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run as the sandbox inside does. Raises `NoRoom`."""
         self._refuse_without_room()
-        running = asyncio.ensure_future(self._inner.run(command, limits))
+        running = asyncio.ensure_future(self._inner.run(command, limits, hear))
         filling = asyncio.ensure_future(until_full(self._look))
         try:
             await asyncio.wait({running, filling}, return_when=asyncio.FIRST_COMPLETED)

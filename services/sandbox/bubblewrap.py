@@ -20,7 +20,7 @@ from services.sandbox import bare, identity, seccomp
 from services.sandbox.identity import GID, UID
 from services.sandbox.memory_file import sealed
 from services.sandbox.plan import SHM, TMP
-from services.sandbox.port import Command, Limits, NoSandbox, Result
+from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result
 from services.sandbox.rlimits import address_space, tmp_bytes
 from services.sandbox.supervise import Start, supervise
 from services.sandbox.view import HOME, Bind, View, environment, view
@@ -41,7 +41,7 @@ class Bubblewrap:
         self._program = program
         self._filter = seccomp.program(platform.machine())
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command`; an exit code 129 to 192 reads as the death by a signal it conventionally is."""
         seen = view(command)
         files = tuple((sealed(content), path) for path, content in seen.files)
@@ -55,8 +55,9 @@ class Bubblewrap:
             env={"PATH": os.defpath},
             inherited=(arguments, rules, writing, *(descriptor for descriptor, _ in files)),
             status=(reading, writing),
+            stdin=command.stdin,
         )
-        result = await supervise(start, limits)
+        result = await supervise(start, limits, hear)
         return _judged(result)
 
     def _outer(self, arguments: str, *inside: str) -> tuple[str, ...]:

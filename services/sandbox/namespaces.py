@@ -14,7 +14,7 @@ from services.sandbox import bare, identity, landlock, seccomp
 from services.sandbox.identity import GID, UID
 from services.sandbox.memory_file import sealed
 from services.sandbox.plan import Plan
-from services.sandbox.port import Command, Limits, NoSandbox, Result
+from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result
 from services.sandbox.rlimits import of_process, tmp_bytes
 from services.sandbox.supervise import Start, supervise
 from services.sandbox.view import HOME, Bind, environment, view
@@ -30,7 +30,7 @@ class Namespaces:
         self._landlock = landlock.version() if use_landlock else 0
         self.level = "namespaces+landlock" if self._landlock else "namespaces"
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command` as the port says."""
         plan = sealed(self._plan(command, limits).packed())
         reading, writing = os.pipe()
@@ -39,8 +39,9 @@ class Namespaces:
             env={},
             inherited=(plan, writing),
             status=(reading, writing),
+            stdin=command.stdin,
         )
-        result = await supervise(start, limits)
+        result = await supervise(start, limits, hear)
         if (reason := bare.failure(result.exit_code, result.stderr)) is not None:
             raise NoSandbox(f"namespaces could not start: {reason}")
         return result

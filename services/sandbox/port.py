@@ -8,7 +8,7 @@ Rules, for every back-end (`tests/contract/test_sandbox.py` holds them to it):
 4. Whatever it started is gone when `run` returns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Protocol
 
 GIB = 1024**3
 MIB = 1024**2
+
+Hear = Callable[[bytes], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Command:
     """An untrusted command. Paths are absolute and the same inside as outside.
 
     `env` is the whole environment apart from PATH, HOME, TMPDIR, USER and LANG, which the sandbox
-    sets. `readable` and `writable` are the only folders or files seen besides the system's.
+    sets. `readable` and `writable` are the only folders or files seen besides the system's. `stdin` is all
+    that the command can read there.
     """
 
     argv: tuple[str, ...]
@@ -47,6 +50,7 @@ class Command:
     readable: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
+    stdin: bytes = b""
 
 
 class Ended(StrEnum):
@@ -81,9 +85,11 @@ class Sandbox(Protocol):
 
     level: str
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run to the end or the limit. Cancelling ends the command and everything it started.
 
+        `hear` is called with each piece of standard output as it comes, also with what the result leaves
+        out; what it raises ends the run and is raised here. All was heard when this returns.
         A program that is not there exits 127, one that cannot be executed 126, as in a shell. Raises
         Unrunnable for wrong paths and NoSandbox when the machine stopped allowing the back-end.
         """

@@ -19,8 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from services.sandbox import tree
+from services.sandbox.memory_file import sealed
 from services.sandbox.output import Kept
-from services.sandbox.port import Ended, Limits, Result
+from services.sandbox.port import Ended, Hear, Limits, Result
 
 CHUNK = 65_536
 FLOOD_PAUSE = 0.002  # seconds between chunks once output is being left out: about 30 MB/s
@@ -43,17 +44,19 @@ class Start:
     inherited: tuple[int, ...] = ()
     status: tuple[int, int] | None = None
     cwd: str = "/"
+    stdin: bytes = b""
 
 
-async def supervise(start: Start, limits: Limits) -> Result:
+async def supervise(start: Start, limits: Limits, hear: Hear | None = None) -> Result:
     """Run `start` to its end or its limit. Whatever it started is gone when this returns or raises."""
     begun = time.monotonic()
     process = _spawn(start)
-    run = _Run(process, start.status[0] if start.status else None, limits)
+    run = _Run(process, start.status[0] if start.status else None, limits, hear)
     try:
         ended = await run.until_ended()
     finally:
         await asyncio.shield(asyncio.ensure_future(run.finish()))
+    run.raise_what_broke()
     return Result(
         ended=ended,
         exit_code=process.returncode,
@@ -65,12 +68,13 @@ async def supervise(start: Start, limits: Limits) -> Result:
 
 def _spawn(start: Start) -> "subprocess.Popen[bytes]":
     """Start in one step that cancellation cannot split."""
+    stdin = sealed(start.stdin) if start.stdin else os.open(os.devnull, os.O_RDONLY)
     try:
         return subprocess.Popen(
             start.argv,
             env=dict(start.env),
             cwd=start.cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=start.inherited,
@@ -81,12 +85,14 @@ def _spawn(start: Start) -> "subprocess.Popen[bytes]":
             os.close(start.status[0])
         raise
     finally:
-        for descriptor in start.inherited:
+        for descriptor in (stdin, *start.inherited):
             os.close(descriptor)
 
 
 class _Run:
-    def __init__(self, process: "subprocess.Popen[bytes]", status: int | None, limits: Limits) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", status: int | None, limits: Limits, hear: Hear | None
+    ) -> None:
         assert process.stdout is not None and process.stderr is not None  # noqa: S101 -- both piped
         self.out = Kept(limits.output_bytes)
         self.err = Kept(limits.output_bytes)
@@ -95,21 +101,23 @@ class _Run:
         self._status = status  # open to the end: the writer may not be done after the number
         self._outer = os.pidfd_open(process.pid)
         self._first = asyncio.ensure_future(_first_process(status, process.pid))
+        self._listening = _Listening(hear)
         self._readers = (
-            asyncio.ensure_future(_drain(process.stdout.fileno(), self.out)),
-            asyncio.ensure_future(_drain(process.stderr.fileno(), self.err)),
+            asyncio.ensure_future(_drain(process.stdout.fileno(), self.out, self._listening)),
+            asyncio.ensure_future(_drain(process.stderr.fileno(), self.err, _Listening(None))),
         )
 
     async def until_ended(self) -> Ended:
         gone = asyncio.ensure_future(_readable(self._outer))
+        deaf = asyncio.ensure_future(self._listening.broke())
         hog = asyncio.ensure_future(_outgrown(self._process.pid, self._limits.memory_bytes))
         try:
             done, _ = await asyncio.wait(
-                {gone, hog}, timeout=self._limits.wall_seconds, return_when=asyncio.FIRST_COMPLETED
+                {gone, hog, deaf}, timeout=self._limits.wall_seconds, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            await _cancel(gone, hog)
-        if gone in done:
+            await _cancel(gone, hog, deaf)
+        if done & {gone, deaf}:  # what broke the listener is raised once everything has ended
             return Ended.EXITED
         if hog in done:
             hog.result()  # raises what kept it from looking
@@ -134,6 +142,31 @@ class _Run:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
+
+    def raise_what_broke(self) -> None:
+        if self._listening.problem is not None:
+            raise self._listening.problem
+
+
+class _Listening:
+    """Hands on what is heard until the listener breaks."""
+
+    def __init__(self, hear: Hear | None) -> None:
+        self.problem: Exception | None = None
+        self._hear = hear
+        self._broke = asyncio.Event()
+
+    def add(self, chunk: bytes) -> None:
+        if self._hear is None or self.problem is not None:
+            return
+        try:
+            self._hear(chunk)
+        except Exception as problem:  # noqa: BLE001 -- raised to the caller when the run has ended
+            self.problem = problem
+            self._broke.set()
+
+    async def broke(self) -> None:
+        await self._broke.wait()
 
 
 async def _first_process(status: int | None, outer: int) -> int | None:
@@ -171,12 +204,13 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-async def _drain(pipe: int, kept: Kept) -> None:
+async def _drain(pipe: int, kept: Kept, listening: _Listening) -> None:
     while True:
         await _readable(pipe)
         chunk = os.read(pipe, CHUNK)
         if not chunk:
             return
+        listening.add(chunk)
         kept.add(chunk)
         if kept.overflowing:
             await asyncio.sleep(FLOOD_PAUSE)

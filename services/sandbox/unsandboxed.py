@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from services.sandbox.port import Command, Limits, NoSandbox, Result, Unrunnable
+from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result, Unrunnable
 from services.sandbox.rlimits import address_space
 from services.sandbox.supervise import Start, supervise
 
@@ -25,7 +25,7 @@ class Unsandboxed:
 
     level = "none"
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command` as the services' own user, with its environment only."""
         program = shutil.which("prlimit")
         if program is None:
@@ -39,9 +39,10 @@ class Unsandboxed:
             argv=(program, *bounds, f"--nofile={limits.open_files}", "--", *command.argv),
             env={**passed, **command.env, MARK: mark},
             cwd=str(command.cwd),
+            stdin=command.stdin,
         )
         try:
-            return await supervise(start, limits)
+            return await supervise(start, limits, hear)
         finally:
             _end_marked(f"{MARK}={mark}".encode())
 

@@ -17,7 +17,7 @@ from services.runtime.room import (
     shortage,
     watch_room,
 )
-from services.sandbox.port import Command, Ended, Limits, Result
+from services.sandbox.port import Command, Ended, Hear, Limits, Result
 from services.workspace.git_command import GitError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -73,7 +73,7 @@ class Endless:
         self.may_end = asyncio.Event()
         self.ended_early = False
 
-    async def run(self, command: Command, limits: Limits) -> Result:
+    async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         self.began.set()
         try:
             await self.may_end.wait()
