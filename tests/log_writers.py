@@ -20,6 +20,7 @@ from events.verify import verify
 OWN = 3  # aggregates that one writer alone writes, each by a task of its own
 SHARED = ("shared-a", "shared-b")
 STORED_AT_ONCE = 3
+ACTOR = "writer@"
 
 
 class CountingStore(JetStreamEventStore):
@@ -47,11 +48,13 @@ class Tally:
 class Writer:
     """Appends to aggregates of its own and to shared ones until told to stop."""
 
-    def __init__(self, number: int, connection: Client) -> None:
-        """The connection stays the caller's."""
+    def __init__(self, number: int, connection: Client, rest: float = 0.0) -> None:
+        """The connection stays the caller's; each task rests for so many seconds after an append."""
         self.store = CountingStore(connection, lambda: datetime.now(UTC))
         self.tally = Tally()
+        self.begun = asyncio.Event()
         self._number = number
+        self._rest = rest
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -70,6 +73,7 @@ class Writer:
             try:
                 _, position = await self.store.read("improvement", name)
                 await self._append(name, position)
+                await asyncio.sleep(self._rest)
             except Unavailable:
                 continue
             except Broken as broken:
@@ -80,8 +84,9 @@ class Writer:
         marks = [self._number * 1_000_000 + self.tally.issued + n for n in range(count)]
         self.tally.issued += count
         facts = tuple(Reprioritised(rank=mark, reason=f"writer {self._number}") for mark in marks)
-        cause = Cause(actor=f"writer@{self._number}", source="/writers", correlation=str(uuid4()))
+        cause = Cause(actor=f"{ACTOR}{self._number}", source="/writers", correlation=str(uuid4()))
         began = asyncio.get_running_loop().time()
+        self.begun.set()
         try:
             (end,) = await self.store.append_many([Batch("improvement", name, position, facts)], cause)
         except Conflict:
@@ -98,9 +103,9 @@ class Writer:
 class Writers:
     """Several writers at work, to be waited for and questioned together."""
 
-    def __init__(self, connections: Sequence[Client]) -> None:
-        """One writer for each connection."""
-        self.all = [Writer(number, connection) for number, connection in enumerate(connections, start=1)]
+    def __init__(self, connections: Sequence[Client], rest: float = 0.0) -> None:
+        """One writer for each connection, in less of a hurry with some seconds of `rest`."""
+        self.all = [Writer(number, each, rest) for number, each in enumerate(connections, start=1)]
         self._work: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -126,6 +131,15 @@ class Writers:
                         await work  # nothing but a failure ends one
                 await asyncio.sleep(0.1)
 
+    async def next_append(self) -> None:
+        """Wait until a writer has just begun to append."""
+        for writer in self.all:
+            writer.begun.clear()
+        begun = [asyncio.create_task(writer.begun.wait()) for writer in self.all]
+        await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in begun:
+            waiting.cancel()
+
     @property
     def read_back(self) -> int:
         """How many appends had an outcome that had to be read back."""
@@ -147,11 +161,15 @@ class Writers:
         return [what for writer in self.all for what in writer.tally.broken]
 
     def assert_kept(self, log: Sequence[Recorded]) -> None:
-        """Each acknowledged event once and where it was said to be, nothing twice, in order, all linked."""
+        """Each acknowledged event once and where it was said to be, nothing twice, in order, all linked.
+
+        Others may have written besides, on other aggregates.
+        """
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
         assert list(verify(log)) == []
-        found = {event.envelope.data["rank"]: event for event in log}
-        assert len(found) == len(log), "a mark stands twice"
+        own = [event for event in log if event.envelope.actor.startswith(ACTOR)]
+        found = {event.envelope.data["rank"]: event for event in own}
+        assert len(found) == len(own), "a mark stands twice"
         for writer in self.all:
             for mark, (name, seq) in writer.tally.acknowledged.items():
                 assert mark in found, f"{mark} of {name} was acknowledged at {seq} and is lost"
@@ -159,6 +177,6 @@ class Writers:
         told = {mark for w in self.all for mark in (*w.tally.acknowledged, *w.tally.unknown)}
         assert found.keys() <= told, "an append that was refused is stored"
         order: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for event in log:
+        for event in own:
             order[event.envelope.subject, event.envelope.actor].append(event.envelope.data["rank"])
         assert [key for key, marks in order.items() if marks != sorted(marks)] == []

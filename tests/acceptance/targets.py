@@ -1,6 +1,7 @@
 """Small targets with seeded findings, and what of a person's checkout must never change."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,6 +145,13 @@ def landed(root: Path, base: str = "main") -> list[tuple[str, str]]:
     text = git(root, "log", "--reverse", "--format=%T %B%x00", f"{base}..{BRANCH}")
     commits = [part.strip() for part in text.split("\0") if part.strip()]
     return [(message, tree) for tree, _, message in (one.partition(" ") for one in commits)]
+
+
+def content(root: Path) -> list[tuple[str, str]]:
+    """What landed, with the digests in ids left out: these name the target's folder."""
+    return [
+        (re.sub(r"(?<=Improvement-Id: )(\S+)-[0-9a-f]{8}", r"\1", text), sha) for text, sha in landed(root)
+    ]
 
 
 def subjects(root: Path, base: str = "main") -> list[str]:

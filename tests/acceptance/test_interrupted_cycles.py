@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import pytest
 
 from events.store import Recorded
 from tests.acceptance.command import Ended, improve, start, wait
-from tests.acceptance.targets import fingerprint, landed, repository, tree
+from tests.acceptance.targets import content, fingerprint, repository, tree
 from tests.acceptance.watching import (
     DEADLINE,
     assert_nothing_claimed,
@@ -30,13 +29,6 @@ MOMENTS = 20
 LANES = 5
 LANES_WITHOUT_SERVERS = (1, 3)
 LEASE = {"APS_LEASE_SECONDS": "5"}
-
-
-def content(root: Path) -> list[tuple[str, str]]:
-    """What landed, with the digests in ids left out: these name the target's folder."""
-    return [
-        (re.sub(r"(?<=Improvement-Id: )(\S+)-[0-9a-f]{8}", r"\1", text), sha) for text, sha in landed(root)
-    ]
 
 
 async def killed_at(home: Path, root: Path, count: int, *, servers: bool) -> bool:

@@ -1,0 +1,101 @@
+"""The eight services as processes of their own on one data folder, killed -9 at random with its servers."""
+
+import asyncio
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+
+from services.cli.swarm.roles import SERVICES
+from services.runtime.data_folder import shared_place
+from tests.acceptance.command import ROOT, environment, program
+from tests.acceptance.watching import kill_server
+
+SERVERS = {"nats-server": "nats-server", "postmaster": "postgres"}  # by pid file: what the process is called
+BETWEEN_KILLS = (0.5, 1.5)  # seconds: about the time a service takes to be at work again
+LOOK_AGAIN_SECONDS = 0.1
+STOP_SECONDS = 60.0
+
+Moment = Callable[[], Awaitable[None]]
+
+
+class Swarm:
+    """Keeps the services running as whoever watches over processes does: what ended is started again."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        """Start all; `settings` are the services' environment besides the data folder."""
+        self.kills: Counter[str] = Counter()
+        self.gave_up: Counter[tuple[str, int]] = Counter()  # ended by itself, with which code
+        self._home = home
+        self._settings = settings
+        self._running = {name: self._started(name) for name in SERVICES}
+
+    async def keep(self) -> None:
+        """Start again whatever ended by itself, until cancelled."""
+        while True:
+            for name, process in self._running.items():
+                if (code := process.poll()) is not None:
+                    self.gave_up[name, code] += 1
+                    self._running[name] = self._started(name)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def kill_at_random(self, seconds: float, chance: Random, moment: Moment) -> None:
+        """Kill services and servers in rounds of random order, for some time and each at least once.
+
+        Each kill comes at the next `moment`.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        left: list[str] = []
+        while clock() < until or len(self.kills) < len(SERVICES) + len(SERVERS):
+            left = left or chance.sample([*SERVICES, *SERVERS], len(SERVICES) + len(SERVERS))
+            await asyncio.sleep(chance.uniform(*BETWEEN_KILLS))
+            await moment()
+            self._kill(left.pop())
+
+    def _kill(self, name: str) -> None:
+        if name in SERVERS:
+            if _runs(self._home, name):  # its last death may be so near that it is not back
+                kill_server(self._home, name)
+                self.kills[name] += 1
+            return
+        self._running[name].kill()
+        self._running[name].wait()
+        self.kills[name] += 1
+        self._running[name] = self._started(name)
+
+    def stop(self) -> dict[str, int]:
+        """Stop all as a person does, and return the exit codes; who does not heed it is killed."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGTERM)
+        return {name: _end_of(process) for name, process in self._running.items()}
+
+    def _started(self, name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            program("run", name),
+            cwd=ROOT,
+            env=environment(self._home, APS_PORT="0", **self._settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _runs(home: Path, name: str) -> bool:
+    """Whether the process a pid file names is the server: a dead one's number may be another's by now."""
+    for file in shared_place(home).rglob(f"{name}.pid"):
+        told = Path("/proc", file.read_text().split()[0], "comm")
+        if told.exists() and told.read_text().strip() == SERVERS[name]:
+            return True
+    return False
