@@ -24,10 +24,9 @@ def is_moment(text: str) -> bool:
     """Whether `moment` reads a text, with its zone: who publishes may write anything into a header."""
     try:
         read = moment(text)
-        read.astimezone(UTC)
+        return read.tzinfo is not None and read.astimezone(UTC) == read
     except (OverflowError, ValueError):
         return False
-    return read.tzinfo is not None
 
 
 def moment(text: str) -> datetime:
