@@ -18,7 +18,7 @@ from events.lease import LEASE_FACTS
 from events.store import Recorded
 from events.target import TARGET
 from projections.queries import Views
-from services.cli.exits import Exit
+from services.cli.ending import Exit
 from services.cli.swarm.roles import SERVICES
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.cycle.settling import is_settled, states_of
