@@ -1,0 +1,34 @@
+"""Tells a text as progress while it comes: in lines, none of which ends within what may be the key."""
+
+from services.engines.openai_compatible.masking import Mask
+from services.engines.port import Progress, Tell
+
+_ENOUGH = 80  # characters before a line is told
+
+
+class Speaking:
+    """Gathers pieces of text into lines of progress."""
+
+    def __init__(self, tell: Tell, mask: Mask) -> None:
+        self._tell = tell
+        self._mask = mask
+        self._held = ""
+
+    def add(self, text: str) -> None:
+        """Take the next piece."""
+        self._held += text
+        if len(self._held) < _ENOUGH + 2 * self._mask.longest:
+            return
+        shown = self._mask.text(self._held)
+        cut = len(shown) - self._mask.longest  # the key's beginning may stand behind it, its middle cannot
+        self._say(shown[:cut])
+        self._held = shown[cut:]
+
+    def end(self) -> None:
+        """Tell what is left."""
+        self._say(self._mask.text(self._held))
+        self._held = ""
+
+    def _say(self, text: str) -> None:
+        if line := self._mask.line(text, 200):
+            self._tell(Progress("text", line))
