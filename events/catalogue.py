@@ -4,12 +4,14 @@
 holds each role to its own facts.
 """
 
-from events import batch, improvement_facts, lease, target
+from events import batch, improvement_facts, lease, run, target
 from events.batch import BATCH
+from events.budget import BUDGET
 from events.deployment import DEPLOYMENT
 from events.fact import AggregateType, Fact
 from events.improvement import IMPROVEMENT
 from events.run import RUN
+from events.swarm import SWARM
 from events.target import TARGET
 from events.upcasting import UPCASTS, UnknownFact, Vocabulary
 
@@ -22,7 +24,9 @@ __all__ = (
     "read_fact",
 )
 
-AGGREGATES: dict[str, AggregateType] = {a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT)}  # type: ignore[type-arg]  # the state differs by aggregate
+AGGREGATES: dict[str, AggregateType] = {  # type: ignore[type-arg]  # the state differs by aggregate
+    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, SWARM)
+}
 
 VOCABULARY = Vocabulary(
     {
@@ -36,6 +40,8 @@ FACTS: dict[str, type[Fact]] = VOCABULARY.current
 read_fact = VOCABULARY.read
 
 LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
+# Who calls engines records each call and what it takes from the budgets.
+CALLS: dict[str, tuple[type[Fact], ...]] = {"run": RUN.facts, "budget": BUDGET.facts}
 i = improvement_facts
 PERSON: dict[str, tuple[type[Fact], ...]] = {
     "target": (
@@ -55,6 +61,8 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
         lease.WorkReleased,
     ),
     "batch": (lease.WorkReleased,),
+    "run": (run.Cancelled,),
+    "swarm": SWARM.facts,
 }
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
@@ -63,15 +71,15 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
     "pm": {
         "target": (target.Scanned, target.ScanFailed, *LEASE),
         "improvement": (i.Discovered, i.Reprioritised, i.RequirementsSpecified, *LEASE),
-        "run": RUN.facts,
+        **CALLS,
     },
-    "architect": {"improvement": (i.ArchitectureDesigned, *LEASE), "run": RUN.facts},
-    "developer": {"improvement": (i.ChangeImplemented, i.Abandoned, *LEASE), "run": RUN.facts},
+    "architect": {"improvement": (i.ArchitectureDesigned, *LEASE), **CALLS},
+    "developer": {"improvement": (i.ChangeImplemented, i.Abandoned, *LEASE), **CALLS},
     "qa": {
         "target": (target.BaselineRecorded, *LEASE),
         "improvement": (i.ChangeValidated, i.ChangeRefuted),
         "batch": (batch.Formed, batch.Tested, batch.Split, batch.Settled, batch.Closed, *LEASE),
-        "run": RUN.facts,
+        **CALLS,
     },
     "devops": {
         "improvement": (
@@ -82,7 +90,7 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
             i.Blocked,
             i.Unblocked,
         ),
-        "run": RUN.facts,
+        **CALLS,
     },
     "deployer": {
         "target": LEASE,

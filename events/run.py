@@ -2,7 +2,9 @@
 
 Rules
 1. `requested`, then `started` or `reused`; a started run ends once: completed, failed or cancelled.
-2. Prices are micro-units of a currency, durations milliseconds.
+2. Prices are micro-units of a currency, durations milliseconds. A price counts where `billing` says so.
+3. Another try, and another engine after one that failed, are runs of their own: `attempt` counts the tries
+   with one engine, `instead_of` names the run of the engine before.
 """
 
 from dataclasses import dataclass, replace
@@ -11,10 +13,15 @@ from typing import ClassVar
 
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from schemas.artefacts import ArtefactRef
+from schemas.engine import Billing, FailureKind
 
 
 class Requested(Fact):
-    """A role wants `task` done for `improvement` by `engine`."""
+    """A role wants `task` done for `improvement` by `engine`.
+
+    `prompt` is what it is asked, sealed; `prompt_version` the hash of the file it was made from; `inputs` the
+    hash of everything the answer depends on; `session` an earlier call's, to go on from.
+    """
 
     name: ClassVar[str] = "requested"
     improvement: str
@@ -22,6 +29,12 @@ class Requested(Fact):
     engine: str
     model: str
     task: str
+    prompt: ArtefactRef | None = None
+    prompt_version: str = ""
+    inputs: str = ""
+    session: str = ""
+    instead_of: str = ""
+    attempt: int = 1
 
 
 class Started(Fact):
@@ -30,30 +43,47 @@ class Started(Fact):
     name: ClassVar[str] = "started"
 
 
-class Completed(Fact):
+class Metered(Fact):
+    """What a call used, and what it left: see `schemas.engine.Spent`.
+
+    `model` is the one that answered, `transcript` what the engine said on the way, sealed.
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_micros: int = 0
+    billing: Billing = Billing.FREE
+    turns: int = 0
+    model: str = ""
+    session: str = ""
+    engine_version: str = ""
+    transcript: ArtefactRef | None = None
+
+
+class Completed(Metered):
     """The engine answered."""
 
     name: ClassVar[str] = "completed"
     duration_ms: int
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_micros: int = 0
     answer: ArtefactRef | None = None
 
 
-class Failed(Fact):
+class Failed(Metered):
     """The engine gave no usable answer."""
 
     name: ClassVar[str] = "failed"
     duration_ms: int
     reason: str
+    kind: FailureKind | None = None
 
 
-class Cancelled(Fact):
-    """Somebody stopped the run."""
+class Cancelled(Metered):
+    """Somebody stopped the run, or it was not to begin."""
 
     name: ClassVar[str] = "cancelled"
     reason: str
+    duration_ms: int = 0
 
 
 class Reused(Fact):

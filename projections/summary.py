@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from events import batch, deployment, improvement_facts, lease, run, target
+from events import batch, budget, deployment, improvement_facts, lease, run, swarm, target
+from events.budget import dollars
 from events.fact import Fact
 
 i = improvement_facts
@@ -55,12 +56,26 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     deployment.Succeeded: lambda f: f"deployed: the branch stands at {f.tip[:10]}",
     deployment.Failed: lambda f: f"deployment failed: {f.reason}",
     deployment.RolledBack: lambda f: f"restored: the branch stands at {f.tip[:10] or 'nothing'}",
-    run.Requested: lambda f: f"{f.engine} asked by {f.role}: {f.task}",
+    run.Requested: lambda f: (
+        f"{f.engine} asked by {f.role}: {f.task}"
+        + (f", attempt {f.attempt}" if f.attempt > 1 else "")
+        + (f", instead of {f.instead_of}" if f.instead_of else "")
+    ),
     run.Started: lambda _: "engine started",
     run.Completed: lambda f: f"engine answered in {f.duration_ms} ms",
     run.Failed: lambda f: f"engine failed after {f.duration_ms} ms: {f.reason}",
     run.Cancelled: lambda f: f"engine call cancelled: {f.reason}",
     run.Reused: lambda f: f"answer of run {f.run} reused",
+    budget.Opened: lambda f: f"budget of {dollars(f.limit_micros)} and {_count(f.limit_runs, 'run')}",
+    budget.Reserved: lambda f: f"{dollars(f.micros)} reserved for {f.run} until {f.lease_until:%H:%M:%S}",
+    budget.Committed: lambda f: (
+        f"{dollars(f.micros)} spent by {f.run}"
+        + (f", and {dollars(f.over_micros)} beyond its reservation" if f.over_micros else "")
+    ),
+    budget.Released: lambda f: f"released what was reserved for {f.run}: {f.reason}",
+    budget.Exhausted: lambda f: f"exhausted, no call made: {f.reason}",
+    swarm.Paused: lambda f: f"everything paused: {f.reason}",
+    swarm.Resumed: lambda _: "everything resumed",
     target.Registered: lambda f: f"registered: {f.title}",
     target.ScanRequested: lambda f: f"scan {f.scan} of {f.base[:10]} asked for",
     target.Scanned: lambda f: (

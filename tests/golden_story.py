@@ -4,10 +4,11 @@
 version of every fact; what it was before stands in `tests/golden/`.
 """
 
-from events import batch, deployment, improvement_facts, run, target
+from events import batch, budget, deployment, improvement_facts, run, swarm, target
 from events.fact import Fact
+from schemas.engine import Billing, FailureKind
 from schemas.risk import RiskClass
-from tests.golden_telling import FILE, PART, Story, Told, commit, designed, implemented, ref, validated
+from tests.golden_telling import FILE, PART, UNTIL, Story, Told, commit, designed, implemented, ref, validated
 
 i = improvement_facts
 
@@ -19,6 +20,7 @@ def story() -> tuple[Told, ...]:
     for tell in (_lived_and_taken_back, _declined, _failed):
         tell(told)
     _runs(told)
+    _asked_of_engines(told)
     return tuple(told.told)
 
 
@@ -249,3 +251,54 @@ def _runs(told: Story) -> None:
             task="fix what was found",
         )
         told.tell("developer-1", "run", name, requested, *ending)
+
+
+def _asked_of_engines(told: Story) -> None:
+    sealed = ref("prompt.json", "application/json").model_copy(
+        update={"sealed_for": "improvement/old-formats"}
+    )
+    first, second = "plan-0123456789abcdef-1", "plan-fedcba9876543210-1"
+    asked = run.Requested(
+        improvement="old-formats",
+        role="architect",
+        engine="claude_code",
+        model="sonnet",
+        task="plan",
+        prompt=sealed,
+        prompt_version="a" * 64,
+        inputs="b" * 64,
+        session="s-1",
+    )
+    instead = asked.model_copy(
+        update={"engine": "openai_compatible", "session": "", "instead_of": first, "attempt": 2}
+    )
+    used = {"tokens_in": 900, "tokens_out": 80, "tokens_cached": 700, "cost_micros": 4_200, "turns": 3}
+    left = {"session": "s-2", "engine_version": "2.1.330", "transcript": sealed, "model": "sonnet-4"}
+    failed = run.Failed.model_validate(
+        {
+            **used,
+            **left,
+            "duration_ms": 30,
+            "reason": "the engine is overloaded",
+            "kind": FailureKind.OVERLOADED,
+            "billing": Billing.PRICE,
+        }
+    )
+    completed = run.Completed.model_validate(
+        {**used, **left, "duration_ms": 120, "answer": sealed, "billing": Billing.SUBSCRIPTION}
+    )
+    day = "day-2026-01-05"
+    opened = budget.Opened(limit_micros=50_000, limit_runs=20, until=UNTIL)
+    told.tell("architect-1", "budget", day, opened, _reserved(first))
+    told.tell("architect-1", "run", first, asked, run.Started(), failed)
+    told.tell("architect-1", "budget", day, budget.Committed(run=first, micros=4_000, over_micros=200))
+    told.tell("architect-1", "budget", day, _reserved(second))
+    told.tell("architect-1", "run", second, instead, run.Started(), completed)
+    released = budget.Released(run=second, reason="a subscription pays")
+    exhausted = budget.Exhausted(asked_micros=90_000, reason="$0.09 are asked for and $0.0458 are left")
+    told.tell("architect-1", "budget", day, released, exhausted)
+    told.tell("cli", "swarm", "all", swarm.Paused(reason="a person looks first"), swarm.Resumed())
+
+
+def _reserved(run: str) -> budget.Reserved:
+    return budget.Reserved(run=run, micros=4_000, lease_until=UNTIL)
