@@ -13,6 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import nats.errors
@@ -35,8 +36,17 @@ log = structlog.get_logger()
 MAX_FAILURES = 5
 FETCH_SECONDS = 5.0
 ALIVE_SECONDS = 3.0
-RETRY_SECONDS = 1.0
-ROOM_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Seconds before something is tried again: what failed or was away, and what a full disk kept."""
+
+    retry: float = 1.0
+    room: float = 5.0
+
+
+USUAL = Pauses()
 
 
 class Agent(Protocol):
@@ -59,11 +69,19 @@ def _room() -> None:
 class Consumer:
     """Feeds one agent from the durable consumer named after its role, while `look` finds room."""
 
-    def __init__(self, connection: Client, agent: Agent, parallel: int = 1, look: Look = _room) -> None:
+    def __init__(
+        self,
+        connection: Client,
+        agent: Agent,
+        parallel: int = 1,
+        look: Look = _room,
+        pauses: Pauses = USUAL,
+    ) -> None:
         self._connection = connection
         self._agent = agent
         self._parallel = parallel
         self._look = look
+        self._pauses = pauses
         self._failures: Counter[int] = Counter()
         self.handled = 0
 
@@ -84,7 +102,7 @@ class Consumer:
             subscription = await stream.pull_subscribe_bind(durable=self._agent.role, stream=STREAM)
         except (nats.errors.Error, TimeoutError) as problem:
             log.warning("consumer not reachable", role=self._agent.role, problem=str(problem))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._pauses.retry)
             return
         try:
             await subscription.consumer_info()  # binding does not look whether it is there
@@ -103,10 +121,10 @@ class Consumer:
                     task.add_done_callback(working.discard)
         except nats.js.errors.NotFoundError as problem:
             log.error("the consumer is gone: run `aps setup`", role=self._agent.role, problem=str(problem))  # noqa: TRY400 -- the trace tells nothing
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._pauses.retry)
         except (nats.errors.Error, ConnectionError) as problem:
             log.warning("pulling again", role=self._agent.role, problem=repr(problem))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._pauses.retry)
         finally:
             with suppress(nats.errors.Error):
                 await subscription.unsubscribe()
@@ -136,7 +154,7 @@ class Consumer:
             await message.nak(delay=later.seconds)
         except Unavailable as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
-            await message.nak(delay=RETRY_SECONDS)
+            await message.nak(delay=self._pauses.retry)
         except (Unreadable, UnknownFact) as unreadable:
             await self._bury(message, seq, str(unreadable))
         except (nats.errors.Error, ConnectionError):
@@ -150,14 +168,14 @@ class Consumer:
     async def _failed(self, message: Msg, seq: int, failure: Exception) -> None:
         if is_full(failure):
             log.warning("put off: the disk is full", role=self._agent.role, seq=seq, problem=str(failure))
-            await message.nak(delay=ROOM_SECONDS)
+            await message.nak(delay=self._pauses.room)
             return
         self._failures[seq] += 1
         log.error("reaction failed", role=self._agent.role, seq=seq, exc_info=failure)
         if self._failures[seq] >= MAX_FAILURES:
             await self._bury(message, seq, f"{type(failure).__name__}: {failure}")
         else:
-            await message.nak(delay=RETRY_SECONDS * self._failures[seq])
+            await message.nak(delay=self._pauses.retry * self._failures[seq])
 
     async def _bury(self, message: Msg, seq: int, reason: str) -> None:
         letter = {"role": self._agent.role, "seq": seq, "subject": message.subject, "reason": reason[:4000]}

@@ -13,13 +13,13 @@ from nats.aio.client import Client
 from events.envelope import Cause
 from events.store import Recorded, Unavailable
 from events.target import TARGET, Registered, ScanRequested
-from services.runtime import consumer
-from services.runtime.consumer import MAX_FAILURES, Consumer
+from services.runtime.consumer import MAX_FAILURES, Consumer, Pauses
 from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.settings import load
 
 SECONDS = 30
+SHORT = Pauses(retry=0.01, room=0.01)
 CAUSE = Cause(actor="cli@test", source="aps/cli", correlation=str(UUID(int=1)))
 REQUEST = ScanRequested(
     scan="t-s1",
@@ -49,10 +49,8 @@ class Trying:
 
 
 @pytest.fixture
-async def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ground]:
-    """Servers of this test alone, with a scan asked for on the log; nothing is put off for long."""
-    for name in ("ROOM_SECONDS", "RETRY_SECONDS"):
-        monkeypatch.setattr(consumer, name, 0.01)
+async def ground(home: Path) -> AsyncIterator[Ground]:
+    """Servers of this test alone, with a scan asked for on the log."""
     async with stand(load({"APS_HOME": str(home)})) as ground:
         async with ground.log("cli") as (_, book):
             await book.record(
@@ -65,9 +63,9 @@ async def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[G
 async def consuming(
     ground: Ground, agent: Trying, look: Callable[[], str | None] = lambda: None
 ) -> AsyncIterator[Client]:
-    """Feed the agent for the time of the block."""
+    """Feed the agent for the time of the block; nothing is put off for long."""
     async with ground.log("pm") as (connection, _):
-        running = asyncio.create_task(Consumer(connection, agent, look=look).run())
+        running = asyncio.create_task(Consumer(connection, agent, look=look, pauses=SHORT).run())
         try:
             yield connection
         finally:
