@@ -1,10 +1,36 @@
-"""Recipes without the parts that did harm."""
+"""Changes as data: what has to be known to make a change again on any state of the source.
+
+A rule's fix is made again by its `Recipe`; what an engine wrote is the patch itself.
+"""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
+from pydantic import TypeAdapter
+
+from schemas.artefacts import ArtefactRef
+from schemas.base import Frozen
 from schemas.findings import Site
 from services.engines.deterministic.recipe import Recipe
+
+
+class Written(Frozen):
+    """A change that an engine wrote on `base`. It stands or falls as a whole.
+
+    `proofs` names for each behaviour that was asked for the tests that show it: they fail without the
+    change and pass with it. `summary` is the writer's own account.
+    """
+
+    kind: Literal["written"] = "written"
+    base: str
+    patch: ArtefactRef
+    files: tuple[str, ...]
+    summary: str
+    proofs: dict[str, tuple[str, ...]]
+
+
+Making = Recipe | Written
+MAKING: TypeAdapter[Making] = TypeAdapter(Recipe | Written)
 
 
 class Part(Protocol):

@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 
 from events.improvement import IMPROVEMENT, Improvement
 from schemas.findings import Site
+from services.changes.recipes import MAKING, Written
 from services.changes.stacking import Layer
-from services.engines.deterministic.recipe import Recipe
 from services.runtime.log import Log
 
 SITES = TypeAdapter(tuple[Site, ...])
@@ -18,8 +18,9 @@ async def layer_of(book: Log, id: str, state: Improvement) -> Layer:
     assert state.discovered is not None  # noqa: S101 -- implemented, so discovered
     assert state.discovered_at is not None  # noqa: S101 -- set together with it
     assert state.change is not None  # noqa: S101 -- the caller asks for implemented ones
-    recipe = Recipe.model_validate_json(await book.fetch(state.change.recipe))
-    return Layer(id, recipe, state.discovered, state.discovered_at)
+    recipe = MAKING.validate_json(await book.fetch(state.change.recipe))
+    patch = await book.fetch(recipe.patch) if isinstance(recipe, Written) else b""
+    return Layer(id, recipe, state.discovered, state.discovered_at, patch)
 
 
 async def layers_of(book: Log, ids: Sequence[str]) -> tuple[Layer, ...]:

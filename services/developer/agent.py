@@ -67,7 +67,7 @@ class Developer:
             spent = int((book.clock() - begun).total_seconds() * 1000)
             done = Change(RUN, run, (Completed(duration_ms=spent),))
             if stacked.empty:
-                reason = f"the fix of {stacked.layer.recipe.rule} changes nothing here"
+                reason = f"the fix of {stacked.layer.discovered.rule} changes nothing here"
                 gone = Change(IMPROVEMENT, id, (Abandoned(reason=reason),))
                 await book.record_all([done, gone], cause)
                 return

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.gates import coverage, public_api, secrets, size, suite, weakening
+from services.gates import behaviours, coverage, public_api, secrets, size, suite, weakening
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,11 @@ class Gate:
 
 
 GATES: tuple[Gate, ...] = (
+    Gate(
+        behaviours.BEHAVIOURS_SHOWN,
+        behaviours.VERSION,
+        "each behaviour that was asked for is shown by tests that fail without the change",
+    ),
     Gate(
         suite.SUITE_NO_WORSE,
         suite.VERSION,

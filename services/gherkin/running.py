@@ -11,6 +11,7 @@ from services.gherkin.steps import (
     InterfaceUnchanged,
     NothingSuppressed,
     OnlyWhereFired,
+    ShownByTests,
     Step,
     TargetAt,
     TestsNotWeakened,
@@ -61,6 +62,10 @@ class Evidence(Protocol):
         """Compare the files touched with the files where the rule fired."""
         ...
 
+    def shown_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against what they did without the change and with it."""
+        ...
+
 
 def execute(feature: Feature, evidence: Evidence) -> tuple[ScenarioResult, ...]:
     """Execute every scenario. What the evidence raises is raised: an unanswered step is no failed one."""
@@ -101,5 +106,7 @@ def _observed(step: Step, evidence: Evidence) -> Observation:  # noqa: C901 -- a
             return evidence.tests_not_weakened()
         case OnlyWhereFired():
             return evidence.only_where_fired()
+        case ShownByTests(behaviour=behaviour):
+            return evidence.shown_by_tests(behaviour)
         case _:
             assert_never(step)

@@ -97,6 +97,19 @@ class OnlyWhereFired:
     text: ClassVar[str] = pattern
 
 
+@dataclass(frozen=True)
+class ShownByTests:
+    """A behaviour that was asked for is shown by tests that fail without the change."""
+
+    behaviour: str
+
+    pattern: ClassVar[str] = rf"the behaviour (?P<behaviour>{_QUOTED}) is shown by tests that fail without it"
+
+    @property
+    def text(self) -> str:
+        return f"the behaviour {_quoted(self.behaviour)} is shown by tests that fail without it"
+
+
 Step = (
     TargetAt
     | ChangeApplied
@@ -106,6 +119,7 @@ Step = (
     | InterfaceUnchanged
     | TestsNotWeakened
     | OnlyWhereFired
+    | ShownByTests
 )
 
 EXAMPLES: tuple[Step, ...] = (
@@ -117,6 +131,7 @@ EXAMPLES: tuple[Step, ...] = (
     InterfaceUnchanged(),
     TestsNotWeakened(),
     OnlyWhereFired(),
+    ShownByTests("an empty list gives zero"),
 )
 
 
@@ -143,6 +158,8 @@ def _made(kind: type[Step], match: re.Match[str]) -> Step | None:
     try:
         if kind is TargetAt:
             return TargetAt(json.loads(match["commit"]))
+        if kind is ShownByTests:
+            return ShownByTests(json.loads(match["behaviour"]))
         if kind is FindingsAtMost:
             paths = tuple(json.loads(path) for path in re.findall(_QUOTED, match["paths"]))
             return FindingsAtMost(json.loads(match["rule"]), int(match["most"]), paths)

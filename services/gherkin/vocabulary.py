@@ -1,4 +1,4 @@
-"""What PM says with the steps: the scenarios that every improvement by a rule has to pass."""
+"""What PM says with the steps: the scenarios that an improvement has to pass, by a rule or by request."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from services.gherkin.steps import (
     InterfaceUnchanged,
     NothingSuppressed,
     OnlyWhereFired,
+    ShownByTests,
     Step,
     TargetAt,
     TestsNotWeakened,
@@ -30,6 +31,13 @@ def rule_improvement_feature(
         Scenario("Nothing else is harmed", _scenario(base, harmless)),
     )
     return feature(title, why, scenarios)
+
+
+def request_feature(title: str, why: str, base: str, behaviours: Sequence[str]) -> str:
+    """Write the feature of what a person asked for: each behaviour a scenario, and that nothing is harmed."""
+    asked = tuple(Scenario(one, _scenario(base, (ShownByTests(one),))) for one in behaviours)
+    harmless = (TestsStillPass(), InterfaceUnchanged(), TestsNotWeakened())
+    return feature(title, why, (*asked, Scenario("Nothing else is harmed", _scenario(base, harmless))))
 
 
 def _scenario(base: str, promised: tuple[Step, ...]) -> tuple[Stated, ...]:

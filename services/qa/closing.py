@@ -20,8 +20,8 @@ MARKDOWN = "text/markdown"
 
 
 async def close(material: Material, token: int, cause: Cause) -> None:
-    """Give every implemented member of a settled batch its verdict, in one append with the closing."""
-    states = await _implemented(material)
+    """Give every kept member of a settled batch its verdict, in one append with the closing."""
+    states = await _kept(material)
     async with material.stack() as stack:
         layers = [await layer_of(material.bench.book, id, state) for id, state in states.items()]
         stacked = await stack.build(material.formed.base, layers)
@@ -40,8 +40,12 @@ async def close(material: Material, token: int, cause: Cause) -> None:
     await material.bench.book.record_all([*changes, Change(BATCH, material.id, (closed,))], cause)
 
 
-async def _implemented(material: Material) -> dict[str, Improvement]:
-    states = await material.bench.book.states(IMPROVEMENT, material.formed.members)
+async def _kept(material: Material) -> dict[str, Improvement]:
+    """The members that stay; one that was refused may have been written again since, for the next batch."""
+    settled = (await material.batch()).settled
+    assert settled is not None  # noqa: S101 -- only a settled batch is closed
+    kept = [id for id in material.formed.members if id not in settled.refused]
+    states = await material.bench.book.states(IMPROVEMENT, kept)
     return {id: state for id, state in states.items() if state.status is Status.IMPLEMENTATION_COMPLETE}
 
 
@@ -65,9 +69,15 @@ async def _verdicts(
     landed = tuple(sheet.stacked.layer.improvement for sheet in sheets)
     for id, state in states.items():
         if id not in landed:
-            reason = "nothing of it is left on top of the other changes"
-            changes.append(await _refuted(material, id, state, reason, cause))
+            changes.append(await _refuted(material, id, state, _why_empty(id, stacked), cause))
     return changes, landed
+
+
+def _why_empty(id: str, stacked: tuple[Stacked, ...]) -> str:
+    paths = [path for one in stacked if one.layer.improvement == id for path in one.overlaps]
+    if paths:
+        return f"it overlaps with other changes in {', '.join(paths)}: merge those first, then retry"
+    return "nothing of it is left on top of the other changes"
 
 
 async def _validated(

@@ -9,21 +9,27 @@ from events.improvement import IMPROVEMENT
 from schemas.findings import Site
 from schemas.improvement import GateResult, LeftOut, ScenarioResult
 from schemas.suite import SuiteReport
+from services.changes.recipes import Written
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.rules import RuleSet
 from services.engines.deterministic.source import Source, text_of
 from services.engines.deterministic.verifying import Verdict, verify_gone
+from services.gates.behaviours import behaviours_shown
 from services.gates.coverage import NO_NEWLY_UNCOVERED, judged, newly_uncovered, no_newly_uncovered
 from services.gates.evaluator_files import is_evaluator
 from services.gates.size import findings_gone
 from services.gates.suite import ORIGINAL_TESTS_PASS, original_tests_pass, scenarios_pass, suite_no_worse
-from services.gherkin.feature import parse_feature
+from services.gherkin.feature import Feature, parse_feature
 from services.gherkin.running import execute
+from services.gherkin.steps import ShownByTests
 from services.qa.candidate import Refusal
 from services.qa.material import Material
 from services.qa.scenarios import Observed
+from services.qa.showing import showing
 from services.qa.standalone import judged_alone
+
+HARMLESS = Verdict(gone=0, problems=(), introduced=())
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,11 @@ class Examination:
     async def measure(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
         """Measure what every change is judged on; each is judged by itself while the suite runs."""
         tip, _ = await asyncio.gather(self._tip(stacked, token, cause), self._judge_alone(stacked))
+        known = self._material.showings
+        for one in stacked:
+            written = one.layer.recipe
+            if isinstance(written, Written) and not one.empty and one.commit not in known:
+                known[one.commit] = await showing(self._material, one, written, tip.suite, token, cause)
         return tip
 
     async def _tip(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
@@ -117,7 +128,9 @@ class Examination:
     async def _sheet(self, one: Stacked, tip: Tip, lost: tuple[Lost, ...]) -> Sheet:
         material = self._material
         alone = material.alone[one.commit]
-        gone = verify_gone(tip.before, tip.after, one.layer.recipe.rule)
+        recipe = one.layer.recipe
+        written = isinstance(recipe, Written)
+        gone = HARMLESS if isinstance(recipe, Written) else verify_gone(tip.before, tip.after, recipe.rule)
         gates = (
             self._suite(tip),
             original_tests_pass(
@@ -133,7 +146,7 @@ class Examination:
             self._coverage(tip, lost, alone.diff),
             alone.secrets,
             alone.size,
-            _gone(gone, one),
+            await self._shown(one) if written else _gone(gone, one),
         )
         scenarios = await self._scenarios(one, tip, gone, gates)
         return Sheet(one, (*gates, scenarios_pass(scenarios)), scenarios, lost)
@@ -154,13 +167,28 @@ class Examination:
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]
     ) -> tuple[ScenarioResult, ...]:
-        book, id = self._material.bench.book, one.layer.improvement
+        id = one.layer.improvement
+        by_name = {gate.gate: gate for gate in gates}
+        shown = self._material.showings.get(one.commit)
+        seen = Observed(one.layer.discovered, one, tip.before, tip.after, gone, by_name, shown)
+        return execute(await self._feature(id), seen)
+
+    async def _feature(self, id: str) -> Feature:
+        book = self._material.bench.book
         requirements = (await book.state(IMPROVEMENT, id)).requirements
         assert requirements is not None  # noqa: S101 -- an implemented improvement has them
-        text = (await book.fetch(requirements.feature)).decode()
-        by_name = {gate.gate: gate for gate in gates}
-        seen = Observed(one.layer.discovered, one, tip.before, tip.after, gone, by_name)
-        return execute(parse_feature(text), seen)
+        return parse_feature((await book.fetch(requirements.feature)).decode())
+
+    async def _shown(self, one: Stacked) -> GateResult:
+        """Hold a written change against the behaviours that its scenarios ask for."""
+        feature = await self._feature(one.layer.improvement)
+        asked = [
+            stated.step.behaviour
+            for scenario in feature.scenarios
+            for stated in scenario.steps
+            if isinstance(stated.step, ShownByTests)
+        ]
+        return behaviours_shown(asked, self._material.showings[one.commit])
 
     def _suite(self, tip: Tip) -> GateResult:
         material = self._material
@@ -212,6 +240,8 @@ def _gone(gone: Verdict, one: Stacked) -> GateResult:
 
 def _parts(sheet: Sheet, tip: Tip, reason: str) -> tuple[LeftOut, ...]:
     """What to leave out, where every unmet gate points at some of it; nothing means the whole change."""
+    if isinstance(sheet.stacked.layer.recipe, Written):
+        return ()
     parts: dict[tuple[str, Site | None], LeftOut] = {}
     for gate in sheet.unmet:
         mine = _pointed_at(gate, sheet, tip)

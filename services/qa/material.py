@@ -12,6 +12,7 @@ from schemas.suite import SuiteReport
 from services.changes.stacking import Made, Stack, Stacked
 from services.changes.verifying import baseline_report
 from services.engines.deterministic.finding import Scan as Findings
+from services.gates.behaviours import Showing
 from services.gates.suite import suite_no_worse, worse_tests
 from services.qa.standalone import Standalone
 from services.runtime.workbench import Workbench
@@ -38,6 +39,7 @@ class Material:
     made: Made = field(default_factory=dict)
     alone: dict[str, Standalone] = field(default_factory=dict)
     found: dict[str, Findings] = field(default_factory=dict)
+    showings: dict[str, Showing] = field(default_factory=dict)
 
     @property
     def repository(self) -> Repository:

@@ -16,8 +16,13 @@ def bug_report(
     reason: str,
     parts: Sequence[LeftOut],
     red: SuiteReport | None,
+    *,
+    again: bool = False,
 ) -> str:
-    """Return the report as Markdown; `red` is the suite run that showed the harm, where one did."""
+    """Return the report as Markdown; `red` is the suite run that showed the harm, where one did.
+
+    `again` says that the change is to be written anew.
+    """
     assert state.discovered is not None  # noqa: S101 -- only a discovered improvement is refused
     lines = [
         f"# {state.discovered.title} ({state.discovered.rule}) does harm",
@@ -28,8 +33,8 @@ def bug_report(
     if parts:
         lines += ["## To be left out", "", *(f"- {_part(part)}" for part in parts), ""]
     else:
-        lines += ["Nothing of the change can be kept.", ""]
-    if red is not None:
+        lines += ["It is to be written again." if again else "Nothing of the change can be kept.", ""]
+    if red is not None and (red.failures or not again):
         lines += ["## What the suite said", "", *_failures(red)]
     return "\n".join(lines)
 

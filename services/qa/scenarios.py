@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from events.improvement_facts import Discovered
 from schemas.findings import Finding
 from schemas.improvement import GateResult
+from services.changes.recipes import Written
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan
 from services.engines.deterministic.verifying import Verdict
+from services.gates.behaviours import Showing
 from services.gherkin.running import Observation
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One change on the tested tip: `before` and `after` are scans of the base and of the tip."""
+    """One change on the tested tip: `before` and `after` are scans of the base and of the tip.
+
+    `showing` is what the tests of a written change did; None for a rule's.
+    """
 
     discovered: Discovered
     one: Stacked
@@ -21,6 +26,7 @@ class Observed:
     after: Scan
     gone: Verdict
     gates: dict[str, GateResult]
+    showing: Showing | None = None
 
     def target_at(self, commit: str) -> Observation:
         """Say whether the change was made for the target at `commit`."""
@@ -68,12 +74,21 @@ class Observed:
         said = f"also touched: {', '.join(others)}" if others else f"{len(self.discovered.files)} files"
         return Observation(not others, said)
 
+    def shown_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against what they did without the change and with it."""
+        if self.showing is None:
+            return Observation(False, "the change names no tests")
+        shown = self.showing.of(behaviour)
+        return Observation(shown.passed, shown.evidence)
+
     def _gate(self, name: str) -> Observation:
         gate = self.gates[name]
         return Observation(gate.passed, gate.evidence)
 
     def _left_out(self, finding: Finding) -> bool:
         recipe = self.one.layer.recipe
+        if isinstance(recipe, Written):
+            return False
         elsewhere = recipe.only_paths is not None and finding.path not in recipe.only_paths
         return finding.site in recipe.leave_out or elsewhere
 

@@ -14,7 +14,7 @@ from events.improvement_facts import ChangeRefuted
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import LeftOut
 from schemas.suite import SuiteReport
-from services.changes.recipes import without
+from services.changes.recipes import Written, without
 from services.changes.repeating import layer_of, sites_of
 from services.changes.stacking import Layer, Stack, Stacked
 from services.qa.candidate import Candidate, Done, Member, Refusal, Test
@@ -38,6 +38,7 @@ class Trial:
         self._members: tuple[Member, ...] = ()
         self._layers: dict[str, Layer] = {}
         self._tree_of: dict[str, str] = {}
+        self._examined = ""
 
     async def run(self) -> None:
         """Search to the end and settle the batch."""
@@ -87,8 +88,10 @@ class Trial:
         layers = []
         for share in candidate.shares:
             layer = self._layers[share.id]
-            recipe = without(layer.recipe, share.without, layer.discovered.files)
-            layers.append(replace(layer, recipe=recipe))
+            if not isinstance(layer.recipe, Written):
+                recipe = without(layer.recipe, share.without, layer.discovered.files)
+                layer = replace(layer, recipe=recipe)
+            layers.append(layer)
         return await stack.build(self._material.formed.base, layers)
 
     async def _settle(self, done: Done, stacked: tuple[Stacked, ...]) -> None:
@@ -99,7 +102,8 @@ class Trial:
         settled = Settled(claim=self._token, tree=tree, kept=done.kept, smaller=done.smaller, refused=refused)
         changes = [Change(BATCH, self._material.id, (settled,))]
         for id, reason in refused.items():
-            changes.append(await self._refuted(id, reason, (), done, nothing_left=True))
+            again = isinstance(self._layers[id].recipe, Written)
+            changes.append(await self._refuted(id, reason, (), done, nothing_left=not again))
         for id, parts in done.smaller.items():
             reason = await self._why(done, id, parts[0].reason)
             changes.append(await self._refuted(id, reason, parts, done, nothing_left=False))
@@ -126,7 +130,10 @@ class Trial:
         nothing_left: bool,
     ) -> Change:
         state = await self._book.state(IMPROVEMENT, id)
-        report = bug_report(id, state, reason, parts, await self._red(done, id))
+        red = await self._red(done, id)
+        if red is None and isinstance(self._layers[id].recipe, Written) and self._examined:
+            red = await self._material.report(self._examined)  # its writer needs to see what was judged
+        report = bug_report(id, state, reason, parts, red, again=not nothing_left)
         fact = ChangeRefuted(
             batch=self._material.id,
             attempt=state.change.attempt if state.change else 1,
@@ -140,6 +147,7 @@ class Trial:
     async def _examine(self, stacked: tuple[Stacked, ...]) -> tuple[Refusal, ...]:
         if not stacked:
             return ()
+        self._examined = stacked[-1].tree
         return await Examination(self._material).refusals(stacked, self._token, self._cause)
 
     async def _note_splits(self, step: Test) -> None:

@@ -13,18 +13,20 @@ from services.gherkin.steps import (
     ChangeApplied,
     FindingsAtMost,
     NothingSuppressed,
+    ShownByTests,
     Step,
     TargetAt,
     TestsStillPass,
     UnknownStep,
     parse_step,
 )
-from services.gherkin.vocabulary import rule_improvement_feature
+from services.gherkin.vocabulary import request_feature, rule_improvement_feature
 
 WORDS = st.text(max_size=30)
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.sampled_from(EXAMPLES),
     st.builds(TargetAt, WORDS),
+    st.builds(ShownByTests, WORDS),
     st.builds(
         FindingsAtMost, WORDS, st.integers(0, 10**6), st.lists(WORDS, min_size=1, max_size=3).map(tuple)
     ),
@@ -66,6 +68,9 @@ class Answers:
     def only_where_fired(self) -> Observation:
         return self._answer("only_where_fired")
 
+    def shown_by_tests(self, behaviour: str) -> Observation:
+        return self._answer("shown_by_tests", behaviour)
+
 
 def rule_feature() -> str:
     return rule_improvement_feature("B904", "Keep the cause", "It is lost", "abc123", 3, ("toolz", "tlz"))
@@ -93,6 +98,22 @@ Feature: Keep the cause
     And the change touches only files where the rule fired
 """
     )
+
+
+def test_a_requests_feature_asks_for_each_behaviour_and_that_nothing_is_harmed() -> None:
+    told = request_feature("Add a sum", "It is missed", "abc123", ["adds numbers", 'of "nothing" is 0'])
+    answers = Answers()
+    results = execute(parse_feature(told), answers)
+    assert [result.name for result in results] == [
+        "adds numbers",
+        'of "nothing" is 0',
+        "Nothing else is harmed",
+    ]
+    assert [question for question in answers.asked if question[0] == "shown_by_tests"] == [
+        ("shown_by_tests", "adds numbers"),
+        ("shown_by_tests", 'of "nothing" is 0'),
+    ]
+    assert 'Then the behaviour "adds numbers" is shown by tests that fail without it' in told
 
 
 def test_every_step_of_a_rules_feature_is_executed() -> None:

@@ -1,0 +1,43 @@
+"""Runs the tests that a written change brings on the source as it was before it."""
+
+from datetime import UTC, datetime
+
+from events.envelope import Cause
+from schemas.suite import SuiteReport
+from services.changes.message import AUTHOR
+from services.changes.recipes import Written
+from services.changes.stacking import Stacked
+from services.gates.behaviours import Showing
+from services.gates.evaluator_files import is_test_code
+from services.qa.material import Material
+
+MESSAGE = "The new tests on the source before the change"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # the same tests on the same source are the same commit
+
+
+async def showing(
+    material: Material,
+    one: Stacked,
+    written: Written,
+    after: SuiteReport | None,
+    token: int,
+    cause: Cause,
+) -> Showing:
+    """Return what the named tests did without the change and do with it."""
+    if not material.baseline.usable:
+        return Showing(written.proofs, None, None)
+    repository = material.repository
+    tests = [path for path in one.applied.changed_paths if is_test_code(path)]
+    async with material.worktree("showing", one.parent) as tree:
+        there = await repository.entries(one.commit)
+        for path in tests:
+            place = tree / path
+            if path in there:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(await repository.read_file(one.commit, path))
+            else:
+                place.unlink(missing_ok=True)
+        made = await repository.write_tree(tree, tests)
+    commit = await repository.commit_tree(made, (one.parent,), MESSAGE, AUTHOR, EPOCH)
+    await material.tested(commit, made, 0, token, cause)
+    return Showing(written.proofs, await material.report(made), after)

@@ -1,0 +1,73 @@
+"""What was asked for is shown by tests that fail without the change, or the change is refused."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from schemas.suite import Outcome, SuiteEnd, SuiteReport
+from services.gates.behaviours import Showing, behaviours_shown
+
+P, F, S = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED
+NEW = "tests/test_sum.py::test_adds"
+
+
+def report(tests: Mapping[str, Outcome], end: SuiteEnd = SuiteEnd.FINISHED) -> SuiteReport:
+    return SuiteReport(end=end, exit_code=0, tests=dict(tests), duration_ms=1)
+
+
+def showing(
+    before: Mapping[str, Outcome],
+    after: Mapping[str, Outcome],
+    proofs: Mapping[str, Sequence[str]] | None = None,
+    end: SuiteEnd = SuiteEnd.FINISHED,
+) -> Showing:
+    return Showing({"adds": [NEW]} if proofs is None else proofs, report(before, end), report(after))
+
+
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [
+        ({NEW: F}, SuiteEnd.FINISHED),
+        ({NEW: Outcome.ERROR}, SuiteEnd.FINISHED),
+        ({}, SuiteEnd.COLLECTION_FAILED),
+    ],
+    ids=["it failed", "it erred", "it could not be collected"],
+)
+def test_a_test_that_fails_without_and_passes_with_shows_the_behaviour(
+    before: Mapping[str, Outcome], end: SuiteEnd
+) -> None:
+    gate = behaviours_shown(["adds"], showing(before, {NEW: P}, end=end))
+    assert gate.passed, gate.evidence
+    assert gate.evidence == "1 behaviour shown by 1 test"
+
+
+def test_of_a_parametrized_test_one_case_that_failed_before_is_enough() -> None:
+    before, after = {f"{NEW}[0]": P, f"{NEW}[1]": F}, {f"{NEW}[0]": P, f"{NEW}[1]": P}
+    assert behaviours_shown(["adds"], showing(before, after)).passed
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (showing({NEW: P}, {NEW: P}), "passes without the change too"),
+        (showing({NEW: F}, {NEW: F}), "does not pass with the change: failed"),
+        (showing({NEW: F}, {NEW: S}), "does not pass with the change: skipped"),
+        (showing({NEW: F}, {}), "there is no such test"),
+        (showing({}, {f"{NEW}_more": P}), "there is no such test"),
+        (showing({NEW: F}, {NEW: P}, {}), "no test is named for it"),
+        (showing({NEW: F}, {NEW: P}, {"adds": []}), "no test is named for it"),
+        (showing({}, {NEW: P}, end=SuiteEnd.CRASHED), "ended crashed"),
+        (showing({}, {NEW: P}, end=SuiteEnd.TIMED_OUT), "ended timed_out"),
+        (Showing({"adds": [NEW]}, None, None), "the suite was not run"),
+        (showing({NEW: F}, {NEW: P}, {"adds": [NEW], "more": [NEW]}), "nobody asked for it"),
+    ],
+)
+def test_anything_else_is_refused_by_name(made: Showing, said: str) -> None:
+    gate = behaviours_shown(["adds"], made)
+    assert not gate.passed
+    assert said in gate.evidence
+
+
+def test_each_behaviour_needs_a_proof_of_its_own() -> None:
+    gate = behaviours_shown(["adds", "subtracts"], showing({NEW: F}, {NEW: P}))
+    assert gate.evidence == "subtracts: no test is named for it"
