@@ -77,6 +77,7 @@ FAILURES: dict[str, tuple[Step, FailureKind]] = {
     "bytes that are no text": (streams(b"data: \xff\xfe\n\n"), FailureKind.GARBLED),
     "chunks of another kind": (streams(event({"hello": 1})), FailureKind.GARBLED),
     "negative tokens": (streams(usage(read=-1)), FailureKind.GARBLED),
+    "more tokens than there are": (streams(usage(read=10**30)), FailureKind.GARBLED),
     "cut within the stream": (breaks_after(delta(content="{")), FailureKind.CUT_OFF),
     "ended before [DONE]": (streams(delta(content=GOOD), finish()), FailureKind.CUT_OFF),
     "ended without a reason": (streams(delta(content=GOOD), DONE), FailureKind.CUT_OFF),

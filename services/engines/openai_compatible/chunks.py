@@ -8,6 +8,8 @@ from schemas.engine import FailureKind
 from services.engines.openai_compatible.failing import Complaint, Unanswered, kind_of, status_told
 from services.engines.openai_compatible.masking import one_line
 
+_MOST_TOKENS = 1_000_000_000_000  # in one turn; a number beyond is no count
+
 
 class _Sent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,8 +55,8 @@ class CachedTokens(_Sent):
 class Usage(_Sent):
     """The tokens counted by the server."""
 
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0, le=_MOST_TOKENS)
+    completion_tokens: int = Field(default=0, ge=0, le=_MOST_TOKENS)
     prompt_tokens_details: CachedTokens | None = None
 
     @property

@@ -126,9 +126,10 @@ def _number(text: str) -> float | None:
 def _until(text: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        aware = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return _bounded((moment.astimezone(UTC) - now).total_seconds())
+    return _bounded((aware - now).total_seconds())
 
 
 def _bounded(seconds: float) -> float:
