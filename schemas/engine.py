@@ -13,6 +13,7 @@ class FailureKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     UNKNOWN_MODEL = "unknown_model"
     NOT_CAPABLE = "not_capable"
+    NO_SESSION = "no_session"
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     SERVER_ERROR = "server_error"

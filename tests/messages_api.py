@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -178,7 +179,8 @@ def _beginning(model: str) -> dict[str, Any]:
         "cache_creation_input_tokens": 0,
         "output_tokens": 1,
     }
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": []}
+    id = f"msg_{uuid4().hex}"  # the program joins messages of one id
+    message = {"id": id, "type": "message", "role": "assistant", "model": model, "content": []}
     return {
         "type": "message_start",
         "message": {**message, "stop_reason": None, "stop_sequence": None, "usage": usage},

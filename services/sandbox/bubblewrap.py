@@ -47,7 +47,7 @@ class Bubblewrap:
         files = tuple((sealed(content), path) for path, content in seen.files)
         rules = sealed(self._filter)
         reading, writing = os.pipe()
-        options = (*_namespaces(command), *_root(seen, files, limits), "--chdir", str(command.cwd))
+        options = (*_namespaces(command), *_root(seen, files, limits), "--chdir", "/")
         options += ("--info-fd", str(writing), "--seccomp", str(rules))
         arguments = sealed(b"".join(option.encode() + b"\0" for option in options))
         start = Start(
@@ -118,7 +118,14 @@ def _inside(command: Command, limits: Limits) -> Iterator[str]:
     if identity.is_root():
         yield from ("setpriv", f"--reuid={UID}", f"--regid={GID}", "--clear-groups", "--no-new-privs")
         yield from ("--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
-    yield from ("env", "-i", *(f"{name}={value}" for name, value in environment(command).items()))
+    # The folder may be closed to all but the command's uid, so it is entered as that one.
+    yield from (
+        "env",
+        "-C",
+        str(command.cwd),
+        "-i",
+        *(f"{name}={value}" for name, value in environment(command).items()),
+    )
     yield from ("/usr/bin/prlimit", f"--nproc={limits.processes}", f"--as={address_space(limits)}")
     yield from (f"--fsize={limits.file_bytes}", f"--nofile={limits.open_files}", "--core=0", "--")
     yield from command.argv

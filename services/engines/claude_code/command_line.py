@@ -1,0 +1,84 @@
+"""How a task becomes a command line and an environment of the program."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.engines.confined.credential import Credential, Kind
+from services.engines.port import Task
+
+READING = ("Read", "Glob", "Grep")
+WRITING = (*READING, "Edit", "Write", "Bash")
+# Only these change anything; a denied one makes what is said about changes doubtful.
+CHANGING = frozenset({"Edit", "Write", "NotebookEdit", "Bash"})
+ARGUMENT_BYTES = 120_000  # the kernel takes 131,072 for one argument
+# The program wants a credential of the right kind before it sends a request; the proxy replaces it.
+NO_KEY = {
+    Kind.KEY: ("ANTHROPIC_API_KEY", "sk-ant-none-of-it-is-here"),
+    Kind.TOKEN: ("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-none-of-it-is-here"),
+}
+ALWAYS = (
+    *("--print", "--output-format", "stream-json", "--verbose"),
+    *("--safe-mode", "--setting-sources", "", "--strict-mcp-config", "--disable-slash-commands"),
+)
+
+
+class TooLong(Exception):  # noqa: N818 -- says what is wrong with the task
+    """The system prompt or the answer's schema is longer than an argument may be."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the program is to treat its API: how often to try again, how long to wait for an answer."""
+
+    retries: int = 2
+    answer_seconds: float = 600.0
+
+
+def arguments(task: Task[Any], session: str, *, resumes: bool) -> tuple[str, ...]:
+    """Return what follows the program's name; the prompt itself goes to its standard input.
+
+    Raises TooLong.
+    """
+    given = [*ALWAYS, "--json-schema", _argument(orjson.dumps(task.answer.model_json_schema()).decode())]
+    given += ["--append-system-prompt", _argument(task.system)] if task.system else []
+    given += ["--model", task.model] if task.model else []
+    given += ["--max-turns", str(task.bounds.turns)]
+    given += ["--max-budget-usd", f"{task.bounds.cost_micros / 1e6:.6f}"]
+    given += ["--resume" if resumes else "--session-id", session]
+    return (*given, *_permissions(task))
+
+
+def environment(credential: Credential, home: str, manner: Manner) -> dict[str, str]:
+    """Return its environment, without anything secret in it."""
+    name, value = NO_KEY[credential.kind]
+    return {
+        name: value,
+        "HOME": home,
+        "API_TIMEOUT_MS": str(int(manner.answer_seconds * 1000)),
+        "CLAUDE_CODE_MAX_RETRIES": str(manner.retries),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+        "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+
+
+def _permissions(task: Task[Any]) -> tuple[str, ...]:
+    """Offer tools by what the task may do; what would ask a person is denied, for none is there.
+
+    Edits are accepted below the work tree alone. Commands may run, for the sandbox is around them.
+    """
+    if task.worktree is None:
+        return ("--tools", "", "--permission-mode", "dontAsk")
+    if not task.may_write:
+        return ("--tools", ",".join(READING), "--permission-mode", "dontAsk")
+    return ("--tools", ",".join(WRITING), "--permission-mode", "acceptEdits", "--allowedTools", "Bash")
+
+
+def _argument(text: str) -> str:
+    if len(text.encode()) > ARGUMENT_BYTES:
+        raise TooLong(f"a system prompt or answer schema of {len(text.encode())} bytes is too long")
+    return text
