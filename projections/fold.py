@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from events.catalogue import AGGREGATES, read_fact
 from events.envelope import NO_HASH, digest
-from events.fact import Stamp, replace
+from events.fact import Stamp
 from events.lease import WorkClaimed
 from events.store import Broken, Recorded
 from events.unreadable import complaint, is_unreadable
-from projections.step import Amend, Change, Moment, Put, Step, View
-from projections.table import Row
+from projections.step import Change, Moment, Put, Step, View
+from projections.table import Row, row_of
 
 Key = tuple[str, str]
 LONGEST_REASON = 2000
@@ -58,15 +58,14 @@ class Pending:
 
     def add(self, change: Change) -> None:
         """Take a change on top of those before it."""
-        match change:
-            case Put(row):
-                key = self.view.table.key_of(row)
-                self.amended.pop(key, None)
-                self.rows[key] = row
-            case Amend(key, values) if key in self.rows:
-                self.rows[key] = replace(self.rows[key], **values)
-            case Amend(key, values):
-                self.amended.setdefault(key, {}).update(values)
+        if isinstance(change, Put):
+            key = self.view.table.key_of(change.row)
+            self.amended.pop(key, None)
+            self.rows[key] = change.row
+        elif row := self.rows.get(change.key):
+            self.rows[change.key] = row_of(type(row), **{**row.__dict__, **change.values})
+        else:
+            self.amended.setdefault(change.key, {}).update(change.values)
 
 
 @dataclass

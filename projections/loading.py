@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE = 2000
 SILENCE_SECONDS = 60.0
+SHEETS_OF_A_HAND = 2  # one is written while the next is folded
 HASH = 64
 HASH_KEY = b'"hash":"'
 
@@ -160,19 +161,24 @@ async def _fold_all(
     connection: Connection, schema: str, views: Sequence[View], piles: Piles, hands: Sequence[Folder]
 ) -> None:
     waiting = piles.finish()
-    one_at_a_time = asyncio.Lock()
+    writing = asyncio.Lock()
 
-    async def work(folder: Folder) -> None:
-        while waiting:
-            pile = waiting.pop()
-            sheet = await folder.fold(pile)
-            async with one_at_a_time:
+    async def work(folder: Folder, folding: asyncio.Lock) -> None:
+        while True:
+            async with folding:
+                if not waiting:
+                    return
+                pile = waiting.pop()
+                sheet = await folder.fold(pile)
+            async with writing:
                 await _write(connection, schema, views, piles, pile, sheet)
 
     try:
         async with asyncio.TaskGroup() as group:
             for hand in hands:
-                group.create_task(work(hand))
+                folding = asyncio.Lock()
+                for _ in range(SHEETS_OF_A_HAND):
+                    group.create_task(work(hand, folding))
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None  # the others were cancelled because of it
 
@@ -229,7 +235,8 @@ async def _copy(connection: Connection, schema: str, views: Sequence[View], shee
                     schema_name=schema,
                     columns=list(view.table.columns),
                     format="csv",
-                    force_not_null=view.table.required,
+                    escape="\\",
+                    null="null",
                 )
         if sheet.poisoned:
             await journal.write_poisoned(connection, schema, sheet.poisoned)

@@ -1,9 +1,12 @@
-"""Rows as COPY takes them: what a pile of the log comes to, as CSV for each table."""
+"""Rows as COPY takes them: what a pile of the log comes to, as CSV for each table.
+
+A line of it is what JSON makes of the values, no CSV writer being as quick: text in quotes, where `\\`
+escapes quote and itself; bare numbers, `true`, `false`, and `null` for a value that is not there.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +20,8 @@ from projections.step import View
 from projections.table import Row, Table
 
 CACHED = 1024
+CONTROL = re.compile(rb"\\[bfnrtu]")
+ESCAPED = re.compile(rb"\\(?:u[0-9a-f]{4}|.)")
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,27 @@ def _require_whole(folded: Folded) -> None:
 
 
 def csv_of(table: Table[Any], rows: Iterable[Row]) -> bytes:
-    """Write rows in the order of the table's columns. A value that is not there is an empty field."""
+    """Write rows in the order of the table's columns."""
     texts = [(n, text) for n, kind in enumerate(table.columns.values()) if (text := TEXTS.get(kind.column))]
-    written = io.StringIO(newline="")
-    csv.writer(written).writerows([_line(row, texts) for row in rows])
-    return written.getvalue().replace("\0", "\ufffd").encode()  # as `as_json` writes it
+    lines = [orjson.dumps(_values(row, texts))[1:-1] for row in rows]
+    written = b"\n".join([*lines, b""])
+    return ESCAPED.sub(_unescaped, written) if CONTROL.search(written) else written
 
 
-def _line(row: Row, texts: Sequence[tuple[int, Callable[[Any], str]]]) -> list[Any]:
-    line = list(row.__dict__.values())  # a dataclass fills it in the order of its fields, the columns'
+def _values(row: Row, texts: Sequence[tuple[int, Callable[[Any], str]]]) -> list[Any]:
+    values = list(row.__dict__.values())  # a dataclass fills it in the order of its fields, the columns'
     for n, text in texts:
-        line[n] = text(line[n])
-    return line
+        values[n] = text(values[n])
+    return values
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    """Return what stands in CSV for an escape of JSON: the character, but for quote and backslash."""
+    escape = found[0]
+    if escape[1:] in (b'"', b"\\"):
+        return escape
+    text: str = orjson.loads(b'"' + escape + b'"')
+    return text.replace("\0", "\ufffd").encode()  # as `as_json` writes it
 
 
 @lru_cache(CACHED)

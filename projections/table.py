@@ -98,11 +98,6 @@ class Table(Generic[RowT]):
         return {field.name: _kind(hints[field.name]) for field in fields(self.row)}
 
     @property
-    def required(self) -> list[str]:
-        """The columns that always hold a value."""
-        return [name for name, kind in self.columns.items() if kind.column.endswith("not null")]
-
-    @property
     def create(self) -> str:
         """The statement that makes the table. `index` completes it: loading comes first, being quicker so."""
         body = ", ".join(f'"{name}" {kind.column}' for name, kind in self.columns.items())
@@ -164,7 +159,7 @@ def row_of(kind: Callable[P, RowT], /, *_: P.args, **columns: P.kwargs) -> RowT:
     As calling `kind`, a frozen dataclass, in a third of its time: a rebuild makes a row for each event.
     """
     row: RowT = object.__new__(kind)  # type: ignore[arg-type]  # the kind is the class itself
-    row.__dict__.update(columns)
+    object.__setattr__(row, "__dict__", columns)
     return row
 
 
