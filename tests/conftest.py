@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from tests import progress
 from tests.leftovers import session_folder
+from tests.log_server import LogServer, started
 
 T = TypeVar("T")
 
@@ -75,6 +76,21 @@ def home(open_home: Path) -> Iterator[Path]:
 def nats_url(servers: EmbeddedServers) -> str:
     """The NATS server; passwords are `servers.nats_password(user)`. Use a stream prefix of your own."""
     return servers.nats_url
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
+    """A NATS server of this module alone, under the shipped configuration; its streams are not declared."""
+    log_server = started(tmp_path_factory.mktemp("log"))
+    yield log_server
+    log_server.kill()
+
+
+@pytest.fixture
+async def server(running: LogServer) -> AsyncIterator[LogServer]:
+    """The module's server with all streams, empty."""
+    await running.wipe()
+    yield running
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import pytest
 from nats.aio.client import Client
 
 from events.envelope import Cause
@@ -14,23 +12,10 @@ from events.improvement_facts import Reprioritised
 from events.jetstream import JetStreamEventStore
 from events.store import Batch, Conflict, Position, Recorded
 from events.verify import verify
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.lossy_wire import over_wire
 
 MANY = 50
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def server(running: LogServer) -> AsyncIterator[LogServer]:
-    await running.wipe()
-    yield running
 
 
 def store_on(connection: Client) -> JetStreamEventStore:

@@ -2,11 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
-
-import pytest
 
 from events.envelope import Cause
 from events.fact import Fact
@@ -14,20 +11,7 @@ from events.improvement_facts import ChangeDeployed, Reprioritised, Unblocked
 from events.jetstream import JetStreamEventStore
 from events.store import Batch, Conflict, Denied, Position
 from events.verify import verify
-from tests.log_server import LogServer, started
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def server(running: LogServer) -> AsyncIterator[LogServer]:
-    await running.wipe()
-    yield running
+from tests.log_server import LogServer
 
 
 def store_on(connection: object) -> JetStreamEventStore:

@@ -5,7 +5,7 @@ Between store and server stands a wire that can lose what the server was told, o
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,19 +23,6 @@ from events.subjects import Address, subject
 from events.verify import verify
 from tests.log_server import LogServer, started
 from tests.lossy_wire import Wire, over_wire
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def server(running: LogServer) -> AsyncIterator[LogServer]:
-    await running.wipe()
-    yield running
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Who may do what to the keys of what is sealed, and what is left of an erased one, on a real server."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,19 +16,12 @@ from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keyring import Keyring
 from services.vault.keys import Deletion
 from services.vault.sealing import root_of
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 ROOT = root_of("s" * 32)
 RUN = "run/r1"
 OTHERS = [user for user in USERS if user != "admin"]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("rights"))
-    yield log_server
-    log_server.kill()
 
 
 @pytest.fixture

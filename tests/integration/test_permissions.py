@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -20,22 +19,9 @@ from events.jetstream import JetStreamEventStore
 from events.rights import ROLES, USERS, users_configuration
 from events.store import Batch, Denied, Position
 from events.subjects import Address, subject
-from tests.log_server import NATS, LogServer, started
+from tests.log_server import NATS, LogServer
 
 FORBIDDEN = "aps.v1.improvement.i1.change_validated"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def server(running: LogServer) -> AsyncIterator[LogServer]:
-    await running.wipe()
-    yield running
 
 
 async def ask(connection: Client, request: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Declared streams and consumers are created once, and what stands otherwise is reported, field by field."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -11,14 +11,7 @@ from nats.aio.client import Client
 
 from events.store import Unavailable
 from events.streams import Drift, compare, declare
-from tests.log_server import NATS, LogServer, started
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
+from tests.log_server import NATS, LogServer
 
 
 @pytest.fixture
