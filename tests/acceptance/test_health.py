@@ -12,6 +12,9 @@ from tests.acceptance.watching import events_of
 pytestmark = pytest.mark.slow
 
 SICK = "test ! -e tiny/words.py"
+KEPT = ("B905", "C403", "C416", "F401", "RET505", "SIM103", "SIM201", "UP004", "UP015", "UP031")
+# SIM118 breaks the tiny project: it is left out before anything is deployed.
+ALL_TAKEN_BACK = {"SIM118": "abandoned", **dict.fromkeys(KEPT, "rolled_back")}
 
 
 async def facts_of(home: Path, target: str) -> list[tuple[str, str]]:
@@ -30,7 +33,7 @@ async def test_a_failing_health_command_removes_the_branch_it_made(home: Path, t
     root = target()
     before = fingerprint(root)
     ended = improve(home, root, APS_HEALTH_COMMAND=SICK)
-    assert set(ended.statuses.values()) == {"rolled_back", "abandoned"}
+    assert ended.statuses == ALL_TAKEN_BACK
     assert git(root, "branch", "--list", BRANCH) == ""
     assert ended.outcome["head"] == ended.outcome["base"]
     assert ended.outcome["findings_after"] == ended.outcome["findings_before"]
@@ -72,7 +75,7 @@ async def test_a_health_command_that_hangs_is_ended_and_the_deployment_taken_bac
 ) -> None:
     root = target()
     ended = improve(home, root, APS_HEALTH_COMMAND="sleep 3600", APS_HEALTH_TIMEOUT_SECONDS="2")
-    assert set(ended.statuses.values()) - {"abandoned"} == {"rolled_back"}
+    assert ended.statuses == ALL_TAKEN_BACK
     assert git(root, "branch", "--list", BRANCH) == ""
     reasons = {one["reason"] for one in ended.outcome["improvements"] if one["status"] == "rolled_back"}
     assert reasons == {
