@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,17 +116,22 @@ def event(content: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(content)}\n\n"
 
 
+def chunk(choices: Sequence[Mapping[str, Any]], **more: Any) -> str:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "m-1"}
+    return event({**head, "choices": choices, **more})
+
+
 def delta(**parts: Any) -> str:
-    return event({"model": "m-1", "choices": [{"index": 0, "delta": parts}]})
+    return chunk([{"index": 0, "delta": parts, "finish_reason": None}])
 
 
 def finish(reason: str | None = "stop") -> str:
-    return event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+    return chunk([{"index": 0, "delta": {}, "finish_reason": reason}])
 
 
 def usage(read: int = 1000, written: int = 100, cached: int = 0) -> str:
-    counted = {"prompt_tokens": read, "completion_tokens": written}
-    return event({"choices": [], "usage": {**counted, "prompt_tokens_details": {"cached_tokens": cached}}})
+    counted = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    return chunk([], usage={**counted, "prompt_tokens_details": {"cached_tokens": cached}})
 
 
 def streams(*events: str | bytes) -> Step:

@@ -201,7 +201,7 @@ async def test_a_session_to_go_on_from_is_more_than_it_can() -> None:
     async with chat_api(says(GOOD)) as api:
         outcome, _ = await asked(api, question(session="s-1"))
     assert isinstance(outcome, Failed)
-    assert outcome.kind is FailureKind.NOT_CAPABLE
+    assert outcome.kind is FailureKind.NO_SESSION
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from schemas.engine import FailureKind
+from services.engines.line import one_line
 from services.engines.openai_compatible.failing import Complaint, Unanswered, kind_of, status_told
-from services.engines.openai_compatible.masking import one_line
 
 _MOST_TOKENS = 1_000_000_000_000  # in one turn; a number beyond is no count
 

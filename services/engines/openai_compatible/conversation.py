@@ -12,13 +12,14 @@ import orjson
 from pydantic import JsonValue, ValidationError
 
 from schemas.engine import FailureKind, Spent
+from services.engines.line import one_line
 from services.engines.openai_compatible import words
 from services.engines.openai_compatible.answer_schema import answer_schema
 from services.engines.openai_compatible.chunks import Reply, ToolCall, Turn
 from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.exchange import Refusal, stream
 from services.engines.openai_compatible.failing import Unanswered
-from services.engines.openai_compatible.masking import Mask, one_line
+from services.engines.openai_compatible.masking import Mask
 from services.engines.openai_compatible.pricing import Price, estimated_tokens
 from services.engines.openai_compatible.requests import (
     CallMade,

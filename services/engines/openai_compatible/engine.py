@@ -95,7 +95,7 @@ class OpenAICompatible:
         if not model:
             return Unanswered(FailureKind.UNKNOWN_MODEL, "no model is named")
         if task.session:
-            return Unanswered(FailureKind.NOT_CAPABLE, "this engine keeps no sessions to go on from")
+            return Unanswered(FailureKind.NO_SESSION, "this engine keeps no sessions to go on from")
         if task.worktree is not None and not task.worktree.is_dir():
             return Unanswered(FailureKind.NOT_CAPABLE, "the work tree is no folder")
         return None

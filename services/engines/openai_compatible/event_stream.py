@@ -7,8 +7,8 @@ proxy is never taken for silence.
 import re
 
 from schemas.engine import FailureKind
+from services.engines.line import one_line
 from services.engines.openai_compatible.failing import Unanswered
-from services.engines.openai_compatible.masking import one_line
 
 _ENDS = re.compile(rb"\r\n|\r|\n")
 _KNOWN = frozenset({"event", "id", "retry"})

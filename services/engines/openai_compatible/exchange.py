@@ -8,11 +8,11 @@ import aiohttp
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from schemas.engine import FailureKind
+from services.engines.line import one_line
 from services.engines.openai_compatible.chunks import Chunk, complaint_in, read_chunk
 from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.event_stream import EventData
 from services.engines.openai_compatible.failing import Complaint, Unanswered, kind_of, status_told, wait_told
-from services.engines.openai_compatible.masking import one_line
 
 _ERROR_BYTES = 64_000
 _ESCAPED = 6  # bytes a character takes at most inside JSON (\u0000)

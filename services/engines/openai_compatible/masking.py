@@ -1,20 +1,11 @@
-"""What strangers say, made fit to be shown: one line, bounded, without the key."""
-
-import unicodedata
+"""Keeps the key out of what is shown and kept, where a server repeats it."""
 
 import orjson
 
+from services.engines.line import one_line
+
 _SECRET_FROM = 8  # characters; a shorter key ("none", "x") keeps nothing secret, and is a word of its own
 _HIDDEN = "(key hidden)"
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """Put a text on one line of at most `limit` characters; control and direction marks become blanks."""
-    seen = text[: 4 * limit]
-    plain = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in seen)
-    line = " ".join(plain.split())
-    cut = len(line) > limit or len(text) > len(seen)
-    return f"{line[: limit - 1]}…" if cut else line
 
 
 class Mask:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.engines.line import one_line
 from services.engines.openai_compatible.answer_schema import answer_schema
 from services.engines.openai_compatible.chunks import ToolCall
-from services.engines.openai_compatible.masking import one_line
 from services.engines.openai_compatible.requests import FunctionOffered, ToolOffered
 from services.engines.openai_compatible.tree import Inaccessible, Tree
 
