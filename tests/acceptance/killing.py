@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -21,13 +22,22 @@ STOP_SECONDS = 60.0
 Moment = Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class GaveUp:
+    """A service that ended by itself, and the last it said."""
+
+    name: str
+    code: int
+    said: str
+
+
 class Swarm:
     """Keeps the services running as whoever watches over processes does: what ended is started again."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         """Start all; `settings` are the services' environment besides the data folder."""
         self.kills: Counter[str] = Counter()
-        self.gave_up: Counter[tuple[str, int]] = Counter()  # ended by itself, with which code
+        self.gave_up: list[GaveUp] = []
         self._home = home
         self._settings = settings
         self._running = {name: self._started(name) for name in SERVICES}
@@ -37,7 +47,8 @@ class Swarm:
         while True:
             for name, process in self._running.items():
                 if (code := process.poll()) is not None:
-                    self.gave_up[name, code] += 1
+                    said = self._said(name).read_text().strip().rpartition("\n")[2]
+                    self.gave_up.append(GaveUp(name, code, said))
                     self._running[name] = self._started(name)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
@@ -73,15 +84,19 @@ class Swarm:
         return {name: _end_of(process) for name, process in self._running.items()}
 
     def _started(self, name: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            program("run", name),
-            cwd=ROOT,
-            env=environment(self._home, APS_PORT="0", **self._settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self._said(name).open("wb") as said:
+            return subprocess.Popen(
+                program("run", name),
+                cwd=ROOT,
+                env=environment(self._home, APS_PORT="0", **self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+
+    def _said(self, name: str) -> Path:
+        return self._home / f"{name}.said"
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> int:
