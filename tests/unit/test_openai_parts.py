@@ -1,6 +1,5 @@
 """The small parts of the engine behind a server: prices, bounds, masks, pieces of an answer."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from schemas.engine import Billing, FailureKind
 from services.engines.openai_compatible import words
 from services.engines.openai_compatible.chunks import CallPart, Chunk, Reply, ToolCall, read_chunk
+from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.failing import Complaint, kind_of, wait_told
-from services.engines.openai_compatible.masking import Mask
 from services.engines.openai_compatible.pricing import FREE, Price, Prices
 from services.engines.openai_compatible.requests import Feature, feature_refused
-from services.engines.openai_compatible.transcript import Transcript
 from tests.chat_api import KEY
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -94,13 +92,6 @@ def test_a_feature_that_was_not_used_is_not_what_was_refused() -> None:
     assert feature_refused(400, "response_format", ALL - {Feature.SCHEMA}) is None
 
 
-def test_a_mask_hides_a_key_and_leaves_a_mere_word() -> None:
-    assert Mask(KEY).text(f"<{KEY}>") == "<(key hidden)>"
-    assert Mask('a"very\\long"key').text(json.dumps('a"very\\long"key')) == '"(key hidden)"'
-    assert Mask("none").text("there are none") == "there are none"
-    assert Mask("").text("anything") == "anything"
-
-
 def reply(*parts: CallPart) -> Reply:
     made = Reply(1_000)
     for part in parts:
@@ -137,21 +128,10 @@ def test_only_the_first_choice_counts() -> None:
     assert (made.turn().text, made.turn().finish) == ("", "")
 
 
-def test_a_transcript_keeps_its_beginning_and_its_end() -> None:
-    kept = Transcript(Mask(KEY), limit=1_000)
-    for number in range(100):
-        kept.add({"n": number, "text": f"x {KEY}"})
-    lines = [json.loads(line) for line in kept.contents().splitlines()]
-    assert (lines[0]["n"], lines[-1]["n"]) == (0, 99)
-    assert sum(line.get("lines_left_out", 1) for line in lines) == 100
-    assert len(kept.contents()) < 1_100
-    assert KEY.encode() not in kept.contents()
-
-
-def test_a_line_longer_than_a_transcript_is_only_counted() -> None:
-    kept = Transcript(Mask(""), limit=1_000)
-    kept.add({"text": "x" * 5_000})
-    assert json.loads(kept.contents()) == {"lines_left_out": 1}
+def test_a_key_is_hidden_and_a_mere_word_is_left() -> None:
+    told = f"<{KEY}> there are none"
+    hidden = [Endpoint("https://server", key, "m", Prices()).hidden() for key in (KEY, "none", "")]
+    assert [each.text(told) for each in hidden] == ["<[***]> there are none", told, told]
 
 
 def test_the_words_to_a_model_have_no_place_left_open() -> None:

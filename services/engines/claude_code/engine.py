@@ -12,7 +12,6 @@ from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import Final, NoMessage, parse
 from services.engines.claude_code.sessions import Session, Sessions
 from services.engines.claude_code.telling import progress
-from services.engines.claude_code.transcript import Hidden, Transcript
 from services.engines.confined import program
 from services.engines.confined.api_proxy import Api
 from services.engines.confined.credential import Credential
@@ -27,6 +26,7 @@ from services.engines.port import (
     Task,
     Tell,
 )
+from services.engines.transcript import Hidden, Transcript
 from services.sandbox.port import MIB, Command, Limits, NoSandbox, Sandbox, Unrunnable
 
 API = "https://api.anthropic.com"

@@ -1,7 +1,7 @@
 """One task's conversation with a model: turns, tools, one repair, and what all of it used."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +19,6 @@ from services.engines.openai_compatible.chunks import Reply, ToolCall, Turn
 from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.exchange import Refusal, stream
 from services.engines.openai_compatible.failing import Unanswered
-from services.engines.openai_compatible.masking import Mask
 from services.engines.openai_compatible.pricing import Price, estimated_tokens
 from services.engines.openai_compatible.requests import (
     CallMade,
@@ -31,9 +30,9 @@ from services.engines.openai_compatible.requests import (
 )
 from services.engines.openai_compatible.speaking import Speaking
 from services.engines.openai_compatible.tools import Tools, Used, said_of
-from services.engines.openai_compatible.transcript import Transcript
 from services.engines.openai_compatible.tree import Tree
 from services.engines.port import AnswerT, Progress, Task, Tell
+from services.engines.transcript import Transcript
 
 CALLS_AT_ONCE = 32
 _SHOWN = 2_000  # characters of a tool's answer in the transcript
@@ -65,13 +64,13 @@ class Conversation(Generic[AnswerT]):
         self._price = price
         self._tell = tell
         self._now = now
-        self._mask = Mask(endpoint.key)
+        self._hidden = endpoint.hidden()
         self._shape = answer_schema(task.answer)
         self._tools = Tools(Tree(task.worktree), may_write=task.may_write) if task.worktree else None
         self._said: list[Message] = [Message(role="user", content=task.prompt)]
         self._repaired = False
         self.features = features
-        self.transcript = Transcript(self._mask)
+        self.transcript = Transcript()
         self.spent = Spent(billing=price.billing, model=task.model or endpoint.model)
 
     async def hold(self, session: aiohttp.ClientSession) -> AnswerT:
@@ -113,7 +112,7 @@ class Conversation(Generic[AnswerT]):
         self._afford(request, 0)
         reply, speaking, began = (
             Reply(self._task.bounds.answer_bytes),
-            Speaking(self._tell, self._mask),
+            Speaking(self._tell, self._hidden),
             False,
         )
         limit = self._task.bounds.answer_bytes
@@ -172,7 +171,7 @@ class Conversation(Generic[AnswerT]):
             model=one_line(turn.model, 100) or self.spent.model,
         )
         calls: list[JsonValue] = [{"name": each.name, "arguments": each.arguments} for each in turn.calls]
-        self.transcript.add(
+        self._note(
             {
                 "turn": self.spent.turns,
                 "model": turn.model,
@@ -184,9 +183,12 @@ class Conversation(Generic[AnswerT]):
             }
         )
 
+    def _note(self, line: Mapping[str, JsonValue]) -> None:
+        self.transcript.add(self._hidden.bytes(orjson.dumps(line)))
+
     def _masked(self, turn: Turn) -> Turn:
         """Hide the key, and give an id to the calls that have none."""
-        hide = self._mask.text
+        hide = self._hidden.text
         calls = tuple(
             ToolCall(hide(each.id) or f"call_{self.spent.turns}_{n}", hide(each.name), hide(each.arguments))
             for n, each in enumerate(turn.calls)
@@ -204,10 +206,10 @@ class Conversation(Generic[AnswerT]):
         self._said.append(Message(role="assistant", content=turn.text, tool_calls=made))
         for place, call in enumerate(turn.calls):
             used = self._used(call, place)
-            self._tell(Progress("tool", self._mask.line(f"{call.name} {used.path}", 200)))
-            self.transcript.add({"tool": call.name, "path": used.path, "answer": used.answer[:_SHOWN]})
+            self._tell(Progress("tool", one_line(f"{call.name} {used.path}", 200)))
+            self._note({"tool": call.name, "path": used.path, "answer": used.answer[:_SHOWN]})
             self._said.append(
-                Message(role="tool", content=self._mask.text(used.answer), tool_call_id=call.id)
+                Message(role="tool", content=self._hidden.text(used.answer), tool_call_id=call.id)
             )
 
     def _used(self, call: ToolCall, place: int) -> Used:

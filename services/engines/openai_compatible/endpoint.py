@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from services.engines.openai_compatible.pricing import Prices
+from services.engines.transcript import Hidden
+from services.masking.needles import SHORTEST
 
 _UNENCRYPTED = "an unencrypted address would show the key to the network"
 
@@ -31,6 +33,10 @@ class Endpoint:
     def headers(self) -> Mapping[str, str]:
         """Return what opens the server."""
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
+    def hidden(self) -> Hidden:
+        """Return what hides the key; one of a few letters ("none", "x") is an ordinary word and no secret."""
+        return Hidden(self.key if len(self.key) >= SHORTEST else "")
 
     def problem(self) -> str:
         """Say why it cannot be asked at all; empty where it can."""

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from schemas.engine import FailureKind, Spent
+from services.engines.line import one_line
 from services.engines.openai_compatible import words
 from services.engines.openai_compatible.conversation import Conversation
 from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.exchange import models, session
 from services.engines.openai_compatible.failing import Unanswered
-from services.engines.openai_compatible.masking import Mask
 from services.engines.openai_compatible.pricing import Price
 from services.engines.openai_compatible.requests import Feature
 from services.engines.port import NOTHING_SPENT, Ability, Answered, AnswerT, Failed, Readiness, Task, Tell
@@ -43,7 +43,7 @@ class OpenAICompatible:
         self._endpoint = endpoint
         self._clock = clock
         self._now = now
-        self._mask = Mask(endpoint.key)
+        self._hidden = endpoint.hidden()
         self._features: dict[str, frozenset[Feature]] = {}
 
     async def check(self) -> Readiness:
@@ -58,7 +58,7 @@ class OpenAICompatible:
                 await models(opened, self._endpoint, self._now)
         except Unanswered as why:
             cure = _CURES.get(why.kind, "look at the server")
-            return Readiness(False, words.version(), self._mask.line(why.reason), cure)
+            return Readiness(False, words.version(), one_line(self._hidden.text(why.reason)), cure)
         except TimeoutError:
             silent = f"no list of models within {CHECK_SECONDS:g} s"
             return Readiness(False, words.version(), silent, "look at the server")
@@ -109,7 +109,7 @@ class OpenAICompatible:
     def _failed(self, why: Unanswered, spent: Spent = NOTHING_SPENT, transcript: bytes = b"") -> Failed:
         return Failed(
             why.kind,
-            self._mask.line(why.reason),
+            one_line(self._hidden.text(why.reason)),
             spent,
             transcript=transcript,
             version=words.version(),

@@ -1,4 +1,4 @@
-"""What the program said, as JSON lines: bounded, its middle left out first, without the credential."""
+"""What an engine said, as JSON lines: bounded, its middle left out first, without the credential."""
 
 from collections import deque
 
@@ -12,10 +12,14 @@ LONGEST_LINE = 100_000
 
 
 class Hidden:
-    """Hides one known secret, in every form it may stand in."""
+    """Hides one known secret, in every form it may stand in. An empty one hides nothing.
+
+    Raises ValueError for a secret too short to be told from ordinary text.
+    """
 
     def __init__(self, secret: str) -> None:
         self._forms = tuple(form.encode("utf-8", "surrogatepass") for form in needles([secret]))
+        self.longest = max(map(len, self._forms), default=0)
 
     def bytes(self, content: bytes) -> bytes:
         """Return the content without the secret."""
