@@ -1,6 +1,7 @@
 """The eight services as processes of their own on one data folder, killed -9 at random with its servers."""
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -8,18 +9,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from services.cli.swarm.roles import SERVICES
 from services.runtime.data_folder import shared_place
 from tests.acceptance.command import ROOT, environment, program
-from tests.acceptance.watching import kill_server
 
-SERVERS = {"nats-server": "nats-server", "postmaster": "postgres"}  # by pid file: what the process is called
 BETWEEN_KILLS = (0.5, 1.5)  # seconds: about the time a service takes to be at work again
 LOOK_AGAIN_SECONDS = 0.1
 STOP_SECONDS = 60.0
 
 Moment = Callable[[], Awaitable[None]]
+
+
+class Server(NamedTuple):
+    """Where its pid file lies, and what its process is called."""
+
+    folder: str
+    called: str
+
+
+SERVERS = {"nats-server": Server("nats", "nats-server"), "postmaster": Server("postgres", "postgres")}
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,8 @@ class Swarm:
 
     def _kill(self, name: str) -> None:
         if name in SERVERS:
-            if _runs(self._home, name):  # its last death may be so near that it is not back
-                kill_server(self._home, name)
+            if (pid := _pid(self._home, name)) is not None:
+                os.kill(pid, signal.SIGKILL)
                 self.kills[name] += 1
             return
         self._running[name].kill()
@@ -107,10 +117,15 @@ def _end_of(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def _runs(home: Path, name: str) -> bool:
-    """Whether the process a pid file names is the server: a dead one's number may be another's by now."""
-    for file in shared_place(home).rglob(f"{name}.pid"):
-        told = Path("/proc", file.read_text().split()[0], "comm")
-        if told.exists() and told.read_text().strip() == SERVERS[name]:
-            return True
-    return False
+def _pid(home: Path, name: str) -> int | None:
+    """Return the process of a server, None while it is not back: a dead one's number may be another's by now.
+
+    Only one folder is looked into: those below come and go while the server lives.
+    """
+    file = shared_place(home) / SERVERS[name].folder / f"{name}.pid"
+    try:
+        pid = int(file.read_text().split()[0])
+        called = Path("/proc", str(pid), "comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return None
+    return pid if called == SERVERS[name].called else None
