@@ -14,6 +14,7 @@ from events.catalogue import read_fact
 from events.improvement import LANDED
 from events.store import Recorded
 from events.target import TARGET, BaselineRecorded
+from events.unreadable import is_unreadable
 from events.upcasting import UnknownFact
 from projections.improvement_board import ImprovementRow
 from schemas.base import Frozen
@@ -65,6 +66,8 @@ class Since:
     def add(self, event: Recorded) -> None:
         """Count an event."""
         self.events += 1
+        if is_unreadable(event.envelope):
+            return
         at = event.envelope.at
         self.times = [min([*self.times, at]), max([*self.times, at])]
         if event.envelope.address.aggregate in (BATCH.name, TARGET.name):

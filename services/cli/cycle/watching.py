@@ -20,8 +20,9 @@ from events.deployment import DEPLOYMENT
 from events.envelope import Unreadable
 from events.improvement import IMPROVEMENT
 from events.store import Broken
-from events.subjects import Address, parse
+from events.subjects import Address
 from events.target import TARGET
+from events.unreadable import address_of
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
 from services.cli.work.dead_letters import DeadLetter, given_up, letters
@@ -98,7 +99,7 @@ async def _refuse_given_up(cycle: Following) -> None:
 
 async def is_of(book: Log, asked: Asked, letter: DeadLetter) -> bool:
     """Whether a letter is about an event of the cycle that is followed."""
-    address = parse(letter.subject)
+    address = address_of(letter.subject)
     scan = (await book.state(TARGET, asked.place.id)).scans[asked.scan]
     improvements = set(scan.done.improvements if scan.done else ())
     match address.aggregate:

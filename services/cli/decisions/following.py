@@ -12,7 +12,7 @@ from events.catalogue import UnknownFact, read_fact
 from events.improvement_facts import ChangeRolledBack
 from events.lease import LEASE_FACTS
 from events.store import Recorded
-from events.subjects import parse
+from events.unreadable import address_of
 from projections.summary import summary
 from services.cli.desk import LogDesk
 from services.cli.invocation import invocation
@@ -71,7 +71,7 @@ async def _until(
 async def refuse_given_up(connection: Client, id: str) -> None:
     """End the command when a role gave up on an event of the aggregate and was not given it again since."""
     for letter in await letters(connection):
-        if not letter.replayed and parse(letter.subject).id == id:
+        if not letter.replayed and address_of(letter.subject).id == id:
             raise Stop(Exit.FAILED, given_up(letter, invocation()))
 
 
