@@ -1,0 +1,59 @@
+"""One `Ask` under way: what is sent, to whom now, and the runs made for it so far."""
+
+from dataclasses import dataclass, field
+from typing import Generic
+
+from events.run import Requested
+from schemas.artefacts import ArtefactRef
+from services.asking.question import Question
+from services.asking.words import Ask, Choice
+from services.engines.port import AnswerT, Task, Tell
+
+
+@dataclass
+class Inquiry(Generic[AnswerT]):
+    """`task` and `tell` are free of secrets; `instead_of` is the run that the next engine stands in for."""
+
+    ask: Ask[AnswerT]
+    task: Task[AnswerT]
+    tell: Tell
+    runs: list[str] = field(default_factory=list)
+    instead_of: str = ""
+    prompt: ArtefactRef | None = None
+
+
+@dataclass(frozen=True)
+class Try(Generic[AnswerT]):
+    """One run of an inquiry: the engine, the question to it, and the how-manyth attempt with it."""
+
+    inquiry: Inquiry[AnswerT]
+    choice: Choice
+    question: Question
+    attempt: int = 1
+
+    @property
+    def task(self) -> Task[AnswerT]:
+        """What the engine is given."""
+        return self.inquiry.task
+
+    @property
+    def micros(self) -> int:
+        """What is to be reserved."""
+        return self.task.bounds.cost_micros if self.choice.priced else 0
+
+    def requested(self) -> Requested:
+        """Return what is recorded of it first."""
+        ask = self.inquiry.ask
+        return Requested(
+            improvement=ask.improvement,
+            role=ask.role,
+            engine=self.choice.engine.name,
+            model=self.choice.model,
+            task=self.task.name,
+            prompt=self.inquiry.prompt,
+            prompt_version=ask.prompt_version,
+            inputs=self.question.inputs,
+            session=self.task.session,
+            instead_of=self.inquiry.instead_of,
+            attempt=self.attempt,
+        )

@@ -1,0 +1,54 @@
+"""Keeps prompts, answers and transcripts: without secrets, and sealed for the improvement they belong to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import JsonValue
+
+from schemas.artefacts import ArtefactRef
+from services.asking.question import Mask
+from services.engines.port import AnswerT, Task
+from services.runtime.log import Log
+
+JSON = "application/json"
+JSON_LINES = "application/jsonl"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where content of one subject (`improvement/…`, `run/…`) is kept. Raises what `Log.keep` does."""
+
+    book: Log
+    mask: Mask
+    subject: str
+
+    async def prompt(self, run: str, task: Task[Any]) -> ArtefactRef:
+        """Keep what is asked; the task is masked already."""
+        body = orjson.dumps({"system": task.system, "prompt": task.prompt}, option=orjson.OPT_INDENT_2)
+        return await self.book.keep(body, f"{run}.prompt.json", JSON, sealed_for=self.subject)
+
+    async def answer(self, run: str, value: AnswerT) -> ArtefactRef:
+        """Keep an answer. A text that looks like a secret is masked in what is kept."""
+        body = orjson.dumps(_masked(value.model_dump(mode="json"), self.mask))
+        return await self.book.keep(body, f"{run}.answer.json", JSON, sealed_for=self.subject)
+
+    async def transcript(self, run: str, content: bytes) -> ArtefactRef | None:
+        """Keep what the engine said on the way, if anything."""
+        if not content:
+            return None
+        text = self.mask(content.decode("utf-8", "surrogateescape"))
+        body = text.encode("utf-8", "surrogateescape")
+        return await self.book.keep(body, f"{run}.transcript.jsonl", JSON_LINES, sealed_for=self.subject)
+
+
+def _masked(value: JsonValue, mask: Mask) -> JsonValue:
+    match value:
+        case str():
+            return mask(value)
+        case list():
+            return [_masked(one, mask) for one in value]
+        case dict():
+            return {name: _masked(one, mask) for name, one in value.items()}
+        case _:
+            return value

@@ -1,0 +1,157 @@
+"""Begins and ends calls on the log: the run and what it takes from every budget, in one append.
+
+Rules
+1. A call begins only with its reservation in all budgets. Who was faster elsewhere makes the append fail as
+   a whole; it is then decided anew, after a pause that chance gives.
+2. It ends with what it spent in all budgets: committed where it answered or used anything, else released.
+   What a stopped call cost nobody knows: it is released.
+3. A reservation outlives its call's longest time by `MARGIN`. After that its holder is dead: the next call
+   on that budget releases it, and ends the dead run.
+4. In one process one append goes after the other: they would only refuse each other.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from events.budget import BUDGET, Reserved
+from events.envelope import Cause
+from events.fact import Rejected
+from events.run import RUN, Cancelled, Completed, Failed, Requested, Reused, Started
+from events.store import Conflict
+from events.swarm import ALL, SWARM
+from schemas.engine import FailureKind, Spent
+from services.asking.accounts import UNHEARD, Reservation, reservation, settling
+from services.asking.limits import Limits, budgets
+from services.asking.words import Halted
+from services.runtime.log import Change, Log
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+MARGIN = 60.0
+TRIES = 60
+LONGEST_PAUSE = 0.5
+HALTED_SECONDS = 30.0
+
+
+class Taken(Exception):  # noqa: N818 -- what happened
+    """The id is another run's."""
+
+
+class NoBudget(Exception):  # noqa: N818 -- what is wanting
+    """A budget has not enough left; no call was made."""
+
+    def __init__(self, budget: str, reason: str) -> None:
+        super().__init__(f"the budget {budget} is exhausted: {reason}")
+        self.budget, self.reason = budget, reason
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A call under way: its run, and the budgets that hold something for it."""
+
+    run: str
+    budgets: tuple[str, ...]
+    cause: Cause
+
+
+Ending = Completed | Failed | Cancelled
+
+
+class Ledger:
+    """Keeps the accounts of one process's calls."""
+
+    def __init__(
+        self, book: Log, limits: Limits, margin: float = MARGIN, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._book = book
+        self._limits = limits
+        self._margin = margin
+        self._chance = chance
+        self._turn = asyncio.Lock()
+
+    async def require_running(self) -> None:
+        """Raise `Halted` while the swarm is paused."""
+        paused = (await self._book.state(SWARM, ALL)).paused
+        if paused is not None:
+            raise Halted(HALTED_SECONDS, f"everything is paused ({paused.reason}); go on with: aps resume")
+
+    async def begin(self, run: str, asked: Requested, micros: int, seconds: float, cause: Cause) -> Begun:
+        """Reserve `micros` and record that the run began, for `seconds` at most.
+
+        Raises `NoBudget`, `Halted`, or `Taken` where the id is another run's.
+        """
+
+        async def reserve() -> Begun:
+            await self.require_running()
+            if (await self._book.state(RUN, run)).requested is not None:
+                raise Taken(run)
+            now = self._book.clock()
+            until = now + timedelta(seconds=seconds + self._margin)
+            wanted = budgets(self._limits, asked.improvement, asked.engine, now)
+            states = await self._book.states(BUDGET, wanted)
+            made = reservation(states, wanted, Reserved(run=run, micros=micros, lease_until=until), now)
+            changes = await self._changes(made)
+            if made.refusal is None:
+                changes.append(Change(RUN, run, (asked, Started())))
+            if changes:
+                await self._book.record_all(changes, cause)
+            if made.refusal is not None:
+                raise NoBudget(made.refusal.budget, made.refusal.reason)
+            return Begun(run, tuple(wanted), cause)
+
+        return await self._in_turn(reserve)
+
+    async def end(self, begun: Begun, ending: Ending, spent: Spent | None) -> bool:
+        """Record how a call ended and settle its budgets; `spent` is None for a call that was stopped.
+
+        Return whether the run took the ending: somebody may have cancelled it meanwhile.
+        """
+
+        async def settle() -> bool:
+            open_still = (await self._book.state(RUN, begun.run)).ended is None
+            reason = "" if isinstance(ending, Completed) else ending.reason
+            states = await self._book.states(BUDGET, begun.budgets)
+            facts = {id: settling(state, begun.run, spent, reason) for id, state in states.items()}
+            changes = [Change(BUDGET, id, (fact,)) for id, fact in facts.items() if fact is not None]
+            if open_still:
+                changes.append(Change(RUN, begun.run, (ending,)))
+            if changes:
+                await self._book.record_all(changes, begun.cause)
+            return open_still
+
+        return await self._in_turn(settle)
+
+    async def at_once(self, run: str, asked: Requested, end: Cancelled | Reused, cause: Cause) -> None:
+        """Record a run that calls nobody. Raises `Taken`."""
+        try:
+            await self._book.record(RUN, run, asked, end, cause=cause)
+        except Rejected as known:
+            raise Taken(run) from known
+
+    async def _changes(self, made: Reservation) -> list[Change]:
+        """Return what a reservation comes to, and the end of the runs that are dead."""
+        states = await self._book.states(RUN, sorted(made.dead))
+        dead = [run for run, state in states.items() if state.started and state.ended is None]
+        end = Failed(duration_ms=0, reason=UNHEARD, kind=FailureKind.KILLED)
+        accounts = [Change(BUDGET, id, facts) for id, facts in made.facts.items()]
+        return accounts + [Change(RUN, run, (end,)) for run in dead]
+
+    async def _in_turn(self, record: Callable[[], Awaitable[T]]) -> T:
+        """Record when it is our turn, decided anew where what it was decided on is no longer so."""
+        async with self._turn:
+            for number in range(TRIES):
+                try:
+                    return await record()
+                except (Conflict, Rejected) as faster:
+                    if number == TRIES - 1:
+                        raise
+                    log.debug("accounts decided anew", why=str(faster))
+                await asyncio.sleep(min(LONGEST_PAUSE, 0.005 * 2**number) * self._chance())
+        raise AssertionError("the last try returns or raises")

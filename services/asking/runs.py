@@ -1,0 +1,146 @@
+"""Makes runs: one call of an engine each, with its budget before it and its record after it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from events.run import RUN, Cancelled, Reused
+from schemas.engine import FailureKind
+from services.asking.calling import Watch, called
+from services.asking.earlier import Found
+from services.asking.inquiry import Inquiry, Try
+from services.asking.keeping import Shelf
+from services.asking.ledger import Begun, Ledger, NoBudget, Taken
+from services.asking.outcome import completed, ended
+from services.asking.question import Mask, Mint
+from services.asking.words import Asked
+from services.engines.port import NOTHING_SPENT, Answered, AnswerT, Failed
+from services.runtime.log import Log
+
+log = structlog.get_logger()
+
+
+class Runs:
+    """Makes runs for one process."""
+
+    def __init__(self, book: Log, ledger: Ledger, mask: Mask, mint: Mint, watch: Watch) -> None:
+        self._book = book
+        self._ledger = ledger
+        self._mask = mask
+        self._mint = mint
+        self._watch = watch
+
+    async def make(self, one: Try[AnswerT], number: int) -> Asked[AnswerT] | Failed:
+        """Call the engine in a run with this number, or the next that is free."""
+        await self._keep_prompt(one)
+        try:
+            begun = await self._begun(one, number)
+        except NoBudget as short:
+            return Failed(FailureKind.BUDGET_EXHAUSTED, str(short))
+        one.inquiry.runs.append(begun.run)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            outcome = await self._called(one, begun.run)
+        except BaseException:
+            why = Cancelled(reason="whoever asked was stopped", duration_ms=_since(began, clock()))
+            await asyncio.shield(self._ledger.end(begun, why, None))
+            raise
+        return await asyncio.shield(self._recorded(one, begun, outcome, _since(began, clock())))
+
+    async def pass_over(self, one: Try[Any], reason: str) -> None:
+        """Record that an engine was not called."""
+        await self._keep_prompt(one)
+        await self._at_once(one, Cancelled(reason=reason))
+
+    async def reuse(self, one: Try[AnswerT], found: Found[AnswerT]) -> Asked[AnswerT]:
+        """Take an earlier run's answer."""
+        await self._keep_prompt(one)
+        run = await self._at_once(one, Reused(run=found.run))
+        end = found.completed
+        return Asked(
+            value=found.value,
+            run=run,
+            engine=one.choice.engine.name,
+            model=end.model or one.choice.model,
+            session=end.session,
+            spent=NOTHING_SPENT,
+            runs=tuple(one.inquiry.runs),
+            reused_from=found.run,
+        )
+
+    async def _at_once(self, one: Try[Any], end: Cancelled | Reused) -> str:
+        run = f"{one.question.runs}-{self._mint()[:12]}"
+        await self._ledger.at_once(run, one.requested(), end, one.inquiry.ask.cause)
+        one.inquiry.runs.append(run)
+        return run
+
+    async def _begun(self, one: Try[Any], number: int) -> Begun:
+        seconds = self._watch.longest(one.task)
+        cause = one.inquiry.ask.cause
+        while True:
+            run = one.question.run(number)
+            try:
+                return await self._ledger.begin(run, one.requested(), one.micros, seconds, cause)
+            except Taken:  # the same is asked elsewhere at this moment
+                number += 1
+
+    async def _called(self, one: Try[AnswerT], run: str) -> Answered[AnswerT] | Failed:
+        async def stopped() -> str:
+            end = (await self._book.state(RUN, run)).ended
+            return "" if end is None else getattr(end, "reason", end.name)
+
+        task = replace(one.task, model=one.choice.model or one.task.model)
+        try:
+            return await called(one.choice.engine, task, one.inquiry.tell, stopped, self._watch)
+        except Exception as broken:  # the port's boundary: an adapter that raises has failed
+            log.exception("the engine broke its port", engine=one.choice.engine.name, run=run)
+            return Failed(FailureKind.GARBLED, f"the engine broke: {type(broken).__name__}: {broken}")
+
+    async def _recorded(
+        self, one: Try[AnswerT], begun: Begun, outcome: Answered[AnswerT] | Failed, took_ms: int
+    ) -> Asked[AnswerT] | Failed:
+        shelf = self._shelf(one.inquiry)
+        transcript = await shelf.transcript(begun.run, outcome.transcript)
+        if isinstance(outcome, Failed):
+            end = ended(outcome, transcript, took_ms, self._mask)
+            stopped = outcome.kind is FailureKind.CANCELLED
+            await self._ledger.end(begun, end, None if stopped else outcome.spent)
+            return replace(outcome, reason=end.reason)
+        answer = await shelf.answer(begun.run, outcome.value)
+        done = completed(outcome, answer, transcript, took_ms)
+        if not await self._ledger.end(begun, done, outcome.spent):
+            return await self._too_late(begun.run, outcome)
+        return Asked(
+            value=outcome.value,
+            run=begun.run,
+            engine=one.choice.engine.name,
+            model=outcome.spent.model or one.choice.model,
+            session=outcome.session,
+            spent=outcome.spent,
+            runs=tuple(one.inquiry.runs),
+        )
+
+    async def _too_late(self, run: str, outcome: Answered[Any]) -> Failed:
+        """Return what an answer counts for when its run was ended by somebody else meanwhile."""
+        end = (await self._book.state(RUN, run)).ended
+        kind = FailureKind.CANCELLED if isinstance(end, Cancelled) else FailureKind.KILLED
+        return Failed(kind, getattr(end, "reason", "its run is over"), outcome.spent, outcome.session)
+
+    async def _keep_prompt(self, one: Try[Any]) -> None:
+        if one.inquiry.prompt is None:
+            one.inquiry.prompt = await self._shelf(one.inquiry, one.question.run(1)).prompt(
+                one.question.runs, one.task
+            )
+
+    def _shelf(self, inquiry: Inquiry[Any], run: str = "") -> Shelf:
+        improvement = inquiry.ask.improvement
+        kept = inquiry.prompt.sealed_for if inquiry.prompt else None
+        subject = kept or (f"improvement/{improvement}" if improvement else f"run/{run}")
+        return Shelf(self._book, self._mask, subject)
+
+
+def _since(began: float, now: float) -> int:
+    return round((now - began) * 1000)

@@ -1,0 +1,92 @@
+"""When a loop of attempts is to end: too many, no progress, or a chain of causes that goes too deep."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from events.envelope import Envelope
+
+_VARYING = (
+    (re.compile(r"0x[0-9a-fA-F]+"), "0x"),
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "#"),
+    (re.compile(r"(?:/[^\s/:'\"]+)+/(?=[^\s/])"), "/"),
+    (re.compile(r"\d+(?:\.\d+)?\s*(?:ms|s|seconds?)\b"), "0s"),
+    (re.compile(r"[ \t]+"), " "),
+)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attempt: the digest of what it changed, and of how it failed (see `failure_digest`)."""
+
+    change: str
+    failure: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How many attempts there are, how often the same failure may come back, how deep a chain may go."""
+
+    attempts: int = 3
+    same_failures: int = 2
+    depth: int = 200
+
+
+def change_digest(patch: bytes) -> str:
+    """Return what tells one change from another: where lines stand and how much surrounds them does not."""
+    lines = [
+        line for line in patch.splitlines() if not line.startswith((b"@@", b"index ", b"From ", b"Date: "))
+    ]
+    kept = [line for line in lines if line.startswith((b"+", b"-", b"diff "))]
+    return hashlib.sha256(b"\n".join(kept or lines)).hexdigest()
+
+
+def failure_digest(report: str) -> str:
+    """Return what tells one failure from another: folders, addresses, object ids and durations do not."""
+    for pattern, stands in _VARYING:
+        report = pattern.sub(stands, report)
+    return hashlib.sha256("\n".join(line.strip() for line in report.splitlines()).encode()).hexdigest()
+
+
+def why_stop(tried: Sequence[Tried], bound: Bound) -> str | None:
+    """Return why there is to be no further attempt after those `tried`, oldest first; None: go on."""
+    if not tried:
+        return None
+    last, earlier = tried[-1], tried[:-1]
+    for number, one in enumerate(earlier, start=1):
+        if one.change == last.change:
+            return f"no progress: attempt {len(tried)} made the same change as attempt {number}"
+    alike = sum(one.failure == last.failure for one in tried)
+    if alike >= bound.same_failures:
+        return f"no progress: {alike} attempts failed in the same way"
+    if len(tried) >= bound.attempts:
+        return f"{len(tried)} attempts failed, and no more are allowed"
+    return None
+
+
+def causes(envelopes: Iterable[Envelope]) -> dict[str, str]:
+    """Return each event's cause, by id; one that begins a chain has none (empty)."""
+    return {one.id: one.causationid or "" for one in envelopes}
+
+
+def depth(event: str, caused_by: Mapping[str, str]) -> int:
+    """Return how many events led to `event`, itself included, as far as they are known.
+
+    A cause that is not among the known ones ends the chain, and so does one that was met before.
+    """
+    met: set[str] = set()
+    while event in caused_by and event not in met:
+        met.add(event)
+        event = caused_by[event]
+    return len(met)
+
+
+def why_too_deep(event: str, caused_by: Mapping[str, str], bound: Bound) -> str | None:
+    """Return why nothing more is to answer `event`; None: it may be answered."""
+    deep = depth(event, caused_by)
+    if deep <= bound.depth:
+        return None
+    return (
+        f"the chain of events that leads here is {deep} long, and {bound.depth} are allowed: it may be a loop"
+    )

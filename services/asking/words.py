@@ -1,0 +1,73 @@
+"""The words for asking: what is asked of which engines, what came back, and why nothing did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from events.envelope import Cause
+from schemas.engine import FailureKind, Spent
+from services.engines.port import AnswerT, Engine, Task
+from services.runtime.claims import Later
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One engine to ask, and the model it is to use (empty: its own choice).
+
+    `priced` is false where each call has no price of its own: no money is reserved for it then.
+    """
+
+    engine: Engine
+    model: str = ""
+    priced: bool = True
+
+
+@dataclass(frozen=True)
+class Ask(Generic[AnswerT]):
+    """What a role wants to know. `engines` are tried in order; the later ones only when it may help.
+
+    `prompt_version` is the hash of the prompt's file. `inputs` is a hash of what the answer depends on beside
+    the prompt, such as the tree that may be read; without it no answer of a task with a work tree is taken
+    again. `whole` says that the answer holds all that a writing task made, so that it may be. A higher
+    `priority` is called first. `improvement` may be empty.
+    """
+
+    role: str
+    improvement: str
+    task: Task[AnswerT]
+    engines: Sequence[Choice]
+    cause: Cause
+    prompt_version: str = ""
+    inputs: str = ""
+    priority: int = 0
+    reuse: bool = True
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Asked(Generic[AnswerT]):
+    """An answer. `run` is the call that gave it now; `reused_from` the earlier one it was taken from, if any.
+
+    `runs` are all calls that were made for it, the last is `run`.
+    """
+
+    value: AnswerT
+    run: str
+    engine: str
+    model: str
+    session: str
+    spent: Spent
+    runs: tuple[str, ...]
+    reused_from: str = ""
+
+
+class NotAnswered(Exception):  # noqa: N818 -- what happened
+    """No engine answered. `kind` is that of the last failure, `runs` are the calls that were made."""
+
+    def __init__(self, kind: FailureKind, reason: str, runs: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.runs = kind, reason, runs
+
+
+class Halted(Later):
+    """The swarm is paused: no call begins. A role's event is delivered again later, and nothing is lost."""

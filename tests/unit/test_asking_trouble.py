@@ -1,0 +1,227 @@
+"""When an engine fails, hangs, raises, is cancelled or paused: what follows, and what the log says of it."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.budget import BUDGET
+from events.run import RUN, Cancelled, Failed
+from events.swarm import ALL, SWARM, Paused, Resumed
+from schemas.engine import FailureKind
+from services.asking.breaker import Fuse
+from services.asking.limits import Limit
+from services.asking.words import Halted, NotAnswered
+from services.engines.port import Ability, Answered, AnswerT, Readiness, Task, Tell
+from services.engines.port import Failed as NoAnswer
+from services.engines.scripted import Answering, Hanging, ScriptedEngine
+from services.runtime.log import Log
+from tests.asking_example import (
+    AT_ONCE,
+    BECAUSE,
+    PLENTY,
+    PRICE,
+    Plan,
+    Time,
+    answering,
+    ask,
+    asker,
+    book_at,
+    failing,
+    names,
+    told,
+)
+
+DAY = "day-2026-03-01"
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def book(time: Time) -> Log:
+    return await book_at(time)
+
+
+async def test_the_same_engine_is_asked_again_after_what_may_pass(book: Log) -> None:
+    engine = ScriptedEngine(
+        *map(failing, (FailureKind.OVERLOADED, FailureKind.CUT_OFF)), answering("at last")
+    )
+    asked = await asker(book).ask(ask(engine))
+    assert asked.value == Plan(text="at last")
+    requests = [(await book.state(RUN, run)).requested for run in asked.runs]
+    assert [one.attempt for one in requests if one] == [1, 2, 3]
+    assert (await book.state(BUDGET, DAY)).runs == 1
+
+
+async def test_it_is_not_asked_for_ever(book: Log) -> None:
+    engine = ScriptedEngine(*[failing(FailureKind.OVERLOADED)] * 9)
+    with pytest.raises(NotAnswered) as failure:
+        await asker(book).ask(ask(engine))
+    assert (failure.value.kind, len(failure.value.runs), len(engine.asked)) == (FailureKind.OVERLOADED, 3, 3)
+
+
+async def test_another_engine_stands_in_and_the_log_says_for_what(book: Log) -> None:
+    first = ScriptedEngine(failing(FailureKind.UNAUTHORIZED), name="first")
+    second = ScriptedEngine(answering(), name="second")
+    asked = await asker(book).ask(ask(first, second, session="s-1"))
+    assert asked.engine == "second"
+    requested = (await book.state(RUN, asked.run)).requested
+    assert requested is not None
+    assert (requested.engine, requested.instead_of, requested.session) == ("second", asked.runs[0], "")
+
+
+async def test_an_engine_that_cannot_do_it_is_passed_over_by_name(book: Log, tmp_path: Path) -> None:
+    reader, writer = ScriptedEngine(name="reader"), ScriptedEngine(answering(), name="writer")
+    reader.abilities = frozenset()
+    asked = await asker(book).ask(ask(reader, writer, worktree=tmp_path, may_write=True))
+    assert reader.asked == []
+    ended = (await book.state(RUN, asked.runs[0])).ended
+    assert ended == Cancelled(reason="reader does not offer edits")
+
+
+async def test_no_engine_at_all_is_said(book: Log) -> None:
+    with pytest.raises(NotAnswered, match="no engine is chosen"):
+        await asker(book).ask(ask())
+
+
+async def test_an_ailing_engine_is_left_alone_for_a_while(book: Log, time: Time) -> None:
+    ailing = [failing(FailureKind.UNAUTHORIZED)] * 2
+    engine = ScriptedEngine(*ailing, answering("well again"))
+    asking = asker(book, manner=replace(AT_ONCE, fuse=Fuse(failures=2, seconds=30)))
+    for _ in range(2):
+        with pytest.raises(NotAnswered):
+            await asking.ask(ask(engine))
+    with pytest.raises(NotAnswered, match="not called before 12:00:30 UTC, after 2 failures") as left:
+        await asking.ask(ask(engine))
+    assert (left.value.kind, len(engine.asked)) == (FailureKind.UNAUTHORIZED, 2)
+    (passed_over,) = left.value.runs
+    assert isinstance((await book.state(RUN, passed_over)).ended, Cancelled)
+    time.passes(30)
+    assert (await asking.ask(ask(engine))).value == Plan(text="well again")
+
+
+async def test_while_everything_is_paused_no_call_begins(book: Log) -> None:
+    engine = ScriptedEngine(answering())
+    await book.record(SWARM, ALL, Paused(reason="wait"), cause=BECAUSE)
+    with pytest.raises(Halted, match="everything is paused \\(wait\\)"):
+        await asker(book).ask(ask(engine))
+    assert engine.asked == []
+    assert await told(book, "budget") == {}
+    await book.record(SWARM, ALL, Resumed(), cause=BECAUSE)
+    await asker(book).ask(ask(engine))
+
+
+async def test_what_waits_for_its_turn_does_not_begin_after_a_pause(book: Log) -> None:
+    began = asyncio.Event()
+
+    async def slow(_: Task[Any]) -> Answering:
+        began.set()
+        await book.record(SWARM, ALL, Paused(reason="wait"), cause=BECAUSE)
+        return answering()
+
+    engine = ScriptedEngine(slow, answering())
+    asking = asker(book, manner=replace(AT_ONCE, parallel=1))
+    first = asyncio.create_task(asking.ask(ask(engine, prompt="one")))
+    second = asyncio.create_task(asking.ask(ask(engine, prompt="two")))
+    assert (await first).value
+    with pytest.raises(Halted):
+        await second
+
+
+async def running(book: Log) -> str:
+    """The id of the one run, as soon as it has started."""
+    async for event in book.store.live():
+        if event.envelope.address.fact == "started":
+            return event.envelope.address.id
+    raise AssertionError("the log goes on for ever")
+
+
+async def test_a_cancelled_run_ends_its_call_and_gives_the_budget_back(book: Log) -> None:
+    engine = ScriptedEngine(Hanging())
+    asked = asyncio.create_task(asker(book).ask(ask(engine)))
+    run = await running(book)
+    await book.record(RUN, run, Cancelled(reason="not wanted"), cause=BECAUSE)
+    with pytest.raises(NotAnswered, match="not wanted") as stopped:
+        await asyncio.wait_for(asked, 10)
+    assert (stopped.value.kind, stopped.value.runs) == (FailureKind.CANCELLED, (run,))
+    assert names((await told(book, "budget"))[DAY]) == ["opened", "reserved", "released"]
+
+
+async def test_an_answer_after_the_cancellation_counts_for_nothing_but_its_price(
+    book: Log,
+) -> None:
+    async def meanwhile(_: Task[Any]) -> Answering:
+        await book.record(
+            RUN, next(iter(await told(book, "run"))), Cancelled(reason="too slow"), cause=BECAUSE
+        )
+        return answering()
+
+    with pytest.raises(NotAnswered, match="too slow") as stopped:
+        await asker(book).ask(ask(ScriptedEngine(meanwhile)))
+    assert stopped.value.kind is FailureKind.CANCELLED
+    assert (await book.state(BUDGET, DAY)).committed_micros == PRICE
+
+
+async def test_stopping_whoever_asked_ends_the_call_and_says_so(book: Log) -> None:
+    engine = ScriptedEngine(Hanging())
+    asked = asyncio.create_task(asker(book).ask(ask(engine)))
+    run = await running(book)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    ended = (await book.state(RUN, run)).ended
+    assert isinstance(ended, Cancelled)
+    assert ended.reason == "whoever asked was stopped"
+    assert (await book.state(BUDGET, DAY)).left_runs == 100
+
+
+async def test_an_engine_that_does_not_look_at_the_clock_is_stopped(book: Log) -> None:
+    question = ask(ScriptedEngine(Hanging()))
+    bounded = replace(question.task, bounds=replace(question.task.bounds, seconds=0.05))
+    with pytest.raises(NotAnswered, match=r"no answer within 0.05 s") as late:
+        await asker(book).ask(replace(question, task=bounded))
+    assert late.value.kind is FailureKind.TIMED_OUT
+
+
+class Raising:
+    """Breaks the rule of the port."""
+
+    name = "raising"
+    abilities = frozenset[Ability]()
+
+    async def check(self) -> Readiness:
+        return Readiness(ready=True)
+
+    async def ask(self, task: Task[AnswerT], tell: Tell) -> Answered[AnswerT] | NoAnswer:
+        raise RuntimeError("a bug")
+
+
+async def test_an_engine_that_raises_has_failed(book: Log) -> None:
+    with pytest.raises(NotAnswered, match="the engine broke: RuntimeError: a bug") as broken:
+        await asker(book).ask(ask(Raising()))
+    assert broken.value.kind is FailureKind.GARBLED
+    assert (await book.state(BUDGET, DAY)).left_runs == 100
+
+
+async def test_a_reservation_whose_holder_died_is_free_after_its_lease(book: Log, time: Time) -> None:
+    limits = replace(PLENTY, day=Limit(PRICE, 9))
+    dying = asyncio.create_task(asker(book, limits).ask(ask(ScriptedEngine(Hanging()))))
+    run = await running(book)
+    again = ask(ScriptedEngine(answering()), prompt="another")
+    with pytest.raises(NotAnswered):
+        await asker(book, limits).ask(again)
+    time.passes(5 + 1 + 60)
+    asked = await asker(book, limits).ask(again)
+    ended = (await book.state(RUN, run)).ended
+    assert isinstance(ended, Failed)
+    assert (ended.kind, ended.reason) == (FailureKind.KILLED, "its holder was not heard of again")
+    assert (await book.state(BUDGET, DAY)).runs == 1
+    assert asked.run != run
+    dying.cancel()
+    with pytest.raises((asyncio.CancelledError, NotAnswered)):
+        await dying
