@@ -114,6 +114,27 @@ async def test_a_mistake_is_answered_to_the_model(tree: Path, name: str, argumen
     assert (tree / "src/short.py").read_bytes() == b"x = 1\r\ny = 2\n"
 
 
+async def test_a_secret_in_a_file_is_neither_sent_nor_lost(tree: Path) -> None:
+    secret = f"AKIA{'IOSFODNN7EXAMPLQ'}"
+    (tree / "settings.py").write_text(f"KEY = '{secret}'\nLIMIT = 1\n")
+    script = (
+        calls(("read_file", {"path": "settings.py", "from_line": 1})),
+        calls(
+            ("write_file", {"path": "settings.py", "content": "KEY = '[***]'\nLIMIT = 2\n"}),
+            ("replace_in_file", {"path": "settings.py", "old": "LIMIT = 1", "new": "LIMIT = 2"}),
+        ),
+        says(GOOD),
+    )
+    async with chat_api(*script) as api:
+        await asked(api, question(tree, may_write=True))
+    read, refused, done = told(api, 2)
+    assert read["content"] == "KEY = '[***]'\nLIMIT = 1\n"
+    assert "stands for a secret" in refused["error"]
+    assert done == {"replaced": 1}
+    assert secret not in json.dumps(api.bodies)
+    assert (tree / "settings.py").read_text() == f"KEY = '{secret}'\nLIMIT = 2\n"
+
+
 async def test_a_model_that_never_answers_ends_with_its_turns(tree: Path) -> None:
     async with chat_api(calls(("list_files", {"path": "."}))) as api:
         outcome, _ = await asked(api, question(tree, bounds=bounds(turns=5)))

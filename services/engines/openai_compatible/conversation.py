@@ -82,7 +82,7 @@ class Conversation(Generic[AnswerT]):
             if turn.finish in _FINISHED:
                 raise Unanswered(*_FINISHED[turn.finish])
             if turn.calls:
-                self._use(turn)
+                await self._use(turn)
                 continue
             judged = self._judged(turn.text)
             if not isinstance(judged, Unanswered):
@@ -197,7 +197,7 @@ class Conversation(Generic[AnswerT]):
             turn, text=hide(turn.text), refusal=hide(turn.refusal), calls=calls, model=hide(turn.model)
         )
 
-    def _use(self, turn: Turn) -> None:
+    async def _use(self, turn: Turn) -> None:
         """Do what the model called for, call after call, and answer every call."""
         made = tuple(
             CallMade(id=each.id, function=FunctionCalled(name=each.name, arguments=_object(each.arguments)))
@@ -205,19 +205,19 @@ class Conversation(Generic[AnswerT]):
         )
         self._said.append(Message(role="assistant", content=turn.text, tool_calls=made))
         for place, call in enumerate(turn.calls):
-            used = self._used(call, place)
+            used = await self._used(call, place)
             self._tell(Progress("tool", one_line(f"{call.name} {used.path}", 200)))
             self._note({"tool": call.name, "path": used.path, "answer": used.answer[:_SHOWN]})
             self._said.append(
                 Message(role="tool", content=self._hidden.text(used.answer), tool_call_id=call.id)
             )
 
-    def _used(self, call: ToolCall, place: int) -> Used:
+    async def _used(self, call: ToolCall, place: int) -> Used:
         if self._tools is None:
             return Used("", '{"error":"there are no tools"}', done=False)
         if place >= CALLS_AT_ONCE:
             return Used("", f'{{"error":"over {CALLS_AT_ONCE} calls at once"}}', done=False)
-        return self._tools.use(call)
+        return await self._tools.use(call)
 
     def _judged(self, text: str) -> AnswerT | Unanswered:
         fenced = _FENCED.fullmatch(text)

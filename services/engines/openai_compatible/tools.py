@@ -1,8 +1,10 @@
 """The edit protocol: the tools a model may call, and what it is answered.
 
-Whatever a model calls is answered, also a mistake of its own: as an error it can read, never raised.
+Whatever a model calls is answered, also a mistake of its own: as an error it can read, never raised. Secrets
+in a file stay on this machine: the model reads a mark in their place, and cannot write the mark back.
 """
 
+import asyncio
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from services.engines.openai_compatible.answer_schema import answer_schema
 from services.engines.openai_compatible.chunks import ToolCall
 from services.engines.openai_compatible.requests import FunctionOffered, ToolOffered
 from services.engines.openai_compatible.tree import Inaccessible, Tree
+from services.masking.mask import MARK, Mask
 
 READ_CHARACTERS = 60_000
+_SECRETS = Mask()
 
 
 class _Arguments(BaseModel):
@@ -64,7 +68,7 @@ def _list(tree: Tree, asked: ListFiles) -> object:
 
 
 def _read(tree: Tree, asked: ReadFile) -> object:
-    lines = list(io.StringIO(tree.read(asked.path), newline="\n"))
+    lines = list(io.StringIO(_SECRETS(tree.read(asked.path)), newline="\n"))
     whole = "".join(lines[asked.from_line - 1 :])
     if len(whole) <= READ_CHARACTERS:
         return {"content": whole, "lines": len(lines)}
@@ -74,13 +78,20 @@ def _read(tree: Tree, asked: ReadFile) -> object:
 
 
 def _write(tree: Tree, asked: WriteFile) -> object:
+    _refuse_mark(asked.content)
     tree.write(asked.path, asked.content)
     return {"written": len(asked.content.encode())}
 
 
 def _replace(tree: Tree, asked: ReplaceInFile) -> object:
+    _refuse_mark(asked.new)
     tree.replace(asked.path, asked.old, asked.new)
     return {"replaced": 1}
+
+
+def _refuse_mark(text: str) -> None:
+    if MARK in text:
+        raise Inaccessible(f"{MARK} stands for a secret you were not shown: replace only the text around it")
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class Tools:
         """Describe the tools to the server."""
         return tuple(ToolOffered(function=_described(name, tool)) for name, tool in self._tools.items())
 
-    def use(self, call: ToolCall) -> Used:
+    async def use(self, call: ToolCall) -> Used:
         """Do what the model wants done, or tell it why not."""
         tool = self._tools.get(call.name)
         if tool is None:
@@ -119,7 +130,13 @@ class Tools:
         except ValidationError as problem:
             return _refused("", f"the arguments do not fit: {said_of(problem)}")
         try:
-            return Used(asked.path, orjson.dumps(tool.use(self._tree, asked)).decode(), done=True)
+            # A thread may outlive a cancelled call, so only reading is left to one.
+            done = (
+                tool.use(self._tree, asked)
+                if tool.writes
+                else await asyncio.to_thread(tool.use, self._tree, asked)
+            )
+            return Used(asked.path, orjson.dumps(done).decode(), done=True)
         except Inaccessible as problem:
             return _refused(asked.path, str(problem))
 
