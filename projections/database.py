@@ -90,8 +90,11 @@ def lock_key(schema: str, purpose: str) -> int:
 
 
 async def create(connection: Connection, schema: str, views: Sequence[View], *, journaled: bool) -> None:
-    """Make the schema and its tables, without the keys and indexes of those to load."""
-    tables = [view.table.create for view in views]
+    """Make the schema and its tables, without the keys and indexes of those to load.
+
+    Without a journal nobody goes on from them: nothing of them need outlive a crash.
+    """
+    tables = [view.table.create(logged=journaled) for view in views]
     if journaled:
         tables.append(journal.CREATE)
     await connection.execute(within(schema, CREATE + journal.CREATE_POISONED + "".join(tables)))

@@ -97,11 +97,14 @@ class Table(Generic[RowT]):
         hints = get_type_hints(self.row)
         return {field.name: _kind(hints[field.name]) for field in fields(self.row)}
 
-    @property
-    def create(self) -> str:
-        """The statement that makes the table. `index` completes it: loading comes first, being quicker so."""
-        body = ", ".join(f'"{name}" {kind.column}' for name, kind in self.columns.items())
-        return f"create table {{schema}}.{self.name} ({body});\n"
+    def create(self, *, logged: bool) -> str:
+        """Return the statement that makes the table. `index` completes it: loading comes first, quicker so.
+
+        One that is not `logged` is filled quicker still, and empty after a crash of the database.
+        """
+        kind = "table" if logged else "unlogged table"
+        body = ", ".join(f'"{name}" {column.column}' for name, column in self.columns.items())
+        return f"create {kind} {{schema}}.{self.name} ({body});\n"
 
     @property
     def index(self) -> str:

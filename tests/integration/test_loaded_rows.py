@@ -9,14 +9,15 @@ import asyncpg
 import pytest
 
 from events.memory import InMemoryEventStore
+from projections.catalogue import VIEWS
 from projections.projector import Projector
 from projections.queries import Views
-from projections.rebuild import rebuild, rebuild_and_compare
+from projections.rebuild import rebuild, rebuild_and_compare, replayed
 from tests import projection_facts as f
 from tests.projection_facts import Clock, tell
 
 if TYPE_CHECKING:
-    from projections.connection import Pool
+    from projections.connection import Connection, Pool
 
 TEXTS = (
     "",
@@ -42,6 +43,11 @@ TEXTS = (
     "ü 漢字 🙂 \u2028",
 )
 
+NOT_LOGGED = """
+select count(*) from pg_class
+where relnamespace = $1::text::regnamespace and relkind = 'r' and relpersistence = 'u'
+"""
+
 
 @pytest.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
@@ -63,3 +69,16 @@ async def test_any_text_stands_in_the_views_as_it_was_told(pool: Pool) -> None:
         assert row is not None
         assert (row.title, row.rule, row.reason, row.blocked) == (kept, kept, "", "")
         assert (row.files, row.valid_to_seq) == ((kept, "a.py", kept), None)
+
+
+async def empty_after_a_crash(connection: Connection, schema: str) -> int:
+    return int(await connection.fetchval(NOT_LOGGED, schema))
+
+
+async def test_only_views_to_look_at_may_be_lost_in_a_crash(pool: Pool) -> None:
+    store = InMemoryEventStore(Clock())
+    await rebuild(store, pool)
+    async with pool.acquire() as connection:
+        assert await empty_after_a_crash(connection, "aps") == 0
+    async with replayed(store, pool, VIEWS, 0) as there:
+        assert await empty_after_a_crash(there.connection, there.schema) == len(VIEWS)
