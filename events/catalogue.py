@@ -70,10 +70,10 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
     "gateway": PERSON,
     "pm": {
         "target": (target.Scanned, target.ScanFailed, *LEASE),
-        "improvement": (i.Discovered, i.Reprioritised, i.RequirementsSpecified, *LEASE),
+        "improvement": (i.Discovered, i.Reprioritised, i.RequirementsSpecified, i.Abandoned, *LEASE),
         **CALLS,
     },
-    "architect": {"improvement": (i.ArchitectureDesigned, *LEASE), **CALLS},
+    "architect": {"improvement": (i.ArchitectureDesigned, i.Abandoned, *LEASE), **CALLS},
     "developer": {"improvement": (i.ChangeImplemented, i.Abandoned, *LEASE), **CALLS},
     "qa": {
         "target": (target.BaselineRecorded, *LEASE),

@@ -35,7 +35,10 @@ class Registered(Fact):
 
 
 class ScanRequested(Fact):
-    """Somebody asked for improvements of `base`. `limit` bounds how many are taken up; 0 is no bound."""
+    """Somebody asked for improvements of `base`. `limit` bounds how many are taken up; 0 is no bound.
+
+    With a `request`, in a person's words, that alone is asked for, and nothing is searched.
+    """
 
     name: ClassVar[str] = "scan_requested"
     scan: str
@@ -47,6 +50,7 @@ class ScanRequested(Fact):
     dry_run: bool
     look_only: bool
     notes: tuple[str, ...] = ()
+    request: str = ""
 
 
 class Scanned(Fact):

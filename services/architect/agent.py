@@ -8,10 +8,11 @@ from pydantic import TypeAdapter
 from events.catalogue import read_fact
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import ArchitectureDesigned, Discovered, RequirementsSpecified
+from events.improvement_facts import Abandoned, ArchitectureDesigned, Discovered, RequirementsSpecified
 from events.store import Recorded
 from events.target import TARGET, BaselineRecorded, Target
 from schemas.aps_vocabulary import Phase
+from schemas.engine import FailureKind
 from schemas.findings import Site
 from schemas.improvement import Component, LeftOut, Status
 from schemas.risk import RiskClass
@@ -19,15 +20,18 @@ from schemas.suite import SuiteReport
 from services.architect.decision import decision_record
 from services.architect.doubt import Unvouched, doubted, unvouched
 from services.architect.graph import ImportGraph, c4_view, components, import_graph
+from services.architect.planning import plan_record, planned, risk_of
 from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
 from services.workspace.declared_python import DeclaredPython, python_at
 
+REQUEST = "request"
 MERMAID = "text/vnd.mermaid"
 MARKDOWN = "text/markdown"
 SITES = TypeAdapter(tuple[Site, ...])
@@ -47,9 +51,13 @@ class Seen:
 
 @dataclass
 class Architect:
-    """Reacts to requirements and baselines. Keeps what it read of the last few commits."""
+    """Reacts to requirements and baselines. Keeps what it read of the last few commits.
+
+    Without a consultant no request is planned.
+    """
 
     bench: Workbench
+    consultant: Consultant | None = None
     role: str = "architect"
     _seen: dict[str, Seen] = field(default_factory=dict)
 
@@ -75,8 +83,14 @@ class Architect:
             return
         try:
             async with self.bench.claim(IMPROVEMENT, id, "architecture", cause) as held:
-                fact = await self._designed(id, target_id, target, discovered, baseline, held.token)
+                if discovered.source == REQUEST:
+                    fact = await self._planned(id, target_id, target, discovered, baseline, held.token, cause)
+                else:
+                    fact = await self._designed(id, target_id, target, discovered, baseline, held.token)
                 await self.bench.hand_over(id, fact, Phase.ARCHITECTURE, cause)
+        except NotAnswered as nobody:
+            gone = Abandoned(reason=f"no engine planned it: {nobody}")
+            await self.bench.book.record(IMPROVEMENT, id, gone, cause=cause)
         except Later:
             if (await self.bench.book.state(IMPROVEMENT, id)).status is Status.REQUIREMENTS_COMPLETE:
                 raise
@@ -115,6 +129,40 @@ class Architect:
             leave_out=left_out if kept else (),
             view=await book.keep(c4_view(title, system, parts), f"{id}.c4.mmd", MERMAID),
             decision=decision,
+        )
+
+    async def _planned(
+        self,
+        id: str,
+        target_id: str,
+        target: Target,
+        found: Discovered,
+        baseline: BaselineRecorded,
+        token: int,
+        cause: Cause,
+    ) -> ArchitectureDesigned:
+        """The plan of a request. Raises `NotAnswered`."""
+        book, packages = self.bench.book, self._packages(target, found)
+        requirements = (await book.state(IMPROVEMENT, id)).requirements
+        assert requirements is not None  # noqa: S101 -- only what was specified is designed
+        if self.consultant is None:
+            raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
+        title = target.registered.title if target.registered else target_id
+        async with self.bench.worktree(target_id, f"{id}-plan", found.base) as tree:
+            graph = await import_graph(tree, packages)
+            plan = await planned(
+                self.consultant, id, title, found, requirements, graph, packages, tree, cause
+            )
+        parts = components(graph, (*plan.changes, *plan.creates), packages)
+        risk, reasons = risk_of(plan, parts, "" if baseline.usable else baseline.reason)
+        record = plan_record(id, found, plan, risk, reasons)
+        return ArchitectureDesigned(
+            claim=token,
+            risk=risk,
+            reasons=reasons,
+            components=parts,
+            view=await book.keep(c4_view(f"{id}: {found.title}", title, parts), f"{id}.c4.mmd", MERMAID),
+            decision=await book.keep(record, f"{id}.adr.md", MARKDOWN),
         )
 
     @staticmethod

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from events.improvement_facts import Discovered
 from services.changes.message import AUTHOR, commit_message
+from services.changes.patching import patched_tree
 from services.changes.recipes import Making, Written
 from services.engines.deterministic.fixing import Applied, apply
 from services.workspace.git import Conflict, Repository
@@ -101,7 +102,7 @@ class Stack:
         """Put a written change on `parent`, which may have gone on since it was written."""
         repository = self._repository
         standing = await repository.tree(parent)
-        theirs = await repository.patched_tree(written.base, layer.patch)
+        theirs = await patched_tree(repository, written.base, layer.patch)
         merged = await repository.merge_trees(base=written.base, ours=parent, theirs=theirs)
         if isinstance(merged, Conflict):
             return Stacked(layer, parent, parent, standing, NOTHING, merged.paths)

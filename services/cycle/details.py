@@ -5,8 +5,8 @@ import re
 from events.improvement import IMPROVEMENT, Improvement
 from schemas.base import Frozen
 from schemas.improvement import GateResult, LeftOut
+from services.changes.recipes import MAKING, Written
 from services.cycle.outcome import Outcome, kept_because
-from services.engines.deterministic.recipe import Recipe
 from services.runtime.log import Log
 
 FAILURE = re.compile(r"^### (?P<test>[^\n]+)\n\n```text\n(?P<text>.*?)\n```$", re.MULTILINE | re.DOTALL)
@@ -59,7 +59,9 @@ async def details_of(book: Log, outcome: Outcome) -> Details:
     changes = [state.change for state in states.values() if state.change is not None]
     if not changes:
         return Details(improvements=details)
-    recipe = Recipe.model_validate_json(await book.fetch(changes[0].recipe))
+    recipe = MAKING.validate_json(await book.fetch(changes[0].recipe))
+    if isinstance(recipe, Written):
+        return Details(improvements=details)
     return Details(improvements=details, python=f"3.{recipe.target_version.removeprefix('py3')}")
 
 

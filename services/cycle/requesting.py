@@ -32,13 +32,15 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asks for."""
+    """What a person asks for: all that rules find, or with a `request` that alone."""
 
     target: str
     limit: int = 0
     dry_run: bool = False
     look_only: bool = False
     rules: tuple[str, ...] = DEFAULT_SELECT
+    request: str = ""
+    engine: str = ENGINE
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
     cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
     for attempt in range(TRIES):
         state = await book.state(TARGET, place.id)
-        running = await _running(book, state, place.inspection.head)
+        running = await _running(book, state, place.inspection.head, wish)
         if running is not None:
             return Asked(place, running.id, followed=True)
         asked = _request(state, place, wish)
@@ -128,11 +130,11 @@ async def _looked_at(place: Place, wish: Wish) -> Place:
     return replace(place, inspection=inspection)
 
 
-async def _running(book: Log, state: Target, head: str) -> Scan | None:
+async def _running(book: Log, state: Target, head: str, wish: Wish) -> Scan | None:
     scan = state.latest
-    if scan is None or scan.requested.base != head or await is_settled(book, state, scan):
+    if scan is None or (scan.requested.base, scan.requested.request) != (head, wish.request):
         return None
-    return scan
+    return None if await is_settled(book, state, scan) else scan
 
 
 def _request(state: Target, place: Place, wish: Wish) -> ScanRequested:
@@ -142,9 +144,10 @@ def _request(state: Target, place: Place, wish: Wish) -> ScanRequested:
         base=place.inspection.head,
         branch=place.inspection.branch or "",
         rules=wish.rules,
-        engine=ENGINE,
+        engine=wish.engine,
         limit=wish.limit,
         dry_run=wish.dry_run,
         look_only=wish.look_only,
         notes=place.inspection.notes,
+        request=wish.request,
     )

@@ -10,9 +10,12 @@ from events.run import RUN, Completed, Failed, Requested, Started
 from events.store import Recorded
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
-from services.changes.recipes import without
+from schemas.engine import FailureKind
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
+from services.changes.recipes import Written, without
 from services.changes.stacking import Layer, Stack, Stacked
 from services.developer.policy import Abandon, Implement, whenever
+from services.developer.writing import Draft, brief, draft, hopeless
 from services.engines.deterministic.recipe import Recipe
 from services.engines.deterministic.rules import written_for
 from services.runtime.log import Change
@@ -20,6 +23,7 @@ from services.runtime.workbench import Workbench
 from services.workspace.declared_python import python_at
 
 ENGINE = "deterministic"
+REQUEST = "request"
 NO_NEW_TESTS = (
     "None added: the rewrite keeps behaviour, so the target's own suite is the proof. "
     "It runs before and after, and on the unedited tests."
@@ -28,9 +32,10 @@ NO_NEW_TESTS = (
 
 @dataclass(frozen=True)
 class Developer:
-    """Reacts to designs and refusals."""
+    """Reacts to designs and refusals. Without a consultant no request is written."""
 
     bench: Workbench
+    consultant: Consultant | None = None
     role: str = "developer"
 
     async def react(self, event: Recorded) -> None:
@@ -38,6 +43,8 @@ class Developer:
         id = event.envelope.address.id
         state = await self.bench.book.state(IMPROVEMENT, id)
         match whenever(id, read_fact(event.envelope), state):
+            case Implement() if state.discovered and state.discovered.source == REQUEST:
+                await self._fulfil(id, self.bench.cause(event))
             case Implement():
                 await self._implement(id, self.bench.cause(event))
             case Abandon(reason=reason):
@@ -74,6 +81,66 @@ class Developer:
             fact = await self._fact(id, stacked, claim=held.token, attempt=attempt, run=run)
             change = await self.bench.handoff(id, fact, Phase.IMPLEMENTATION, cause)
             await book.record_all([done, change], cause)
+
+    async def _fulfil(self, id: str, cause: Cause) -> None:
+        """Have an engine write what was asked for."""
+        book = self.bench.book
+        async with self.bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
+            state = await book.state(IMPROVEMENT, id)
+            try:
+                made = await self._drafted(id, state, cause)
+            except NotAnswered as nobody:
+                gone = Abandoned(reason=f"no engine wrote it: {nobody}")
+                await book.record(IMPROVEMENT, id, gone, cause=cause)
+                return
+            if why := hopeless(made, await self._earlier(state)):
+                await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
+                return
+            fact = await self._written(id, state, made, held.token)
+            change = await self.bench.handoff(id, fact, Phase.IMPLEMENTATION, cause)
+            await book.record_all([change], cause)
+
+    async def _drafted(self, id: str, state: Improvement, cause: Cause) -> Draft:
+        if self.consultant is None:
+            raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
+        found = state.discovered
+        assert found is not None  # noqa: S101 -- the caller looked at its source
+        target = await self.bench.book.state(TARGET, found.target)
+        title = target.registered.title if target.registered else found.target
+        told = await brief(self.bench.book, title, state)
+        async with self.bench.worktree(found.target, f"{id}-write", found.base) as tree:
+            repository = self.bench.workspace.repository(found.target)
+            return await draft(self.consultant, repository, tree, id, state, told, cause)
+
+    async def _earlier(self, state: Improvement) -> bytes:
+        return await self.bench.book.fetch(state.change.patch) if state.change and state.refusals else b""
+
+    async def _written(self, id: str, state: Improvement, made: Draft, token: int) -> ChangeImplemented:
+        book, account = self.bench.book, made.asked.value
+        assert state.discovered is not None  # noqa: S101 -- the caller looked at its source
+        patch = await book.keep(made.patch, f"{id}.patch", "text/x-diff")
+        written = Written(
+            base=state.discovered.base,
+            patch=patch,
+            files=made.files,
+            summary=account.summary,
+            proofs=dict(account.tests()),
+        )
+        tests = sorted({test for named in written.proofs.values() for test in named})
+        return ChangeImplemented(
+            claim=token,
+            attempt=len(state.refusals) + 1,
+            run=made.asked.run,
+            base=state.discovered.base,
+            commit=made.commit,
+            tree=made.tree,
+            patch=patch,
+            recipe=await book.keep(written.model_dump_json(), f"{id}.recipe.json", "application/json"),
+            files=made.files,
+            fixed=0,
+            remaining=0,
+            tests=f"Added: {', '.join(tests)}",
+        )
 
     async def _write(self, id: str, state: Improvement) -> Stacked:
         assert state.discovered is not None  # noqa: S101 -- the policy admits only discovered ones

@@ -5,16 +5,19 @@ from dataclasses import dataclass, replace
 from events.catalogue import read_fact
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import RequirementsSpecified
+from events.improvement_facts import Abandoned, Discovered, RequirementsSpecified
 from events.store import Recorded
-from events.target import TARGET, ScanFailed, Scanned, ScanRequested
+from events.target import TARGET, ScanFailed, Scanned, ScanRequested, Target
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
+from services.pm.asked import SOURCE, discovered
 from services.pm.policy import Scan, Specify, whenever
 from services.pm.requirements import requirements
 from services.pm.scanning import JSON, Found, Selection, look, select
+from services.pm.specifying import GHERKIN, specified
 from services.pm.standing import going_on, standing_at
 from services.runtime.log import Change
 from services.runtime.room import is_full
@@ -22,15 +25,15 @@ from services.runtime.workbench import Workbench
 from services.workspace.git_command import GitError
 from services.workspace.target import TargetProblem
 
-GHERKIN = "text/x-gherkin"
 NOTHING = Selection((), (), {})
 
 
 @dataclass(frozen=True)
 class PM:
-    """Reacts to requested scans and discovered improvements."""
+    """Reacts to requested scans and discovered improvements. Without a consultant no request is done."""
 
     bench: Workbench
+    consultant: Consultant | None = None
     role: str = "pm"
 
     async def react(self, event: Recorded) -> None:
@@ -68,13 +71,20 @@ class PM:
         async with self.bench.worktree(target, f"{request.scan}-scan", request.base) as tree:
             found = await look(tree, request.rules)
         chosen = NOTHING
-        if not request.look_only:
+        if request.request:
+            chosen = await self._asked(target, request)
+        elif not request.look_only:
             standing = await standing_at(workspace, target, state.registered.path, request.base)
             chosen = await select(book, repository, target, request, found, standing)
             found = replace(found, notes=(*found.notes, *going_on(standing, chosen.remembered)))
         scanned = await self._scanned(request, token, found, chosen)
         discoveries = [Change(IMPROVEMENT, id, (fact,)) for id, fact in chosen.new]
         return [Change(TARGET, target, (scanned,)), *discoveries]
+
+    async def _asked(self, target: str, request: ScanRequested) -> Selection:
+        id, fact = await discovered(self.bench.book, target, request)
+        known = (await self.bench.book.state(IMPROVEMENT, id)).status is not None
+        return Selection(() if known else ((id, fact),), (id,) if known else (), {})
 
     async def _scanned(self, request: ScanRequested, token: int, found: Found, chosen: Selection) -> Scanned:
         return Scanned(
@@ -95,22 +105,46 @@ class PM:
         state = await book.state(IMPROVEMENT, id)
         if state.status is not Status.INITIALIZED or state.discovered is None:
             return
-        discovered = state.discovered
-        scan = (await book.state(TARGET, discovered.target)).scans[discovered.scan]
-        assert scan.done is not None  # noqa: S101 -- an improvement is discovered by a finished scan
-        found = scan.done.findings.get(discovered.rule, 0)
+        found = state.discovered
+        target = await book.state(TARGET, found.target)
         async with self.bench.claim(IMPROVEMENT, id, "requirements", cause) as held:
-            feature = rule_improvement_feature(
-                discovered.rule,
-                discovered.title,
-                discovered.why,
-                discovered.base,
-                found - discovered.expected,
-                scan.done.packages,
-            )
-            fact = RequirementsSpecified(
-                claim=held.token,
-                requirements=requirements(discovered, found),
-                feature=await book.keep(feature, f"{id}.feature", GHERKIN),
-            )
-            await self.bench.hand_over(id, fact, Phase.REQUIREMENTS, cause, feature)
+            if found.source == SOURCE:
+                made = await self._specified(id, found, target, held.token, cause)
+            else:
+                made = await self._of_rule(id, found, target, held.token)
+            if isinstance(made, Abandoned):
+                await book.record(IMPROVEMENT, id, made, cause=cause)
+            else:
+                await self.bench.hand_over(id, made[0], Phase.REQUIREMENTS, cause, made[1])
+
+    async def _specified(
+        self, id: str, found: Discovered, target: Target, token: int, cause: Cause
+    ) -> tuple[RequirementsSpecified, str] | Abandoned:
+        """What must hold after a request; why it is not done, where no engine says."""
+        if self.consultant is None:
+            return Abandoned(reason=NOT_CAPABLE)
+        files = tuple(await self.bench.workspace.repository(found.target).entries(found.base))
+        async with self.bench.worktree(found.target, f"{id}-specify", found.base) as tree:
+            try:
+                return await specified(
+                    self.bench.book, self.consultant, id, found, target, tree, files, token, cause
+                )
+            except NotAnswered as nobody:
+                return Abandoned(reason=f"no engine said what must hold: {nobody}")
+
+    async def _of_rule(
+        self, id: str, found: Discovered, target: Target, token: int
+    ) -> tuple[RequirementsSpecified, str]:
+        scan = target.scans[found.scan].done
+        assert scan is not None  # noqa: S101 -- an improvement is discovered by a finished scan
+        count = scan.findings.get(found.rule, 0)
+        left = count - found.expected
+        feature = rule_improvement_feature(
+            found.rule, found.title, found.why, found.base, left, scan.packages
+        )
+        fact = RequirementsSpecified(
+            claim=token,
+            requirements=requirements(found, count),
+            feature=await self.bench.book.keep(feature, f"{id}.feature", GHERKIN),
+        )
+        return fact, feature

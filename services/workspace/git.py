@@ -215,17 +215,6 @@ class Repository:
         )  # fmt: skip
         return made.stdout
 
-    async def patched_tree(self, rev: str, patch: bytes) -> str:
-        """Return the tree of `rev` with what `patch` returned applied; no work tree is touched.
-
-        Raises `GitError` where the patch does not fit exactly.
-        """
-        with tempfile.TemporaryDirectory(prefix="aps-index-") as scratch:
-            env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-            await self.git("read-tree", rev, env=env)
-            await self.git("apply", "--cached", "--whitespace=nowarn", "-", stdin=patch, env=env)
-            return (await self.git("write-tree", env=env)).text
-
     async def diff(self, old: str, new: str) -> str:
         """Return the patch as text for people; bytes that are not UTF-8 are shown as replacement marks."""
         return (await self.patch(old, new)).decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import pytest
 
 from events.improvement_facts import Discovered
 from schemas.artefacts import ArtefactRef
+from services.changes.patching import patched_tree
 from services.changes.recipes import MAKING, Written
 from services.changes.stacking import Layer, Stack, Stacked
 from services.engines.deterministic.recipe import Recipe
@@ -97,7 +98,7 @@ async def test_a_patch_that_does_not_fit_its_own_base_is_an_error(clone: Reposit
     one, base = await layer(clone, tmp_path), await clone.head()
     moved = await committed(clone, tmp_path, base, {"a.py": b"quite\nanother\n"})
     with pytest.raises(GitError):
-        await clone.patched_tree(moved, one.patch)
+        await patched_tree(clone, moved, one.patch)
 
 
 def test_how_a_change_is_made_is_read_back_as_its_kind() -> None:

@@ -1,0 +1,112 @@
+"""Has an engine plan what was asked for, and says how much the plan touches."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from events.envelope import Cause
+from events.improvement_facts import Discovered, RequirementsSpecified
+from schemas.base import Frozen
+from schemas.improvement import Component
+from schemas.risk import RiskClass
+from services.architect.graph import ImportGraph
+from services.architect.risk import is_machinery
+from services.asking.consulting import Consultant, Errand
+from services.prompting.fence import untrusted
+from services.prompting.template import Template
+
+PLAN = Template.load("services.architect", "plan")
+IMPORTS_CHARACTERS = 20_000
+WRITTEN = "An engine writes it: a person has not seen how."
+
+
+class Step(Frozen):
+    """One step of a plan, and the files it touches."""
+
+    what: str = Field(min_length=1, max_length=2000)
+    files: tuple[str, ...] = Field(default=(), max_length=50)
+
+
+class Plan(Frozen):
+    """How a change is to be made, and why so."""
+
+    summary: str = Field(min_length=1, max_length=4000)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=40)
+    changes: tuple[str, ...] = Field(default=(), max_length=100)
+    creates: tuple[str, ...] = Field(default=(), max_length=100)
+    sketch: str = Field(default="", max_length=8000)
+    decision: str = Field(min_length=1, max_length=8000)
+    risks: tuple[str, ...] = Field(default=(), max_length=20)
+    suspicions: tuple[str, ...] = Field(default=(), max_length=20)
+
+
+async def planned(
+    consultant: Consultant,
+    id: str,
+    title: str,
+    found: Discovered,
+    requirements: RequirementsSpecified,
+    graph: ImportGraph,
+    packages: Sequence[str],
+    tree: Path,
+    cause: Cause,
+) -> Plan:
+    """Return the plan of a request. Raises `NotAnswered`."""
+    imports = "\n".join(f"{module}: {', '.join(known)}" for module, known in sorted(graph.imports.items()))
+    told = "\n".join(f"{one.id}: {one.text}" for one in requirements.requirements)
+    prompt = PLAN.filled(
+        title=untrusted("title", "project", title),
+        base=found.base[:12],
+        packages=", ".join(packages),
+        request=untrusted("request", "a person", found.why),
+        requirements=untrusted("requirements", "PM", told),
+        imports=untrusted("imports", "repository", imports or graph.note, IMPORTS_CHARACTERS),
+    )
+    errand = Errand("plan", PLAN, prompt, worktree=tree, inputs=found.base)
+    return (await consultant.ask(errand, Plan, id, cause)).value
+
+
+def risk_of(plan: Plan, parts: Sequence[Component], suite: str) -> tuple[RiskClass, tuple[str, ...]]:
+    """Return the class of a planned change and its reasons; `suite` says why it proves nothing, if so."""
+    machinery = [path for path in (*plan.changes, *plan.creates) if is_machinery(path)]
+    if suite:
+        return RiskClass.HIGH, (f"The suite proves nothing: {suite}.", WRITTEN)
+    if machinery:
+        return RiskClass.HIGH, (
+            f"It touches how the project is built or checked: {', '.join(machinery)}.",
+            WRITTEN,
+        )
+    fan_in = max((part.fan_in for part in parts if part.touched), default=0)
+    return RiskClass.MEDIUM, (WRITTEN, f"{fan_in} modules import what is touched.")
+
+
+def plan_record(id: str, found: Discovered, plan: Plan, risk: RiskClass, reasons: Sequence[str]) -> str:
+    """Return the plan as the architecture decision record of the change (Markdown)."""
+    steps = "\n".join(
+        f"{n}. {step.what}" + (f" ({', '.join(step.files)})" if step.files else "")
+        for n, step in enumerate(plan.steps, start=1)
+    )
+    risks = "\n".join(f"- {one}" for one in (*plan.risks, *reasons))
+    sketch = f"\n```python\n{plan.sketch.replace('```', chr(39) * 3)}\n```\n" if plan.sketch else ""
+    return f"""# {found.title}
+
+Improvement {id} of {found.target} at {found.base}. Risk: {risk.value}.
+
+## Context
+
+{found.why}
+
+{plan.summary}
+
+## Decision
+
+{plan.decision}
+
+{steps}
+{sketch}
+## Consequences
+
+{risks}
+- It stands or falls as a whole; taking it back is one command.
+"""

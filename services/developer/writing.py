@@ -1,0 +1,171 @@
+"""Has an engine write a change in a work tree, and makes a commit of what it left there."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from events.envelope import Cause
+from events.improvement import Improvement
+from events.run import RUN, Completed
+from schemas.base import Frozen
+from services.asking.consulting import Consultant, Errand
+from services.asking.stops import change_digest
+from services.asking.words import Asked
+from services.changes.message import AUTHOR, commit_message
+from services.gherkin.feature import parse_feature
+from services.gherkin.steps import ShownByTests
+from services.prompting.fence import untrusted
+from services.prompting.template import Template
+from services.runtime.log import Log
+from services.workspace.git import Repository
+
+CHANGE = Template.load("services.developer", "change")
+NO_REFUSAL = "This is the first attempt."
+REFUSED = "Earlier attempts were refused. The source stands as before them; do it so that this is mended:"
+LEFT_BEHIND = ("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")
+
+
+class Proof(Frozen):
+    """A behaviour, word for word, and the tests that show it."""
+
+    behaviour: str = Field(min_length=1, max_length=500)
+    tests: tuple[str, ...] = Field(min_length=1, max_length=50)
+
+
+class Account(Frozen):
+    """What its writer says of a change."""
+
+    summary: str = Field(min_length=1, max_length=4000)
+    proofs: tuple[Proof, ...] = Field(default=(), max_length=20)
+    unfinished: str = Field(default="", max_length=2000)
+    suspicions: tuple[str, ...] = Field(default=(), max_length=20)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Account":
+        if not self.proofs and not self.unfinished:
+            raise ValueError("without proofs, say what is unfinished")
+        return self
+
+    def tests(self) -> Mapping[str, tuple[str, ...]]:
+        """The tests of each behaviour."""
+        found: dict[str, tuple[str, ...]] = {}
+        for proof in self.proofs:
+            name = " ".join(proof.behaviour.split())
+            found[name] = (*found.get(name, ()), *proof.tests)
+        return found
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What the writer is told: the project, the behaviours, the plan, and what was refused before."""
+
+    title: str
+    behaviours: Sequence[str]
+    plan: str
+    bug_reports: Sequence[str]
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A change as it was written: `commit` on the base, what it touches, and its writer's account."""
+
+    asked: Asked[Account]
+    commit: str
+    tree: str
+    files: tuple[str, ...]
+    patch: bytes
+
+
+async def brief(book: Log, title: str, state: Improvement) -> Brief:
+    """Gather what the writer of a designed improvement is told."""
+    requirements, design = state.requirements, state.design
+    assert requirements is not None  # noqa: S101 -- designed, so specified
+    assert design is not None  # noqa: S101 -- the policy admits only designed ones
+    feature = parse_feature((await book.fetch(requirements.feature)).decode())
+    steps = [stated.step for scenario in feature.scenarios for stated in scenario.steps]
+    session = await _session(book, state) if state.refusals else ""
+    reports = [(await book.fetch(refusal.bug_report)).decode() for refusal in state.refusals]
+    return Brief(
+        title=title,
+        behaviours=[step.behaviour for step in steps if isinstance(step, ShownByTests)],
+        plan=(await book.fetch(design.decision)).decode() if design.decision else "",
+        bug_reports=reports,
+        session=session,
+    )
+
+
+async def _session(book: Log, state: Improvement) -> str:
+    """The session in which the refused change was written, so that its writer knows what it did."""
+    if state.change is None:
+        return ""
+    ended = (await book.state(RUN, state.change.run)).ended
+    return ended.session if isinstance(ended, Completed) else ""
+
+
+def hopeless(made: Draft, earlier: bytes) -> str:
+    """Say why a draft is not worth a trial; empty when it is. `earlier` is the patch refused last."""
+    account = made.asked.value
+    if not made.files:
+        return f"the engine changed no file: {account.unfinished or account.summary}"
+    if not account.proofs:
+        return f"the engine did not finish: {account.unfinished}"
+    if earlier and change_digest(made.patch) == change_digest(earlier):
+        return "no progress: the engine wrote the very change that was refused"
+    return ""
+
+
+async def draft(
+    consultant: Consultant,
+    repository: Repository,
+    tree: Path,
+    id: str,
+    state: Improvement,
+    brief: Brief,
+    cause: Cause,
+) -> Draft:
+    """Return the change of a request, written in `tree`, which stands at its base. Raises `NotAnswered`."""
+    found, requirements = state.discovered, state.requirements
+    assert found is not None  # noqa: S101 -- designed, so discovered
+    assert requirements is not None  # noqa: S101 -- designed, so specified
+    assert state.discovered_at is not None  # noqa: S101 -- set together with it
+    prompt = CHANGE.filled(
+        title=untrusted("title", "project", brief.title),
+        base=found.base[:12],
+        request=untrusted("request", "a person", found.why),
+        requirements=untrusted(
+            "requirements", "PM", "\n".join(one.text for one in requirements.requirements)
+        ),
+        behaviours=untrusted("behaviours", "PM", "\n".join(f"- {one}" for one in brief.behaviours)),
+        plan=untrusted("plan", "Architect", brief.plan),
+        refusals=_refusals(brief.bug_reports),
+    )
+    errand = Errand("change", CHANGE, prompt, worktree=tree, may_write=True, session=brief.session)
+    asked = await consultant.ask(errand, Account, id, cause)
+    _tidy(tree)
+    made = await repository.write_tree(tree, (".",))
+    commit = await repository.commit_tree(
+        made, (found.base,), commit_message(id, found, 0), AUTHOR, state.discovered_at
+    )
+    files = await repository.changed_paths(found.base, commit)
+    return Draft(asked, commit, made, files, await repository.patch(found.base, commit))
+
+
+def _refusals(reports: Sequence[str]) -> str:
+    if not reports:
+        return NO_REFUSAL
+    told = "\n\n".join(
+        untrusted("bug report", f"QA, attempt {n}", one) for n, one in enumerate(reports, start=1)
+    )
+    return f"{REFUSED}\n\n{told}"
+
+
+def _tidy(tree: Path) -> None:
+    """Remove what running tests leaves behind and nobody means to commit."""
+    for name in LEFT_BEHIND:
+        for folder in tree.rglob(name):
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder)

@@ -1,0 +1,70 @@
+"""Has an engine write what must hold after a request was done."""
+
+from pathlib import Path
+
+from events.envelope import Cause
+from events.improvement_facts import Abandoned, Discovered, RequirementsSpecified
+from events.target import BaselineRecorded, Target
+from services.asking.consulting import Consultant, Errand
+from services.gherkin.vocabulary import request_feature
+from services.pm.asked import Wanted, numbered
+from services.prompting.fence import untrusted
+from services.prompting.template import Template
+from services.runtime.log import Log
+from services.workspace.files import read_regular
+
+GHERKIN = "text/x-gherkin"
+REQUIREMENTS = Template.load("services.pm", "requirements")
+READMES = ("README.md", "README.rst", "README.txt", "README")
+README_CHARACTERS = 6000
+FILES_CHARACTERS = 12_000
+
+
+async def specified(
+    book: Log,
+    consultant: Consultant,
+    id: str,
+    found: Discovered,
+    target: Target,
+    tree: Path,
+    files: tuple[str, ...],
+    token: int,
+    cause: Cause,
+) -> tuple[RequirementsSpecified, str] | Abandoned:
+    """Return the requirements with their feature, or why the request is not done. Raises `NotAnswered`."""
+    scan = target.scans[found.scan].done
+    packages = scan.packages if scan else ()
+    prompt = REQUIREMENTS.filled(
+        title=untrusted("title", "project", target.registered.title if target.registered else ""),
+        base=found.base[:12],
+        packages=", ".join(packages),
+        suite=suite_in_words(target.baseline_at(found.base)),
+        request=untrusted("request", "a person", found.why),
+        readme=untrusted("document", "README", _readme(tree), README_CHARACTERS),
+        files=untrusted("file names", "repository", "\n".join(files), FILES_CHARACTERS),
+    )
+    errand = Errand("requirements", REQUIREMENTS, prompt, worktree=tree, inputs=found.base)
+    wanted = (await consultant.ask(errand, Wanted, id, cause)).value
+    if wanted.refusal:
+        return Abandoned(reason=wanted.refusal)
+    feature = request_feature(wanted.title, found.why, found.base, wanted.told)
+    fact = RequirementsSpecified(
+        claim=token, requirements=numbered(wanted), feature=await book.keep(feature, f"{id}.feature", GHERKIN)
+    )
+    return fact, feature
+
+
+def suite_in_words(baseline: BaselineRecorded | None) -> str:
+    """Say how the suite stood before any change."""
+    if baseline is None:
+        return "not run yet"
+    if not baseline.usable:
+        return f"proves nothing: {baseline.reason}"
+    return f"{baseline.passed} tests pass, {baseline.failed} fail"
+
+
+def _readme(tree: Path) -> str:
+    for name in READMES:
+        if (content := read_regular(tree / name)) is not None:
+            return content.decode("utf-8", "replace")
+    return ""
