@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,50 +24,19 @@ from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, now, set_up
 from services.runtime.settings import load
 from tests import projection_facts as f
+from tests.cli_place import Place
 from tests.conftest import run
 from tests.projection_facts import CYCLE, tell
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[2]
-SECONDS = 120
 STORY = (*CYCLE, ("improvement", "imp-2", f.discovered(2, "Another one")))
 BIG = b"a large report\n" * 50_000
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> Any:
-        """The JSON on stdout."""
-        return orjson.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Place:
+class System(Place):
     """A data folder of its own; each command brings its servers along."""
-
-    home: Path
-
-    def aps(self, *words: str, **settings: str) -> Ended:
-        """Run a command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", *words],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "APS_HOME": str(self.home), **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
 
     def told(self) -> str:
         """Fill the log, the artefacts and the dead letters; return the large artefact's digest."""
@@ -143,12 +109,12 @@ class Place:
 
 
 @pytest.fixture
-def place(home: Path) -> Iterator[Place]:
-    yield Place(home)
+def place(home: Path) -> Iterator[System]:
+    yield System(home)
     run(EmbeddedServers(home).erase())
 
 
-def test_a_system_is_the_same_after_backup_reset_and_restore(place: Place, tmp_path: Path) -> None:
+def test_a_system_is_the_same_after_backup_reset_and_restore(place: System, tmp_path: Path) -> None:
     digest = place.told()
     before = place.shown()
     archive = str(tmp_path / "aps.jsonl.gz")
@@ -174,7 +140,7 @@ def test_a_system_is_the_same_after_backup_reset_and_restore(place: Place, tmp_p
     assert place.on_ground(content) == BIG
 
 
-def test_without_keys_the_former_heads_count_and_new_ones_follow(place: Place, tmp_path: Path) -> None:
+def test_without_keys_the_former_heads_count_and_new_ones_follow(place: System, tmp_path: Path) -> None:
     place.told()
     archive = str(tmp_path / "aps.jsonl.gz")
     assert place.aps("backup", archive).code == Exit.OK
@@ -202,7 +168,7 @@ def test_without_keys_the_former_heads_count_and_new_ones_follow(place: Place, t
     assert place.aps("events", "verify", again, "--key", former["key"]).code == Exit.FAILED
 
 
-def test_an_archive_that_was_altered_restores_nothing(place: Place, tmp_path: Path) -> None:
+def test_an_archive_that_was_altered_restores_nothing(place: System, tmp_path: Path) -> None:
     place.told()
     archive = tmp_path / "aps.jsonl"
     place.aps("events", "export", str(archive))
@@ -213,7 +179,7 @@ def test_an_archive_that_was_altered_restores_nothing(place: Place, tmp_path: Pa
     assert place.aps("events", "verify", "--json").said["events"] == 0
 
 
-def test_an_interrupted_restore_goes_on_and_times_are_kept(place: Place, tmp_path: Path) -> None:
+def test_an_interrupted_restore_goes_on_and_times_are_kept(place: System, tmp_path: Path) -> None:
     place.told()
     whole = str(tmp_path / "whole.jsonl.gz")
     assert place.aps("backup", "--with-keys", whole).code == Exit.OK
@@ -248,7 +214,7 @@ def test_an_interrupted_restore_goes_on_and_times_are_kept(place: Place, tmp_pat
     assert place.on_ground(seqs) == [0, *expected, len(log)]
 
 
-def test_a_tail_that_was_cut_comes_back_from_the_journal(place: Place) -> None:
+def test_a_tail_that_was_cut_comes_back_from_the_journal(place: System) -> None:
     place.told()
     before = place.shown()
     place.without_its_end(20)
@@ -261,7 +227,7 @@ def test_a_tail_that_was_cut_comes_back_from_the_journal(place: Place) -> None:
 
 
 def test_a_damaged_stream_is_written_anew_from_the_journal_and_an_altered_journal_never_is(
-    place: Place,
+    place: System,
 ) -> None:
     place.told()
     before = place.shown()

@@ -1,13 +1,9 @@
 """The commands about the log and its views, on real servers, as a person runs them."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -23,51 +19,19 @@ from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
 from services.runtime.settings import load
 from tests import projection_facts as f
+from tests.cli_place import Place
 from tests.conftest import run
 from tests.projection_facts import CYCLE, tell
 
-ROOT = Path(__file__).parents[2]
-OURS = ("APS_", "NATS_", "DATABASE_", "SECRET_KEY")
-SECONDS = 60
 HOSTILE = "gone \x1b[2J\u202e"
 STORY = (*CYCLE, ("improvement", "imp-2", f.discovered(2, HOSTILE)))
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> Any:
-        """The JSON on stdout."""
-        return orjson.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Place:
+class Cycle(Place):
     """A data folder whose servers run and whose log holds one cycle."""
 
-    home: Path
     servers: EmbeddedServers
-
-    def aps(self, *words: str, **settings: str) -> Ended:
-        """Run a command to its end."""
-        machine = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", *words],
-            cwd=ROOT,
-            env={**machine, "APS_HOME": str(self.home), **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
 
     def sql(self, statement: str) -> None:
         """Change the views behind the projector's back."""
@@ -90,18 +54,18 @@ async def record(servers: EmbeddedServers, home: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(open_home: Path, nats_configuration: Path) -> Iterator[Place]:
+def place(open_home: Path, nats_configuration: Path) -> Iterator[Cycle]:
     home = open_home / f"log {uuid4().hex[:6]}"
     servers = EmbeddedServers(home, configuration=nats_configuration)
     run(servers.join())
     run(record(servers, home))
-    yield Place(home, servers)
+    yield Cycle(home, servers)
     run(servers.leave())
     shutil.rmtree(home)
 
 
 @pytest.fixture
-def board_of_another_hand(place: Place) -> Iterator[None]:
+def board_of_another_hand(place: Cycle) -> Iterator[None]:
     """One value of the live views is not what the log says."""
     place.aps("replay", "--check")
     place.sql(
@@ -111,7 +75,7 @@ def board_of_another_hand(place: Place) -> Iterator[None]:
     assert place.aps("views", "rebuild").code == Exit.OK
 
 
-def test_rebuilt_views_equal_the_live_ones(place: Place) -> None:
+def test_rebuilt_views_equal_the_live_ones(place: Cycle) -> None:
     checked = place.aps("replay", "--check")
     assert (checked.code, checked.err) == (Exit.OK, "")
     assert checked.out.startswith(f"{len(STORY)} events, ")
@@ -120,7 +84,7 @@ def test_rebuilt_views_equal_the_live_ones(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("board_of_another_hand")
-def test_an_altered_row_of_the_live_views_is_told(place: Place) -> None:
+def test_an_altered_row_of_the_live_views_is_told(place: Cycle) -> None:
     checked = place.aps("replay", "--check", "--json")
     (difference,) = checked.said["differences"]
     assert (checked.code, checked.said["equal"], checked.said["events"]) == (Exit.FAILED, False, len(STORY))
@@ -131,7 +95,7 @@ def test_an_altered_row_of_the_live_views_is_told(place: Place) -> None:
     assert place.aps("replay", "timeline", "--check").code == Exit.OK
 
 
-def test_a_view_is_shown_as_it_was_at_any_event(place: Place) -> None:
+def test_a_view_is_shown_as_it_was_at_any_event(place: Cycle) -> None:
     before = place.aps("replay", "--until", "6")
     assert (before.code, before.out) == (Exit.OK, "no rows\n")
     assert "improvement_board: 0 rows from 6 events" in before.err
@@ -142,7 +106,7 @@ def test_a_view_is_shown_as_it_was_at_any_event(place: Place) -> None:
     assert set(now["rows"][0]) == set(TABLE.columns)
 
 
-def test_a_replay_leaves_nothing_behind(place: Place) -> None:
+def test_a_replay_leaves_nothing_behind(place: Cycle) -> None:
     place.aps("replay")
     place.sql(
         "do $$ begin assert not exists (select from pg_namespace"
@@ -166,13 +130,13 @@ def test_a_replay_leaves_nothing_behind(place: Place) -> None:
     ],
 )
 def test_what_is_not_there_is_told_with_its_exit_code(
-    place: Place, words: tuple[str, ...], code: int, told: str
+    place: Cycle, words: tuple[str, ...], code: int, told: str
 ) -> None:
     ended = place.aps(*words)
     assert (ended.code, ended.out, told in ended.err) == (code, "", True), ended.err
 
 
-def test_the_views_are_listed_and_built_anew(place: Place) -> None:
+def test_the_views_are_listed_and_built_anew(place: Cycle) -> None:
     rebuilt = place.aps("views", "rebuild", "--json").said
     assert rebuilt["checkpoint"] == len(STORY)
     listed = place.aps("views", "list", "--json").said
@@ -182,7 +146,7 @@ def test_the_views_are_listed_and_built_anew(place: Place) -> None:
     assert sum(view["rows"] for view in listed["views"]) == rebuilt["rows"]
 
 
-def test_the_log_is_listed_from_a_place_or_its_end(place: Place) -> None:
+def test_the_log_is_listed_from_a_place_or_its_end(place: Cycle) -> None:
     ended = place.aps("events", "list", "--limit", "2", "--json").said
     assert [event["seq"] for event in ended] == [len(STORY) - 1, len(STORY)]
     begun = place.aps("events", "list", "--after", "0", "--limit", "3", "--aggregate", "target")
@@ -190,20 +154,20 @@ def test_the_log_is_listed_from_a_place_or_its_end(place: Place) -> None:
     assert "registered: toolz" in begun.out
 
 
-def test_text_of_events_is_shown_without_its_controls(place: Place) -> None:
+def test_text_of_events_is_shown_without_its_controls(place: Cycle) -> None:
     for words in (("events", "list"), ("events", "show", str(len(STORY))), ("replay",)):
         shown = place.aps(*words).out
         assert "gone" in shown
         assert all(line.isprintable() for line in shown.splitlines())
 
 
-def test_an_event_is_shown_by_its_place_and_by_its_id(place: Place) -> None:
+def test_an_event_is_shown_by_its_place_and_by_its_id(place: Cycle) -> None:
     by_place = place.aps("events", "show", "7", "--json").said
     assert (by_place["seq"], by_place["event"]["data"]["title"]) == (7, "Remove unused imports")
     assert place.aps("events", "show", by_place["event"]["id"], "--json").said == by_place
 
 
-def test_the_log_is_followed_a_line_for_each_event(place: Place) -> None:
+def test_the_log_is_followed_a_line_for_each_event(place: Cycle) -> None:
     followed = place.aps("events", "tail", "--lines", "3", "--limit", "3", "--json")
     assert [orjson.loads(line)["seq"] for line in followed.out.splitlines()] == [
         len(STORY) - 2,
@@ -212,7 +176,7 @@ def test_the_log_is_followed_a_line_for_each_event(place: Place) -> None:
     ]
 
 
-def test_the_log_is_proven_and_held_against_the_journal(place: Place) -> None:
+def test_the_log_is_proven_and_held_against_the_journal(place: Cycle) -> None:
     place.aps("replay", "--check")
     proven = place.aps("events", "verify")
     assert (proven.code, proven.err) == (Exit.OK, "")
@@ -228,7 +192,7 @@ def test_the_log_is_proven_and_held_against_the_journal(place: Place) -> None:
     assert (told.code, [fault["seq"] for fault in told.said["faults"]]) == (Exit.FAILED, [9])
 
 
-def test_an_export_holds_the_log_and_is_sound_without_servers(place: Place, tmp_path: Path) -> None:
+def test_an_export_holds_the_log_and_is_sound_without_servers(place: Cycle, tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     written = place.aps("events", "export", str(file), "--json").said
     assert written["events"] == len(STORY)
@@ -242,7 +206,7 @@ def test_an_export_holds_the_log_and_is_sound_without_servers(place: Place, tmp_
     assert [line.seq for line in map(decoded, earlier) if isinstance(line, Exported)] == [*range(1, 13)]
 
 
-def test_a_document_of_an_improvement_is_exported_and_valid(place: Place, tmp_path: Path) -> None:
+def test_a_document_of_an_improvement_is_exported_and_valid(place: Cycle, tmp_path: Path) -> None:
     file = tmp_path / "imp-2.aps.yaml"
     assert place.aps("process", "export", "imp-2", "-o", str(file)).code == Exit.OK
     checked = place.aps("process", "validate", str(file), "--json").said
@@ -251,7 +215,7 @@ def test_a_document_of_an_improvement_is_exported_and_valid(place: Place, tmp_pa
     assert place.aps("process", "export", "imp-2", "--json").said["process"]["id"] == "imp-2"
 
 
-def test_servers_that_are_given_are_used(place: Place, tmp_path: Path) -> None:
+def test_servers_that_are_given_are_used(place: Cycle, tmp_path: Path) -> None:
     users = ("cli", "inspector")
     given = {f"APS_NATS_{user.upper()}_PASSWORD": place.servers.nats_password(user) for user in users}
     given |= {"NATS_URL": place.servers.nats_url, "DATABASE_URL": place.servers.database_url}

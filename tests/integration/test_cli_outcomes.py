@@ -1,16 +1,13 @@
 """How decisions of a person end, as whole programs: exit codes, words on stderr, JSON on stdout."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import orjson
 import pytest
 
 from events.improvement_facts import ChangeApproved, ChangeDeclined, RollbackRequested
@@ -19,12 +16,10 @@ from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
 from services.runtime.settings import load
 from tests import projection_facts as f
+from tests.cli_place import Ended, Place
 from tests.conftest import run
 from tests.projection_facts import Told, tell
 
-ROOT = Path(__file__).parents[2]
-OURS = ("APS_", "NATS_", "DATABASE_", "SECRET_KEY")
-SECONDS = 90
 HOSTILE = "gone \x1b[2J[bold]\u202e"
 IDS = ("landed", "landed-too", "asked-for", "proven", "declined", "found")
 
@@ -66,39 +61,12 @@ def story(target: Path) -> tuple[Told, ...]:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command said and how it ended."""
+class Story(Place):
+    """A data folder whose servers run and whose log holds the story; its commands are about improvements."""
 
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> Any:
-        """The JSON on stdout."""
-        return orjson.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A data folder whose servers run and whose log holds the story."""
-
-    home: Path
-
-    def aps(self, *words: str) -> Ended:
-        """Run a command to its end."""
-        machine = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", "improvements", *words],
-            cwd=ROOT,
-            env={**machine, "APS_HOME": str(self.home)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+    def aps(self, *words: str, **settings: str) -> Ended:
+        """Run a command about improvements to its end."""
+        return super().aps("improvements", *words, **settings)
 
     def row(self, id: str, *words: str) -> dict[str, Any]:
         """Return the row of an improvement."""
@@ -114,25 +82,25 @@ async def record(servers: EmbeddedServers, home: Path, facts: tuple[Told, ...]) 
 
 
 @pytest.fixture(scope="module")
-def place(open_home: Path, nats_configuration: Path) -> Iterator[Place]:
+def place(open_home: Path, nats_configuration: Path) -> Iterator[Story]:
     home = open_home / f"decisions {uuid4().hex[:6]}"
     servers = EmbeddedServers(home, configuration=nats_configuration)
     run(servers.join())
     # Nothing of the story stands in this repository, so that what the Deployer is asked for is refused.
     subprocess.run(["git", "init", "--quiet", "--bare", home / "toolz"], check=True)
     run(record(servers, home, story(home / "toolz")))
-    yield Place(home)
+    yield Story(home)
     run(servers.leave())
     shutil.rmtree(home)
 
 
-def test_a_title_of_the_target_moves_no_cursor(place: Place) -> None:
+def test_a_title_of_the_target_moves_no_cursor(place: Story) -> None:
     shown = place.aps("list")
     assert "gone \\x1b[2J[bold]\\u202e" in shown.out
     assert "\x1b" not in shown.out + shown.err
 
 
-def test_the_time_a_row_shows_names_the_moment_it_began(place: Place) -> None:
+def test_the_time_a_row_shows_names_the_moment_it_began(place: Story) -> None:
     row = place.row("proven")
     assert place.row("proven", "--at", row["updated_at"]) == row
 
@@ -151,7 +119,7 @@ def test_the_time_a_row_shows_names_the_moment_it_began(place: Place) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_says_why_with_its_exit_code(
-    place: Place, words: tuple[str, ...], code: Exit, told: str
+    place: Story, words: tuple[str, ...], code: Exit, told: str
 ) -> None:
     ended = place.aps(*words)
     assert (ended.code, ended.out) == (code, "")
@@ -159,24 +127,24 @@ def test_what_cannot_be_says_why_with_its_exit_code(
     assert "Traceback" not in ended.err
 
 
-def test_one_that_cannot_be_decided_keeps_all_others_from_it(place: Place) -> None:
+def test_one_that_cannot_be_decided_keeps_all_others_from_it(place: Story) -> None:
     assert place.aps("decline", "proven", "found").code == Exit.CONFLICT
     assert place.row("proven")["status"] == "testing_complete"
 
 
-def test_a_decision_that_was_interrupted_is_followed_to_its_end(place: Place) -> None:
+def test_a_decision_that_was_interrupted_is_followed_to_its_end(place: Story) -> None:
     ended = place.aps("rollback", "asked-for", "--json")
     assert "asked-for is under way already" in ended.err
     assert (ended.code, ended.said[0]["status"]) == (Exit.FAILED, "deployment_complete")
 
 
-def test_what_cannot_be_taken_back_says_why_and_stays(place: Place) -> None:
+def test_what_cannot_be_taken_back_says_why_and_stays(place: Story) -> None:
     ended = place.aps("rollback", "landed", "landed-too", "--json")
     assert ended.code == Exit.FAILED, ended.err
     assert {one["status"] for one in ended.said} == {"deployment_complete"}
     assert "the branch aps/improved is gone from the target" in ended.err
 
 
-def test_a_person_waits_no_longer_than_asked(place: Place) -> None:
+def test_a_person_waits_no_longer_than_asked(place: Story) -> None:
     ended = place.aps("retry", "declined", "--timeout", "1")
     assert ended.code == Exit.TIMED_OUT, ended.err
