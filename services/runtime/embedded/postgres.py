@@ -20,6 +20,13 @@ USER = "aps"
 DATABASE = "aps"
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 _ANSWER_SECONDS = 5.0
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # it died between its last words and the end of the connection
+)
 _HALF_MADE = "postgres-new-"
 # One call for the thousand files of a new cluster; on a busy disk that saves seconds.
 _SYNC = ("--sync-method=syncfs",) if sys.platform == "linux" else ()
@@ -89,7 +96,7 @@ class PostgresServer:
                 f"the password kept in the data folder does not open PostgreSQL's data in "
                 f"{self.folder}: {error}"
             ) from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _AWAY as error:
             return f"{type(error).__name__}: {error}"
 
     async def stuck(self) -> str | None:
@@ -135,7 +142,7 @@ class PostgresServer:
                 await connection.execute(f"CREATE DATABASE {DATABASE}")
             finally:
                 await connection.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _AWAY as error:
             return f"{type(error).__name__}: {error}"
         return None
 
