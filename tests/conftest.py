@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
-from tests import progress
+from tests import ending, progress
 from tests.leftovers import session_folder
 from tests.log_server import LogServer, started
 
@@ -28,10 +27,11 @@ settings.register_profile("aps", deadline=None)
 settings.load_profile("aps")
 
 
+@pytest.hookimpl(trylast=True)  # after the plugin that spreads tests, if they are spread
 def pytest_configure(config: pytest.Config) -> None:
-    """Show which tests are under way; let SIGTERM end a session as Ctrl-C does, so that nothing is left."""
+    """Show which tests are under way; let a session that is interrupted leave nothing behind."""
     progress.install(config)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending.install(config)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
