@@ -87,7 +87,8 @@ class Committer:
         last = messages[-1]
         inbox, answer = await self._answers.expect()
         try:
-            await self._connection.publish(last.subject, last.body, reply=inbox, headers=dict(headers))
+            sent = dict(headers) or None  # headers that are empty would still take room
+            await self._connection.publish(last.subject, last.body, reply=inbox, headers=sent)
             await asyncio.wait((answer,), timeout=ASK_SECONDS)
             if not answer.done():
                 await self._connection.flush(max(1, int(self._answer_seconds)))

@@ -8,6 +8,8 @@ Rules
 4. Memory grows with the aggregates, not with the events.
 5. A message that is no event is put back like any other; it has no id, and the time of the one before it
    where no other is known.
+6. A body over the size of any event is no event's. It goes alone and without headers, for which the server
+   may have no room left.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 
 from nats.aio.client import Client
 
+from events.appending import MAX_EVENT_BYTES
 from events.committer import Committer, Uncertain
 from events.envelope import Unreadable, decode
 from events.moments import STORED_AT, is_moment, moment, stored_at
@@ -77,6 +80,9 @@ class Batches:
         """Add a message; yield the batch before it where this one cannot be in it. Raises `Broken`."""
         if kept.seq != self._last + 1:
             raise Broken(f"sequence {self._last + 1} is missing; the next is {kept.seq}")
+        if len(kept.body) > MAX_EVENT_BYTES:
+            yield from self._alone(kept)
+            return
         where = _aggregate(kept.subject)
         follows = bool(self._messages) and self._append[0] == where and self._append[1] < LONGEST_APPEND - 1
         is_full = len(self._messages) >= AT_ONCE or self._bytes + len(kept.body) > BYTES_AT_ONCE
@@ -91,6 +97,14 @@ class Batches:
         self._bytes += len(kept.body)
         self._last = kept.seq
         self.know(kept)
+
+    def _alone(self, kept: Kept) -> Iterator[list[Message]]:
+        if self._messages:
+            yield self.finish()
+        self._last = kept.seq
+        self._append = ("", 0, ())
+        self.know(kept)
+        yield [Message(kept.subject, kept.body)]
 
     def finish(self) -> list[Message]:
         """Return what was not returned yet."""
@@ -136,7 +150,7 @@ class Restoring:
         """
         head = await self._reader.head()
         batches = Batches(head, await self._time_at(head))
-        put = 0
+        reached = head
         async for kept in log:
             if kept.seq <= head:
                 batches.know(kept)
@@ -144,10 +158,10 @@ class Restoring:
                     await self._require_same(kept)
                 continue
             for messages in batches.add(kept):
-                put += await self._commit(messages)
+                reached += await self._commit(messages, reached)
         if batches.known < head:
             raise NotEmpty(f"the log goes up to {head}, further than what is to be restored")
-        return put + await self._commit(batches.finish())
+        return reached + await self._commit(batches.finish(), reached) - head
 
     async def _time_at(self, head: int) -> datetime | None:
         stored = await self._reader.at(head) if head else None
@@ -158,10 +172,9 @@ class Restoring:
         if stored is None or (stored.subject, stored.body) != (kept.subject, kept.body):
             raise NotEmpty(f"the log there has another event at {kept.seq}: it is another log")
 
-    async def _commit(self, messages: list[Message]) -> int:
+    async def _commit(self, messages: list[Message], before: int) -> int:
         if not messages:
             return 0
-        before = int(messages[0].headers[FOLLOWS])
         last, reason = before + len(messages), ""
         for _ in range(TRIES):
             try:

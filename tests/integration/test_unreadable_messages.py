@@ -73,7 +73,7 @@ OF_PM = (
     Raw(PREFIX + b"\x1b[31m\0.discovered", b"x"),
     Raw(PREFIX + b"a/b.discovered", b'"hash":"' + b"0" * 64 + b'"}'),
     Raw(PREFIX + "\u2028%2e".encode() + b".discovered", b"x"),
-    Raw(PREFIX + b"large.discovered", b"\xfe" * 1_000_000),
+    Raw(PREFIX + b"large.discovered", b"\xfe" * 1_048_576),
 )
 OF_ADMIN = (
     Raw(b"aps.v1.foo", b"x"),
