@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 240.0
+PATIENCE = 90.0
 COMMAND = (sys.executable, "-m", "services.cli")
 
 
