@@ -109,31 +109,34 @@ def _without(state: Budget, run: str) -> dict[str, Reserved]:
     return {id: one for id, one in state.reserved.items() if id != run}
 
 
+def _relieved(state: Budget) -> Budget:
+    """Return the budget no longer exhausted where what was asked for fits by now."""
+    asked = state.exhausted.asked_micros if state.exhausted else 0
+    fits = state.left_runs > 0 and state.left_micros >= asked
+    return replace(state, exhausted=None) if fits else state
+
+
 def evolve(state: Budget, fact: BudgetFact, stamp: Stamp) -> Budget:
     """Return the budget after `fact`."""
     match fact:
         case Opened():
-            return replace(state, opened=fact, exhausted=None)
+            return _relieved(replace(state, opened=fact))
         case Reserved():
-            return replace(state, reserved={**state.reserved, fact.run: fact}, exhausted=None)
+            return replace(state, reserved={**state.reserved, fact.run: fact})
         case Committed():
-            return replace(
+            settled = replace(
                 state,
                 reserved=_without(state, fact.run),
                 lapsed=tuple(run for run in state.lapsed if run != fact.run),
                 runs=state.runs + 1,
                 committed_micros=state.committed_micros + fact.micros,
                 over_micros=state.over_micros + fact.over_micros,
-                exhausted=None,
             )
+            return _relieved(settled)
         case Released():
             late = stamp.time >= state.reserved[fact.run].lease_until
-            return replace(
-                state,
-                reserved=_without(state, fact.run),
-                lapsed=(*state.lapsed, fact.run) if late else state.lapsed,
-                exhausted=None,
-            )
+            lapsed = (*state.lapsed, fact.run) if late else state.lapsed
+            return _relieved(replace(state, reserved=_without(state, fact.run), lapsed=lapsed))
         case Exhausted():
             return replace(state, exhausted=fact)
 

@@ -113,9 +113,11 @@ def test_amounts_below_nothing_are_refused() -> None:
     )
 
 
-def test_that_it_is_exhausted_is_said_once_until_something_moves() -> None:
+def test_that_it_is_exhausted_is_said_once_until_what_was_asked_for_fits() -> None:
     said = opened.given(reserved("r1", 100), Exhausted(asked_micros=5, reason="none left"))
     said.when(Exhausted(asked_micros=6, reason="none left")).then_rejected("known")
+    assert said.given(Committed(run="r1", micros=96)).state.exhausted is not None
+    assert said.given(Committed(run="r1", micros=95)).state.exhausted is None
     said.given(Released(run="r1", reason="failed")).when(
         Exhausted(asked_micros=500, reason="not enough")
     ).then()

@@ -1,0 +1,109 @@
+"""A process that asks an engine many things at once, for tests of what several such processes do together.
+
+`python -m tests.asking_process PORT CALLS COUNT` asks COUNT questions of an engine that writes a line with
+the process's id to the file CALLS when it is called, and answers when standard input ends. It then prints how
+each question ended, after the word `ended`.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from events.artefacts import JetStreamArtefacts
+from events.jetstream import JetStreamEventStore
+from schemas.engine import Billing, Spent
+from services.asking.asker import Asker, Manner
+from services.asking.calling import Watch
+from services.asking.ledger import Ledger
+from services.asking.limits import Limit, Limits
+from services.asking.words import NotAnswered
+from services.engines.port import Ability, Answered, AnswerT, Bounds, Failed, Readiness, Task, Tell
+from services.runtime.log import Log
+from services.vault.jetstream import JetStreamKeyStore
+from services.vault.keyring import Keyring
+from services.vault.sealing import Root, root_of
+from tests.asking_example import PRICE, ask, unmasked
+from tests.log_server import LogServer
+
+ROOT: Root = root_of("s" * 40)
+SECONDS = 60.0
+TEN = Limits(Limit(1_000 * PRICE, 1_000), Limit(10 * PRICE, 1_000), Limit(1_000 * PRICE, 1_000))
+MANNER = Manner(parallel=100, watch=Watch(look=0.2, overtime=0.0, ending=1.0))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Counting:
+    """Notes each call in a file, and answers when `go` is set."""
+
+    name = "counting"
+    abilities = frozenset[Ability]()
+
+    def __init__(self, calls: Path, go: asyncio.Event) -> None:
+        self._calls = calls
+        self._go = go
+
+    async def check(self) -> Readiness:
+        return Readiness(ready=True)
+
+    async def ask(self, task: Task[AnswerT], tell: Tell) -> Answered[AnswerT] | Failed:
+        line = f"{os.getpid()}\n".encode()
+        file = os.open(self._calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+        await self._go.wait()
+        spent = Spent(tokens_in=1, cost_micros=PRICE, billing=Billing.PRICE)
+        return Answered(task.answer.model_validate({"text": task.prompt}), spent)
+
+
+@asynccontextmanager
+async def book_on(server: LogServer, clock: Callable[[], datetime] = now) -> AsyncIterator[Log]:
+    """The log on a server as a role has it."""
+    async with server.connection("pm") as connection:
+        keys = Keyring(JetStreamKeyStore(connection), ROOT, None, clock)
+        store = JetStreamEventStore(connection, clock)
+        yield Log(store, JetStreamArtefacts(connection), clock, keyring=keys)
+
+
+def asker(book: Log) -> Asker:
+    return Asker(book, TEN, unmasked, MANNER, ledger=Ledger(book, TEN, margin=0.0))
+
+
+async def one(asking: Asker, engine: Counting, prompt: str) -> str:
+    """Ask, and return how it ended."""
+    question = ask(engine, prompt=prompt)
+    bounded = replace(question.task, bounds=Bounds(seconds=SECONDS, cost_micros=PRICE))
+    try:
+        await asking.ask(replace(question, task=bounded))
+    except NotAnswered as refused:
+        return refused.kind.value
+    return "answered"
+
+
+async def main(port: int, calls: Path, count: int) -> None:
+    """Ask all at once."""
+    server, go = LogServer(calls.parent), asyncio.Event()
+    server.port = port
+
+    async def wait_for_the_end() -> None:
+        await asyncio.to_thread(sys.stdin.read)
+        go.set()
+
+    async with book_on(server) as book, asyncio.TaskGroup() as group:
+        group.create_task(wait_for_the_end())
+        asking, engine = asker(book), Counting(calls, go)
+        asked = [group.create_task(one(asking, engine, f"{os.getpid()} {n}")) for n in range(count)]
+    sys.stdout.write("".join(f"ended {each.result()}\n" for each in asked))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
