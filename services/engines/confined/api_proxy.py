@@ -19,6 +19,7 @@ from services.engines.confined.credential import Credential
 CHUNK = 65_536
 LARGEST_REQUEST = 64 * 1024**2
 CONNECTING = 20.0  # seconds
+ENDING = 0.05  # seconds for calls still under way, of a program that is gone; nought would wait for ever
 # Of one connection, not of the message; `host` and the length are written anew.
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"}
@@ -69,7 +70,7 @@ class ApiProxy:
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._handle(request, session)
 
-            runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0)
+            runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=ENDING)
             await runner.setup()
             try:
                 await web.UnixSite(runner, str(path)).start()
