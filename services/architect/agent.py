@@ -148,10 +148,11 @@ class Architect:
         if self.consultant is None:
             raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
         title = target.registered.title if target.registered else target_id
+        only = target.scans[found.scan].requested.engine
         async with self.bench.worktree(target_id, f"{id}-plan", found.base) as tree:
             graph = await import_graph(tree, packages)
             plan = await planned(
-                self.consultant, id, title, found, requirements, graph, packages, tree, cause
+                self.consultant, id, title, found, requirements, graph, packages, tree, only, cause
             )
         parts = components(graph, (*plan.changes, *plan.creates), packages)
         risk, reasons = risk_of(plan, parts, "" if baseline.usable else baseline.reason)

@@ -50,9 +50,10 @@ async def planned(
     graph: ImportGraph,
     packages: Sequence[str],
     tree: Path,
+    only: str,
     cause: Cause,
 ) -> Plan:
-    """Return the plan of a request. Raises `NotAnswered`."""
+    """Return the plan of a request, of the engine `only` where one is named. Raises `NotAnswered`."""
     imports = "\n".join(f"{module}: {', '.join(known)}" for module, known in sorted(graph.imports.items()))
     told = "\n".join(f"{one.id}: {one.text}" for one in requirements.requirements)
     prompt = PLAN.filled(
@@ -63,7 +64,7 @@ async def planned(
         requirements=untrusted("requirements", "PM", told),
         imports=untrusted("imports", "repository", imports or graph.note, IMPORTS_CHARACTERS),
     )
-    errand = Errand("plan", PLAN, prompt, worktree=tree, inputs=found.base)
+    errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only)
     return (await consultant.ask(errand, Plan, id, cause)).value
 
 

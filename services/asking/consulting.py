@@ -1,19 +1,21 @@
 """How a role asks engines: who it is, whom it may ask, and how strangers' text is marked in its prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from events.envelope import Cause
+from schemas.engine import FailureKind
 from services.asking.words import Ask, Asked, Choice, NotAnswered
-from services.engines.port import AnswerT, Bounds, Task, Tell
+from services.engines.choosing import Wanted, wanted_for
+from services.engines.port import AnswerT, Bounds, Engine, Task, Tell
 from services.prompting.template import Template
 
 RULES = Template.load("services.prompting", "untrusted")
 NOT_CAPABLE = (
     "no AI engine is set up, and the deterministic engine cannot do what is asked in words:"
-    " set CLAUDE_CODE_PATH and a key for it, or OPENAI_BASE_URL; see: aps doctor"
+    " set CLAUDE_CODE_API_KEY (or CLAUDE_CODE_TOKEN), or OPENAI_COMPATIBLE_URL"
 )
 
 
@@ -30,7 +32,7 @@ class Asker(Protocol):
 
 @dataclass(frozen=True)
 class Errand:
-    """One thing to ask: the filled prompt, the model of the answer, and where it may look or write."""
+    """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask."""
 
     name: str
     template: Template
@@ -39,21 +41,29 @@ class Errand:
     may_write: bool = False
     session: str = ""
     inputs: str = ""
-    bounds: Bounds = BOUNDS
+    only: str = ""
 
 
 @dataclass(frozen=True)
 class Consultant:
-    """A role's way to the engines. `engines` are tried in order."""
+    """A role's way to the engines that are set up; `policy` says which it asks for what."""
 
     asker: Asker
     role: str
-    engines: Sequence[Choice]
+    engines: Mapping[str, Engine]
+    policy: Sequence[Wanted]
+    bounds: Bounds = BOUNDS
 
     async def ask(
         self, errand: Errand, answer: type[AnswerT], improvement: str, cause: Cause
     ) -> Asked[AnswerT]:
         """Ask for `improvement`. Raises `NotAnswered`, `Halted`."""
+        wanted = wanted_for(self.policy, self.role, errand.name, errand.only)
+        choices = [
+            Choice(self.engines[one.engine], one.model) for one in wanted if one.engine in self.engines
+        ]
+        if not choices:
+            raise NotAnswered(FailureKind.NOT_CAPABLE, f"no engine is set up for {self.role}.{errand.name}")
         task = Task(
             name=errand.name,
             system=RULES.text,
@@ -62,13 +72,13 @@ class Consultant:
             worktree=errand.worktree,
             may_write=errand.may_write,
             session=errand.session,
-            bounds=errand.bounds,
+            bounds=self.bounds,
         )
         ask = Ask(
             role=self.role,
             improvement=improvement,
             task=task,
-            engines=self.engines,
+            engines=choices,
             cause=cause,
             prompt_version=errand.template.version,
             inputs=errand.inputs,

@@ -10,6 +10,7 @@ from services.cli.care.logs import logs
 from services.cli.care.setup import config, reset, setup
 from services.cli.care.status import doctor, status
 from services.cli.cycle.improve import discover, improve
+from services.cli.cycle.request import request
 from services.cli.decisions import improvements
 from services.cli.documents import process
 from services.cli.history import events, fork, replay, views
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(improve)
+app.command()(request)
 app.command()(discover)
 app.command()(up)
 app.command("run")(run_one)

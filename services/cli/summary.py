@@ -4,6 +4,7 @@ import typer
 
 LINES = {
     "improve": "Improve TARGET: prove changes, land them on a branch.",
+    "request": "Have what you ask for written, proven and landed.",
     "discover": "Only look: what would be improved in TARGET.",
     "up": "Run all eight services until stopped.",
     "run": "Run one service until stopped.",
@@ -33,6 +34,7 @@ EXAMPLES = """\b
 Examples:
   aps improve ~/src/project
   aps improve sdist:toolz==1.2.0 --limit 5 --dry-run
+  aps request ~/src/project "parse() should accept an empty list"
   aps improvements list --status testing_complete
   aps improvements rollback --all --target project"""
 

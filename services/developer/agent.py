@@ -106,8 +106,7 @@ class Developer:
         found = state.discovered
         assert found is not None  # noqa: S101 -- the caller looked at its source
         target = await self.bench.book.state(TARGET, found.target)
-        title = target.registered.title if target.registered else found.target
-        told = await brief(self.bench.book, title, state)
+        told = await brief(self.bench.book, target, state)
         async with self.bench.worktree(found.target, f"{id}-write", found.base) as tree:
             repository = self.bench.workspace.repository(found.target)
             return await draft(self.consultant, repository, tree, id, state, told, cause)

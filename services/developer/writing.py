@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from events.envelope import Cause
 from events.improvement import Improvement
 from events.run import RUN, Completed
+from events.target import Target
 from schemas.base import Frozen
 from services.asking.consulting import Consultant, Errand
 from services.asking.stops import change_digest
@@ -66,6 +67,7 @@ class Brief:
     behaviours: Sequence[str]
     plan: str
     bug_reports: Sequence[str]
+    engine: str = ""
     session: str = ""
 
 
@@ -80,7 +82,7 @@ class Draft:
     patch: bytes
 
 
-async def brief(book: Log, title: str, state: Improvement) -> Brief:
+async def brief(book: Log, target: Target, state: Improvement) -> Brief:
     """Gather what the writer of a designed improvement is told."""
     requirements, design = state.requirements, state.design
     assert requirements is not None  # noqa: S101 -- designed, so specified
@@ -89,8 +91,11 @@ async def brief(book: Log, title: str, state: Improvement) -> Brief:
     steps = [stated.step for scenario in feature.scenarios for stated in scenario.steps]
     session = await _session(book, state) if state.refusals else ""
     reports = [(await book.fetch(refusal.bug_report)).decode() for refusal in state.refusals]
+    found = state.discovered
+    assert found is not None  # noqa: S101 -- designed, so discovered
     return Brief(
-        title=title,
+        title=target.registered.title if target.registered else found.target,
+        engine=target.scans[found.scan].requested.engine,
         behaviours=[step.behaviour for step in steps if isinstance(step, ShownByTests)],
         plan=(await book.fetch(design.decision)).decode() if design.decision else "",
         bug_reports=reports,
@@ -143,7 +148,7 @@ async def draft(
         plan=untrusted("plan", "Architect", brief.plan),
         refusals=_refusals(brief.bug_reports),
     )
-    errand = Errand("change", CHANGE, prompt, worktree=tree, may_write=True, session=brief.session)
+    errand = Errand("change", CHANGE, prompt, tree, may_write=True, session=brief.session, only=brief.engine)
     asked = await consultant.ask(errand, Account, id, cause)
     _tidy(tree)
     made = await repository.write_tree(tree, (".",))

@@ -43,7 +43,8 @@ async def specified(
         readme=untrusted("document", "README", _readme(tree), README_CHARACTERS),
         files=untrusted("file names", "repository", "\n".join(files), FILES_CHARACTERS),
     )
-    errand = Errand("requirements", REQUIREMENTS, prompt, worktree=tree, inputs=found.base)
+    only = target.scans[found.scan].requested.engine
+    errand = Errand("requirements", REQUIREMENTS, prompt, tree, inputs=found.base, only=only)
     wanted = (await consultant.ask(errand, Wanted, id, cause)).value
     if wanted.refusal:
         return Abandoned(reason=wanted.refusal)

@@ -63,6 +63,11 @@ class DataFolder:
         return self.home / "environments"
 
     @property
+    def engines(self) -> Path:
+        """What engines keep of their sessions."""
+        return self.home / "engines"
+
+    @property
     def reports(self) -> Path:
         """Reports for people."""
         return self.home / "reports"

@@ -81,6 +81,7 @@ async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
             wall_seconds=settings.suite_timeout_seconds, memory_bytes=settings.suite_memory_mib * MIB
         ),
         autonomy=RISK_OF[settings.autonomy],
+        settings=settings,
         health_command=settings.health_command,
         health_seconds=settings.health_timeout_seconds,
     )

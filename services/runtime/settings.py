@@ -19,6 +19,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from services.runtime.encryption_settings import EncryptionSettings, contradictions
+from services.runtime.engine_settings import EngineSettings
 from services.runtime.outside import set_aside
 from services.runtime.setting_field import named as _named
 from services.runtime.settings_file import ENV_FILE as _ENV_FILE
@@ -75,7 +76,7 @@ def _program(path: Path) -> Path:
     return path
 
 
-class Settings(EncryptionSettings):
+class Settings(EncryptionSettings, EngineSettings):
     """All settings of a process. Make it with `load`."""
 
     model_config = ConfigDict(validate_by_name=True, hide_input_in_errors=True)

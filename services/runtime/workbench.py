@@ -16,6 +16,7 @@ from schemas.risk import RiskClass
 from services.documents.render import file_name, render
 from services.runtime.claims import Held, Later, claim
 from services.runtime.log import Change, Log, answering
+from services.runtime.settings import Settings
 from services.sandbox.port import Limits, Sandbox
 from services.workspace.checkout import Workspace, WorktreeBusy
 from services.workspace.proving import Prover
@@ -38,6 +39,7 @@ class Workbench:
     sandbox: Sandbox
     limits: Limits
     autonomy: RiskClass
+    settings: Settings
     health_command: str | None = None
     health_seconds: float = 60.0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from services.asking.readiness import unready
 from services.cli.cycle.afterwards import afterwards, first_words
 from services.cli.cycle.watching import Following, follow
 from services.cli.invocation import invocation
@@ -41,6 +42,13 @@ async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> Asyn
             say(f"{asked.scan} is under way already: following it to its end, with the options it began with")
         async with swarm(ground, names) as running:
             yield Following(bench, asked, running, connection)
+
+
+async def request(settings: Settings, wish: Wish, *, as_json: bool) -> None:
+    """Have what a person asked for done, and tell what came of it; 6 where no engine can be asked."""
+    if problem := await unready(settings, wish.engine):
+        raise Stop(Exit.UNAVAILABLE, problem)
+    await improve(settings, wish, as_json=as_json)
 
 
 async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:

@@ -37,6 +37,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "engine_usage": ("id", "improvement", "role", "engine", "outcome", "duration_ms"),
     "targets": ("id", "title", "scans", "scan_state", "findings", "paused"),
     "deployments": ("id", "kind", "target", "state", "steps", "tip"),
+    "budgets": ("id", "limit_micros", "left_micros", "limit_runs", "runs", "running", "exhausted"),
 }
 
 

@@ -29,6 +29,7 @@ QUERIES: dict[str, Query] = {
     "engine_usage": lambda views, seq: views.runs(at_seq=seq),
     "targets": lambda views, seq: views.targets(seq),
     "deployments": lambda views, seq: views.deployments(at_seq=seq),
+    "budgets": lambda views, seq: views.budgets(seq),
 }
 
 

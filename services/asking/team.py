@@ -1,0 +1,77 @@
+"""The engines that are set up, and a role's way to them."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from services.asking.asker import Asker
+from services.asking.consulting import Consultant
+from services.asking.limits import Limit, Limits
+from services.engines.choosing import policy_of
+from services.engines.claude_code.engine import ClaudeCode
+from services.engines.claude_code.engine import Settings as ClaudeCodeSettings
+from services.engines.confined.credential import Credential, Kind
+from services.engines.openai_compatible.endpoint import Endpoint
+from services.engines.openai_compatible.engine import OpenAICompatible
+from services.engines.openai_compatible.pricing import Price, Prices
+from services.engines.port import Bounds, Engine
+from services.masking.mask import masked
+from services.runtime.data_folder import DataFolder
+from services.runtime.settings import Settings
+from services.runtime.workbench import Workbench
+from services.sandbox.port import Sandbox
+
+MICROS = 1_000_000
+
+
+def consultant_of(bench: Workbench, role: str) -> Consultant | None:
+    """Return a role's way to the engines; None where none is set up."""
+    settings = bench.settings
+    engines = engines_of(settings, bench.sandbox)
+    if not engines:
+        return None
+    asker = Asker(bench.book, limits_of(settings), partial(masked, values=settings.secrets()))
+    bounds = Bounds(seconds=settings.engine_seconds, turns=settings.engine_turns)
+    return Consultant(asker, role, engines, policy_of(settings.engines), bounds)
+
+
+def engines_of(settings: Settings, sandbox: Sandbox) -> Mapping[str, Engine]:
+    """Return the engines that are set up, by name."""
+    found: dict[str, Engine] = {}
+    if (credential := _credential(settings)) is not None:
+        claude = ClaudeCodeSettings(
+            credential,
+            DataFolder(settings.home).engines,
+            settings.claude_code_path,
+            settings.claude_code_api_url,
+        )
+        found[ClaudeCode.name] = ClaudeCode(claude, sandbox)
+    if settings.openai_url is not None:
+        key = settings.openai_key.get_secret_value() if settings.openai_key else ""
+        endpoint = Endpoint(settings.openai_url, key, settings.openai_model, _prices(settings.openai_price))
+        engine = OpenAICompatible(endpoint)
+        found[engine.name] = engine
+    return found
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what may be spent and called."""
+    return Limits(
+        improvement=Limit(int(settings.budget_improvement * MICROS), settings.budget_improvement_runs),
+        day=Limit(int(settings.budget_day * MICROS), settings.budget_day_runs),
+        engine=Limit(int(settings.budget_engine * MICROS), settings.budget_engine_runs),
+    )
+
+
+def _credential(settings: Settings) -> Credential | None:
+    if settings.claude_code_token is not None:
+        return Credential(Kind.TOKEN, settings.claude_code_token)
+    if settings.claude_code_api_key is not None:
+        return Credential(Kind.KEY, settings.claude_code_api_key)
+    return None
+
+
+def _prices(text: str | None) -> Prices:
+    if text is None:
+        return Prices()
+    read, written, *cached = map(int, text.split("/"))
+    return Prices(otherwise=Price(read, written, *cached))

@@ -1,0 +1,72 @@
+"""`aps request`: a person's wish through the whole swarm."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from services.cli.aiming import refuse_unusable
+from services.cli.cycle.improve import Json, Target
+from services.cli.session import Exit, fail, run
+
+LONGEST = 8000
+AUTO = "auto"
+DETERMINISTIC = "deterministic"
+Words = Annotated[
+    str, typer.Argument(help="What should be better, in your words; - reads standard input.", metavar="WORDS")
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Ask this engine alone: claude_code or openai_compatible. By default APS_ENGINES says."
+    ),
+]
+
+
+def request(
+    target: Target,
+    words: Words,
+    engine: Engine = AUTO,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove it, land nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Have what you ask for planned, written, proven and landed.
+
+    PM writes what must hold, Architect plans it, Developer writes it with tests in a copy, QA runs all of it;
+    what is proven lands on the branch aps/improved of TARGET. It needs an AI engine: set CLAUDE_CODE_API_KEY
+    or CLAUDE_CODE_TOKEN, or OPENAI_COMPATIBLE_URL.
+
+    Example: aps request ~/src/project "parse() should accept an empty list and return 0"
+    Example: aps request . "the report is slow for large files" --engine claude_code --json
+    """
+    from services.engines.choosing import ENGINES
+
+    wish = sys.stdin.read(4 * LONGEST) if words == "-" else words
+    _refuse_words(wish)
+    if engine == DETERMINISTIC:
+        fail(
+            Exit.USAGE,
+            "the deterministic engine fixes what rules find (aps improve); what is asked in words it cannot"
+            " do: choose an AI engine",
+        )
+    if engine not in (AUTO, *ENGINES):
+        fail(Exit.USAGE, f"no engine {engine!r}; there are: {', '.join(ENGINES)}")
+    refuse_unusable([target])
+    from services.cli.cycle import whole as cycle
+    from services.cycle.requesting import Wish
+
+    only = "" if engine == AUTO else engine
+    asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=only)
+    run(lambda settings: cycle.request(settings, asked, as_json=as_json))
+
+
+def _refuse_words(wish: str) -> None:
+    if not wish.strip():
+        fail(Exit.USAGE, "nothing is asked for: say what should be better")
+    if len(wish) > LONGEST:
+        fail(
+            Exit.USAGE,
+            f"the request has {len(wish)} characters, at most {LONGEST} are read: ask for one thing",
+        )
+    if any(ord(c) < 32 and c not in "\n\r\t" for c in wish):
+        fail(Exit.USAGE, "the request holds control characters")
