@@ -3,6 +3,7 @@
 Rules
 1. `autonomy` is the highest risk class that lands without a person.
 2. A dry run lands nothing; what it proved waits for a run that may land it.
+3. What keeps this product safe changes only with a person, at any autonomy.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from events.improvement import Improvement
 from events.improvement_facts import Blocked, ChangeApproved
 from schemas.improvement import Status
 from schemas.risk import RiskClass
+from services.gates.own_safety import needs_a_person
 
 DRY_RUN = "a dry run lands nothing"
 
@@ -28,8 +30,12 @@ def assess(id: str, state: Improvement, at: Circumstances) -> ChangeApproved | B
     if state.status is not Status.TESTING_COMPLETE or state.verdict is None or state.design is None:
         return None
     risk = state.design.risk
+    guarded = needs_a_person(state.verdict.files)
+    person = f"a person: aps improvements approve {id}"
     if at.dry_run:
         decision: ChangeApproved | Blocked = Blocked(reason=DRY_RUN, needs="a run without --dry-run")
+    elif guarded:
+        decision = Blocked(reason=f"{guarded}: whatever the autonomy, a person decides", needs=person)
     elif risk.level <= at.autonomy.level:
         reason = f"risk {risk.value} is within the autonomy {at.autonomy.value}; every gate passed"
         return ChangeApproved(commit=state.verdict.commit, reason=reason)
@@ -37,6 +43,6 @@ def assess(id: str, state: Improvement, at: Circumstances) -> ChangeApproved | B
         why = " ".join(state.design.reasons)
         decision = Blocked(
             reason=f"risk {risk.value} is above the autonomy {at.autonomy.value}. {why}",
-            needs=f"a person: aps improvements approve {id}",
+            needs=person,
         )
     return None if state.blocked == decision else decision

@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from services.gates import behaviours, coverage, public_api, secrets, size, suite, weakening
+from services.gates import (
+    behaviours,
+    coverage,
+    logging_kept,
+    public_api,
+    runner,
+    secrets,
+    size,
+    suite,
+    weakening,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,16 @@ GATES: tuple[Gate, ...] = (
         weakening.EVALUATOR_NOT_WEAKENED,
         weakening.VERSION,
         "tests, their settings and build server files judge as strictly as before",
+    ),
+    Gate(
+        runner.RUNNER_UNTOUCHED,
+        runner.VERSION,
+        "nothing takes the test runner's place, ends it early, speaks for it, or brings results along",
+    ),
+    Gate(
+        logging_kept.LOGGING_KEPT,
+        logging_kept.VERSION,
+        "no log line, raised error or check vanishes from a function that stays",
     ),
     Gate(
         suite.ORIGINAL_TESTS_PASS, suite.VERSION, "where test files were edited, the original ones pass too"

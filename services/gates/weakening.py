@@ -1,17 +1,20 @@
 """The gate that keeps the judge honest: a change may not weaken the tests and settings that judge it.
 
 Rules
-1. Every test stays, with at least as many assertions; none becomes one that cannot fail.
+1. Every test stays, with at least as many assertions that are reached, made whatever happens, and name an
+   exact value, and with as many cases; none becomes one that cannot fail.
 2. No new skip or expected failure, and no new comment that silences a checker, in any file.
-3. Settings of the test run, of coverage and of checkers stay as they are; so do build server files.
-4. A conftest keeps its functions, hooks and fixture declarations.
+3. Settings of the test run, of coverage and of checkers stay as they are; so do build server files, and
+   the lines of scripts and Makefiles that run tests or checks.
+4. A conftest keeps its functions, hooks and fixture declarations, and runs nothing new when it is imported.
 5. A file that cannot be parsed cannot be judged: any change of it is refused.
 """
 
 import ast
 import configparser
 import tomllib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from schemas.improvement import GateResult
@@ -21,16 +24,26 @@ from services.gates.evaluator_files import (
     is_evaluator,
     is_evaluator_settings,
     is_test_code,
+    lines_that_run_checks,
 )
 from services.gates.evidence import counted, verdict
-from services.gates.strictness import Function, functions, parsed, strictness, suppressions
+from services.gates.fixtures import changed_conftest, disabling
+from services.gates.strictness import NOTHING, Demand, parsed, strictness
+from services.gates.suppressions import suppressions
 
 EVALUATOR_NOT_WEAKENED = "evaluator_not_weakened"
-VERSION = "1"
+VERSION = "2"
 
-_TOOLS = ("pytest", "coverage", "tox", "nox", "hatch", "mypy", "pyright", "ruff", "pylint", "flake8", "poe")
-_SECTIONS = ("tool:pytest", "pytest", "coverage", "testenv", "tox", "mypy", "flake8", "pylint", "aliases")
-_CONFTEST_NAMES = frozenset({"pytest_plugins", "pytestmark", "collect_ignore", "collect_ignore_glob"})
+_TOOLS = (
+    "pytest", "coverage", "tox", "nox", "hatch", "mypy", "pyright", "basedpyright", "ruff", "pylint",
+    "flake8", "poe", "bandit", "pyrefly", "ty", "pydocstyle", "vulture", "interrogate", "semgrep",
+    "codespell",
+    "deptry", "importlinter", "pytest-watch", "pdm", "rye", "taskipy", "hypothesis", "diff_cover", "mutmut",
+)  # fmt: skip
+_SECTIONS = (
+    "tool:pytest", "pytest", "coverage", "testenv", "tox", "mypy", "flake8", "pylint", "aliases", "bandit",
+    "pydocstyle", "importlinter", "nosetests", "mutmut", "codespell",
+)  # fmt: skip
 
 
 def evaluator_not_weakened(
@@ -61,7 +74,9 @@ def _offences(path: str, before: str | None, after: str | None) -> list[str]:
     if has_evaluator_sections(path):
         return _changed_sections(path, before or "", after or "")
     if not path.endswith((".py", ".pyi")):
-        return []
+        lost = Counter(lines_that_run_checks(path, before or ""))
+        lost -= Counter(lines_that_run_checks(path, after or ""))
+        return [f"the line `{line[:80]}`, which runs checks, is gone or changed" for line in sorted(lost)]
     silenced = _silenced(before or "", after or "")
     return silenced + (_weaker_tests(path, before, after) if is_test_code(path) else [])
 
@@ -103,65 +118,43 @@ def _weaker_tests(path: str, before: str | None, after: str | None) -> list[str]
         return ["it does not parse, so its change cannot be judged"]
     conftest = PurePosixPath(path).name == "conftest.py"
     skips = [] if before is None and not conftest else _new_skips(was, now)
-    return _lost_demands(was, now) + skips + (_changed_conftest(was, now) if conftest else [])
+    fixtures = changed_conftest(was, now) if conftest else [] if before is None else disabling(was, now)
+    return _lost_demands(was, now) + skips + fixtures
 
 
 def _lost_demands(was: ast.Module, now: ast.Module) -> list[str]:
-    """Tests that are gone, assertions that are fewer, and assertions that cannot fail any more."""
+    """Tests that are gone, assertions that are fewer or laxer, and assertions that cannot fail any more."""
     old, new = strictness(was), strictness(now)
     offences = [f"test {name} is gone" for name in sorted(old.tests - new.tests)]
-    for name, number in old.assertions.items():
-        left = new.assertions.get(name, number if name in old.tests else 0)
-        if left < number:
-            offences.append(f"{name or 'the file'} had {counted(number, 'assertion')}, now {left}")
+    offences += [
+        f"test {name} now stands under a condition"
+        for name in sorted((new.conditional - old.conditional) & old.tests)
+    ]
+    for name, demand in old.demands.items():
+        if name in new.demands or name not in old.tests:
+            left = new.demands.get(name, NOTHING)
+            offences += _lost_demand(name or "the file", demand, left, is_test=name in old.tests)
     if new.hollow > old.hollow:
         offences.append(f"{counted(new.hollow - old.hollow, 'assertion')} made unable to fail")
+    return offences
+
+
+def _lost_demand(name: str, was: Demand, now: Demand, *, is_test: bool) -> list[str]:
+    """Say what one function, or the whole file, demands less."""
+    if now.assertions < was.assertions:
+        return [f"{name} had {counted(was.assertions, 'assertion')}, now {now.assertions}"]
+    offences = []
+    if is_test and now.cases < was.cases:
+        offences.append(f"{name} was run with {counted(was.cases, 'case')}, now {now.cases}")
+    if is_test and now.firm < was.firm:
+        offences.append(
+            f"{name} makes {counted(was.firm - now.firm, 'assertion')} only under a condition now"
+        )
+    if is_test and now.exact < was.exact:
+        offences.append(f"{name} compared {counted(was.exact, 'time')} with an exact value, now {now.exact}")
     return offences
 
 
 def _new_skips(was: ast.Module, now: ast.Module) -> list[str]:
     new = strictness(now).skips - strictness(was).skips
     return [f"new {name}" for name in sorted(new)]
-
-
-def _changed_conftest(was: ast.Module, now: ast.Module) -> list[str]:
-    """Functions, hooks and fixtures of a conftest that are not what they were."""
-    checks: tuple[tuple[Callable[[ast.Module], dict[str, str]], str], ...] = (
-        (_names, "function {} came or went"),
-        (_hooks, "hook {} was changed"),
-        (_fixtures, "the declaration of fixture {} was changed"),
-        (_settings, "{} was changed"),
-    )
-    offences = []
-    for read, wording in checks:
-        old, new = read(was), read(now)
-        changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-        offences += [wording.format(name) for name in changed]
-    return offences
-
-
-def _names(tree: ast.Module) -> dict[str, str]:
-    return {name: "" for name, _ in functions(tree)}
-
-
-def _hooks(tree: ast.Module) -> dict[str, str]:
-    return {name: ast.dump(node) for name, node in functions(tree) if name.startswith("pytest_")}
-
-
-def _fixtures(tree: ast.Module) -> dict[str, str]:
-    """The decorators and arguments of each fixture; what it does inside may be rewritten."""
-    return {
-        name: " ".join([*map(ast.dump, node.decorator_list), ast.dump(node.args)])
-        for name, node in functions(tree)
-        if isinstance(node, Function) and any("fixture" in ast.dump(d) for d in node.decorator_list)
-    }
-
-
-def _settings(tree: ast.Module) -> dict[str, str]:
-    return {
-        target.id: ast.dump(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id in _CONFTEST_NAMES
-    }

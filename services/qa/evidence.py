@@ -142,6 +142,8 @@ class Examination:
             if material.baseline.usable
             else original_tests_pass((), material.before, (), None),
             alone.evaluator,
+            alone.runner,
+            alone.logging,
             alone.public_api,
             self._coverage(tip, lost, alone.diff),
             alone.secrets,

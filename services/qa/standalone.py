@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from unidiff import PatchSet
 
 from schemas.improvement import GateResult
+from services.gates.logging_kept import logging_kept
 from services.gates.public_api import public_api_unchanged
+from services.gates.runner import runner_untouched
 from services.gates.secrets import added_lines, secrets_absent
 from services.gates.size import SizeLimit, size_within
 from services.gates.weakening import evaluator_not_weakened
@@ -21,9 +23,16 @@ class Standalone:
 
     diff: str
     evaluator: GateResult
+    runner: GateResult
+    logging: GateResult
     public_api: GateResult
     secrets: GateResult
     size: GateResult
+
+    @property
+    def gates(self) -> tuple[GateResult, ...]:
+        """Every verdict."""
+        return self.evaluator, self.runner, self.logging, self.public_api, self.secrets, self.size
 
 
 def judged_alone(diff: str, before: Texts, after: Texts) -> Standalone:
@@ -32,6 +41,8 @@ def judged_alone(diff: str, before: Texts, after: Texts) -> Standalone:
     return Standalone(
         diff=diff,
         evaluator=evaluator_not_weakened(before, after),
+        runner=runner_untouched(before, after),
+        logging=logging_kept(before, after),
         public_api=public_api_unchanged(_present(before), _present(after)),
         secrets=secrets_absent(added_lines(diff)),
         size=size_within(len(patch), patch.added, patch.removed, LIMIT),
