@@ -23,6 +23,7 @@ class Say:
     """Answer with words and end the turn."""
 
     text: str
+    stop: str = "end_turn"
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,16 @@ class MessagesApi:
         finally:
             await runner.cleanup()
 
+    def step(self, heard: Heard) -> Step:
+        """Choose what a request is answered."""
+        steps = self.scenarios[heard.scenario]
+        return steps[min(heard.turns, len(steps) - 1)]
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         heard = Heard(request.match_info["scenario"], dict(request.headers), await request.json())
         self.heard.append(heard)
         self.began.set()
-        steps = self.scenarios[heard.scenario]
-        step = steps[min(heard.turns, len(steps) - 1)]
+        step = self.step(heard)
         if isinstance(step, Refuse):
             return refusal(step)
         return await _streamed(request, step, heard)
@@ -143,7 +148,7 @@ async def _streamed(request: web.Request, step: Say | Use | Break, heard: Heard)
         for delta in deltas:
             await _send(response, {"type": "content_block_delta", "index": index, "delta": delta})
         await _send(response, {"type": "content_block_stop", "index": index})
-    reason = "tool_use" if isinstance(step, Use) else "end_turn"
+    reason = "tool_use" if isinstance(step, Use) else step.stop
     usage = {"output_tokens": 50}
     ending = {
         "type": "message_delta",
