@@ -175,8 +175,8 @@ def assert_proved(home: Path, count: int) -> None:
     verified = aps(home, "events", "verify")
     assert verified.code == 0, verified.err
     replayed = aps(home, "replay", "--check", "--json")
-    assert replayed.code == 0, replayed.out + replayed.err
     compared = orjson.loads(replayed.out)
-    assert (compared["events"], compared["differences"]) == (count, [])
+    assert compared["differences"][:3] == [], replayed.err
+    assert (replayed.code, compared["events"]) == (0, count)
     assert compared["rows"] > count / 2
     assert "no dead letters" in aps(home, "dead", "list").out
