@@ -110,6 +110,8 @@ async def test_a_mistake_is_answered_to_the_model(tree: Path, name: str, argumen
         outcome, _ = await asked(api, question(tree, may_write=True))
     assert isinstance(outcome, Answered)
     assert said in told(api)[0]["error"]
+    (repeated,) = api.bodies[1]["messages"][2]["tool_calls"]
+    assert isinstance(json.loads(repeated["function"]["arguments"]), dict)  # some servers parse them
     assert str(tree) not in told(api)[0]["error"]
     assert (tree / "src/short.py").read_bytes() == b"x = 1\r\ny = 2\n"
 
@@ -133,6 +135,15 @@ async def test_a_secret_in_a_file_is_neither_sent_nor_lost(tree: Path) -> None:
     assert done == {"replaced": 1}
     assert secret not in json.dumps(api.bodies)
     assert (tree / "settings.py").read_text() == f"KEY = '{secret}'\nLIMIT = 2\n"
+
+
+async def test_the_key_in_a_file_reaches_neither_the_server_nor_the_transcript(tree: Path) -> None:
+    key = "a-key-like-any-words"  # nothing but the key itself tells that it is one
+    (tree / "notes.txt").write_text(f"open it by {key}\n")
+    async with chat_api(calls(("read_file", {"path": "notes.txt", "from_line": 1})), says(GOOD)) as api:
+        outcome, _ = await asked(api, question(tree), key=key)
+    assert told(api)[0]["content"] == "open it by [***]\n"
+    assert key.encode() not in outcome.transcript
 
 
 async def test_a_model_that_never_answers_ends_with_its_turns(tree: Path) -> None:

@@ -147,7 +147,7 @@ async def test_cancelling_closes_the_connection() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 41])
 async def test_a_key_that_the_server_repeats_is_hidden_everywhere(size: int) -> None:
-    text = json.dumps({"good": True, "why": f"{'so it is ' * 20}{KEY}{' and more' * 20}"})
+    text = json.dumps({"good": True, "why": f"{'so it is ' * 60}{KEY}{' and more' * 60}"})
     pieces = [delta(content=text[at : at + size]) for at in range(0, len(text), size)]
     async with chat_api(streams(*pieces, finish(), usage(), DONE)) as api:
         outcome, told = await asked(api)

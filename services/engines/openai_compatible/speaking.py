@@ -18,10 +18,12 @@ class Speaking:
     def add(self, text: str) -> None:
         """Take the next piece."""
         self._held += text
-        if len(self._held) < _ENOUGH + 2 * self._hidden.longest:
+        if len(self._held) < _ENOUGH + self._hidden.longest:
             return
         shown = self._hidden.text(self._held)
-        cut = len(shown) - self._hidden.longest  # the key's beginning may stand behind it, its middle cannot
+        cut = max(
+            len(shown) - self._hidden.longest, 0
+        )  # the key's beginning may stand behind it, its middle cannot
         self._say(shown[:cut])
         self._held = shown[cut:]
 
