@@ -55,6 +55,7 @@ class Metered(Fact):
     cost_micros: int = 0
     billing: Billing = Billing.FREE
     turns: int = 0
+    duration_ms: int
     model: str = ""
     session: str = ""
     engine_version: str = ""
@@ -65,7 +66,6 @@ class Completed(Metered):
     """The engine answered."""
 
     name: ClassVar[str] = "completed"
-    duration_ms: int
     answer: ArtefactRef | None = None
 
 
@@ -73,7 +73,6 @@ class Failed(Metered):
     """The engine gave no usable answer."""
 
     name: ClassVar[str] = "failed"
-    duration_ms: int
     reason: str
     kind: FailureKind | None = None
 

@@ -1,5 +1,6 @@
 """Every view there is."""
 
+from projections.budgets import BUDGETS
 from projections.deployments import DEPLOYMENTS
 from projections.engine_usage import ENGINE_USAGE
 from projections.improvement_board import IMPROVEMENT_BOARD
@@ -8,4 +9,12 @@ from projections.targets import TARGETS
 from projections.task_board import TASK_BOARD
 from projections.timeline import TIMELINE
 
-VIEWS: tuple[View, ...] = (IMPROVEMENT_BOARD, TIMELINE, TASK_BOARD, ENGINE_USAGE, TARGETS, DEPLOYMENTS)
+VIEWS: tuple[View, ...] = (
+    IMPROVEMENT_BOARD,
+    TIMELINE,
+    TASK_BOARD,
+    ENGINE_USAGE,
+    TARGETS,
+    DEPLOYMENTS,
+    BUDGETS,
+)

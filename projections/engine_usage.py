@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 
-from events.run import Completed, Failed, Run
+from events.run import Completed, Failed, Metered, Run
 from projections.step import Change, Step, View, ranged
 from projections.table import RANGED_INDEXES, Table
+from schemas.engine import Billing
 
 RUNS = """
 select * from {schema}.engine_usage
@@ -21,23 +23,44 @@ where int8range(valid_from_seq, valid_to_seq) @> $1::bigint
 order by requested_at, id
 """
 SUMS = """
-select improvement, role, engine, model, outcome, count(*) as runs, sum(duration_ms)::bigint as duration_ms,
+select {by} as what, billing, count(*) as runs, count(*) filter (where outcome = 'completed') as answered,
+  count(*) filter (where outcome = 'reused') as reused, sum(duration_ms)::bigint as duration_ms,
   sum(tokens_in)::bigint as tokens_in, sum(tokens_out)::bigint as tokens_out,
-  sum(cost_micros)::bigint as cost_micros
+  sum(tokens_cached)::bigint as tokens_cached, sum(cost_micros)::bigint as cost_micros
 from {schema}.engine_usage
-where {holding} and ($1::text is null or improvement = $1)
-group by improvement, role, engine, model, outcome
-order by engine, model, role, improvement, outcome
+where case when $2::bigint is null then valid_to_seq is null
+  else int8range(valid_from_seq, valid_to_seq) @> $2 end
+  and ($1::text is null or improvement = $1)
+group by 1, billing
+order by 1, billing
 """
-SUMS_NOW = SUMS.replace("{holding}", "valid_to_seq is null")
-SUMS_AT = SUMS.replace("{holding}", "int8range(valid_from_seq, valid_to_seq) @> $2::bigint")
+
+
+class By(StrEnum):
+    """What sums are made by."""
+
+    RUN = "run"
+    IMPROVEMENT = "improvement"
+    ROLE = "role"
+    ENGINE = "engine"
+    MODEL = "model"
+    TASK = "task"
+    DAY = "day"
+
+    @property
+    def sums(self) -> str:
+        """The statement for the sums, of one improvement or all, at a sequence or now."""
+        column = "id" if self is By.RUN else self.value
+        return SUMS.replace("{by}", column)
 
 
 @dataclass(frozen=True)
 class RunRow:
     """One engine call from `valid_from_seq` until before `valid_to_seq` (None: it still holds).
 
-    `outcome` is the name of its last fact; `reason` says why it failed or stopped, or which run it reused.
+    `outcome` is the name of its last fact; `reason` says why it failed or stopped, or which run it reused,
+    and `kind` in a word why it failed. `billing` says who pays for it once it ended; `cost_micros` counts
+    where that is `price`. `day` is that of its request, in UTC.
     """
 
     id: str
@@ -46,12 +69,19 @@ class RunRow:
     engine: str
     model: str
     task: str
+    attempt: int
+    instead_of: str
     outcome: str
+    kind: str
     reason: str
     duration_ms: int
     tokens_in: int
     tokens_out: int
+    tokens_cached: int
+    billing: str
     cost_micros: int
+    turns: int
+    day: str
     requested_at: datetime
     updated_at: datetime
     valid_from_seq: int
@@ -60,17 +90,20 @@ class RunRow:
 
 @dataclass(frozen=True)
 class UsageRow:
-    """The sums of the calls that share everything but their time."""
+    """The sums of calls that have something in common: `what` says which improvement, day or the like.
 
-    improvement: str
-    role: str
-    engine: str
-    model: str
-    outcome: str
+    `answered` and `reused` are among the `runs`.
+    """
+
+    what: str
+    billing: str
     runs: int
+    answered: int
+    reused: int
     duration_ms: int
     tokens_in: int
     tokens_out: int
+    tokens_cached: int
     cost_micros: int
 
 
@@ -80,20 +113,28 @@ def row(step: Step) -> RunRow | None:
     if not isinstance(run, Run) or run.requested is None:
         return None
     asked, ended = run.requested, run.ended
-    completed = ended if isinstance(ended, Completed) else None
+    used = ended if isinstance(ended, Metered) else None
+    answered_by = used.model if used else ""
     return RunRow(
         id=step.id,
         improvement=asked.improvement,
         role=asked.role,
         engine=asked.engine,
-        model=asked.model,
+        model=answered_by or asked.model,
         task=asked.task,
+        attempt=asked.attempt,
+        instead_of=asked.instead_of,
         outcome=step.fact.name,
+        kind=ended.kind or "" if isinstance(ended, Failed) else "",
         reason=_reason(run),
-        duration_ms=ended.duration_ms if isinstance(ended, Completed | Failed) else 0,
-        tokens_in=completed.tokens_in if completed else 0,
-        tokens_out=completed.tokens_out if completed else 0,
-        cost_micros=completed.cost_micros if completed else 0,
+        duration_ms=used.duration_ms if used else 0,
+        tokens_in=used.tokens_in if used else 0,
+        tokens_out=used.tokens_out if used else 0,
+        tokens_cached=used.tokens_cached if used else 0,
+        billing=_billing(run),
+        cost_micros=used.cost_micros if used else 0,
+        turns=used.turns if used else 0,
+        day=step.began.astimezone(UTC).date().isoformat(),
         requested_at=step.began,
         updated_at=step.stamp.time,
         valid_from_seq=step.seq,
@@ -107,6 +148,12 @@ def evolve(step: Step) -> Sequence[Change]:
     return ranged(step, stood, row(step))
 
 
+def _billing(run: Run) -> str:
+    if isinstance(run.ended, Metered):
+        return run.ended.billing
+    return Billing.FREE if run.ended else ""
+
+
 def _reason(run: Run) -> str:
     if run.ended is None or isinstance(run.ended, Completed):
         return ""
@@ -115,4 +162,4 @@ def _reason(run: Run) -> str:
 
 TABLE = Table("engine_usage", RunRow, ("id", "valid_from_seq"), ("(improvement)", *RANGED_INDEXES))
 USAGE = Table("engine_usage", UsageRow, ())
-ENGINE_USAGE = View(2, TABLE, evolve)
+ENGINE_USAGE = View(3, TABLE, evolve)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 
 from projections import (
+    budgets,
     database,
     deployments,
     engine_usage,
@@ -18,9 +19,10 @@ from projections import (
     task_board,
     timeline,
 )
+from projections.budgets import BudgetRow
 from projections.database import SCHEMA, Checkpoint, channel
 from projections.deployments import DeploymentRow
-from projections.engine_usage import RunRow, UsageRow
+from projections.engine_usage import By, RunRow, UsageRow
 from projections.fold import Poisoned
 from projections.improvement_board import ImprovementRow
 from projections.journal import JournalRow
@@ -80,12 +82,15 @@ class Views:
             return await self._rows(table, task_board.LIST_NOW, *asked)
         return await self._rows(table, task_board.LIST_AT, *asked, at_seq)
 
-    async def usage(self, improvement: str | None = None, at_seq: int | None = None) -> tuple[UsageRow, ...]:
-        """Return sums of engine calls by improvement, role, engine, model and outcome."""
-        table = engine_usage.USAGE
-        if at_seq is None:
-            return await self._rows(table, engine_usage.SUMS_NOW, improvement)
-        return await self._rows(table, engine_usage.SUMS_AT, improvement, at_seq)
+    async def usage(
+        self, by: By, improvement: str | None = None, at_seq: int | None = None
+    ) -> tuple[UsageRow, ...]:
+        """Return sums of engine calls, of one improvement or all, by something and by who pays."""
+        return await self._rows(engine_usage.USAGE, by.sums, improvement, at_seq)
+
+    async def budgets(self, at_seq: int | None = None) -> tuple[BudgetRow, ...]:
+        """Return the budgets, those opened first before others."""
+        return await self._rows(budgets.TABLE, budgets.LIST, at_seq)
 
     async def runs(
         self, improvement: str | None = None, outcome: str | None = None, at_seq: int | None = None

@@ -208,7 +208,7 @@ def test_a_change_that_landed_before_is_taken_back_in_the_fork_alone(parted: Par
     assert [one["name"] for one in parted.original.ask("fork", "list")] == ["low"]
 
 
-VIEWS = ("improvement_board", "timeline", "task_board", "engine_usage", "targets", "deployments")
+VIEWS = ("improvement_board", "timeline", "task_board", "engine_usage", "targets", "deployments", "budgets")
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -217,7 +217,7 @@ def test_a_view_as_of_an_event_is_what_a_replay_up_to_it_gives(parted: Parted, v
         shown = parted.original.ask("views", "show", view, "--at", str(seq))
         replayed = parted.original.ask("replay", view, "--until", str(seq))["rows"]
         assert in_any_order(shown) == in_any_order(replayed)
-        assert shown or view in ("engine_usage", "deployments")
+        assert shown or view in ("engine_usage", "deployments", "budgets")
 
 
 def in_any_order(rows: list[dict[str, Any]]) -> list[bytes]:

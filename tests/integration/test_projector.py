@@ -17,6 +17,7 @@ from events.store import Broken, Recorded
 from projections.catalogue import VIEWS
 from projections.database import Checkpoint, OtherVersions, Overtaken
 from projections.deployments import DeploymentState
+from projections.engine_usage import By
 from projections.projector import LogBehindCheckpoint, Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare
@@ -74,7 +75,7 @@ async def test_the_views_show_a_whole_cycle(store: InMemoryEventStore, pool: Poo
     assert (target.findings_by_rule, target.paused) == ({"F401": 3, "UP031": 4}, False)
     (deployment,) = await views.deployments("toolz")
     assert (deployment.state, deployment.steps) == (DeploymentState.SUCCEEDED, ("apply",))
-    (usage,) = await views.usage("imp-1")
+    (usage,) = await views.usage(By.IMPROVEMENT, "imp-1")
     assert (usage.runs, usage.duration_ms, usage.cost_micros) == (1, 120, 7)
     assert [run.id for run in await views.runs(outcome="completed")] == ["r1"]
     assert {task.work for task in await views.tasks(TaskState.FINISHED, aggregate="improvement")} == {

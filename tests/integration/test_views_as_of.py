@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import run
+from events import budget, run
 from events.improvement_facts import Abandoned, Reprioritised, Retried
 from events.lease import WorkReleased, WorkRenewed
 from events.memory import InMemoryEventStore
 from projections.catalogue import VIEWS
+from projections.engine_usage import By
 from projections.projector import Projector
 from projections.queries import Views
 from projections.rebuild import Replayed, rebuild_and_compare, replayed
@@ -51,6 +52,17 @@ RUNS: tuple[Told, ...] = (
     ("run", "r3", run.Reused(run="r1")),
     ("run", "r2", run.Failed(duration_ms=5, reason="no answer")),
 )
+BUDGET: tuple[Told, ...] = tuple(
+    ("budget", "day-2026-03-01", fact)
+    for fact in (
+        budget.Opened(limit_micros=10, limit_runs=5, until=LATER),
+        budget.Reserved(run="r2", micros=8, lease_until=LATER),
+        budget.Exhausted(asked_micros=8, reason="2 are left"),
+        budget.Committed(run="r2", micros=8, over_micros=1),
+        budget.Reserved(run="r3", micros=1, lease_until=LATER),
+        budget.Released(run="r3", reason="no answer"),
+    )
+)
 HELD_AT = "int8range(valid_from_seq, valid_to_seq) @> $1::bigint"
 numbers = count()
 
@@ -58,7 +70,7 @@ numbers = count()
 @st.composite
 def interleaved(draw: st.DrawFn) -> list[Told]:
     """Stories that happen at the same time, each in its own order."""
-    stories = [list(CYCLE), list(DISPUTED), list(RUNS)]
+    stories = [list(CYCLE), list(DISPUTED), list(RUNS), list(BUDGET)]
     told: list[Told] = []
     while left := [story for story in stories if story]:
         told.append(draw(st.sampled_from(left)).pop(0))
@@ -81,6 +93,7 @@ async def seen_at(views: Views, seq: int) -> dict[str, list[Any]]:
         "engine_usage": [*await views.runs(at_seq=seq)],
         "targets": [*await views.targets(at_seq=seq)],
         "deployments": [*await views.deployments(at_seq=seq)],
+        "budgets": [*await views.budgets(at_seq=seq)],
     }
 
 
@@ -129,11 +142,23 @@ async def test_what_engines_cost_is_known_for_any_moment(pool: Pool) -> None:
     await tell(store, CYCLE)
     await Projector(store, pool).catch_up()
     completed = next(row.seq for row in await views.timeline("imp-1") if row.fact == "completed")
-    (before,) = await views.usage("imp-1", at_seq=completed - 1)
-    (after,) = await views.usage("imp-1", at_seq=completed)
-    assert (before.outcome, before.cost_micros) == ("started", 0)
-    assert (after.outcome, after.cost_micros) == ("completed", 7)
-    assert await views.usage("imp-1") == (after,)
+    (before,) = await views.usage(By.ENGINE, "imp-1", completed - 1)
+    (after,) = await views.usage(By.ENGINE, "imp-1", completed)
+    assert (before.what, before.runs, before.answered, before.cost_micros) == ("deterministic", 1, 0, 0)
+    assert (after.what, after.runs, after.answered, after.cost_micros) == ("deterministic", 1, 1, 7)
+    assert await views.usage(By.ENGINE, "imp-1") == (after,)
+
+
+async def test_what_engines_cost_is_summed_by_whatever_is_asked_for(pool: Pool) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    await tell(store, [*CYCLE, *RUNS])
+    await Projector(store, pool).catch_up()
+    sums = {by: {row.what: row.runs for row in await views.usage(by)} for by in By}
+    assert sums[By.RUN] == {"r1": 1, "r2": 1, "r3": 1}
+    assert sums[By.IMPROVEMENT] == {"imp-1": 1, "imp-2": 2}
+    assert sums[By.ROLE] == {"developer": 3}
+    assert sums[By.DAY] == {"2026-03-01": 3}
+    assert {row.reused for row in await views.usage(By.RUN)} == {0, 1}
 
 
 @pytest.mark.parametrize("view", [view for view in VIEWS if "valid_to_seq" in view.table.columns])

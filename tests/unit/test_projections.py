@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events import budget
 from events.catalogue import FACTS
 from events.envelope import Envelope
 from events.improvement_facts import Abandoned, Blocked, Retried
@@ -23,6 +24,7 @@ from projections.step import View
 from projections.summary import SAYS, summary
 from projections.table import as_json
 from projections.task_board import TaskRow, TaskState
+from schemas.engine import Billing, FailureKind
 from schemas.improvement import Status
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, START, Clock, Told
@@ -170,6 +172,35 @@ async def test_an_engine_call_is_counted_with_its_cost() -> None:
         "completed",
     )
     assert (row.duration_ms, row.tokens_in, row.tokens_out, row.cost_micros) == (120, 10, 5, 7)
+    assert (row.day, row.attempt, row.instead_of, row.billing) == ("2026-03-01", 1, "", "free")
+
+
+async def test_a_call_that_failed_at_a_price_is_counted_with_it() -> None:
+    end = Failed(
+        duration_ms=5,
+        reason="busy",
+        kind=FailureKind.OVERLOADED,
+        tokens_in=3,
+        cost_micros=9,
+        billing=Billing.PRICE,
+    )
+    (row,) = standing(await shown([("run", "r1", f.run_requested()), ("run", "r1", end)], "engine_usage"))
+    assert (row.kind, row.tokens_in, row.cost_micros, row.billing) == ("overloaded", 3, 9, "price")
+
+
+async def test_a_budget_shows_what_is_left_of_it() -> None:
+    until = f.START + timedelta(days=1)
+    story = [
+        ("budget", "day", budget.Opened(limit_micros=100, limit_runs=5, until=until)),
+        ("budget", "day", budget.Reserved(run="r1", micros=60, lease_until=until)),
+        ("budget", "day", budget.Reserved(run="r2", micros=10, lease_until=until)),
+        ("budget", "day", budget.Committed(run="r1", micros=50, over_micros=0)),
+        ("budget", "day", budget.Exhausted(asked_micros=60, reason="60 are asked for and 40 are left")),
+    ]
+    (row,) = standing(await shown(story, "budgets"))
+    assert (row.limit_micros, row.committed_micros, row.reserved_micros, row.left_micros) == (100, 50, 10, 40)
+    assert (row.limit_runs, row.runs, row.running) == (5, 1, 1)
+    assert row.exhausted == "60 are asked for and 40 are left"
 
 
 @pytest.mark.parametrize(
