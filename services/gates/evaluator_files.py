@@ -82,7 +82,7 @@ def is_runner(path: str) -> bool:
     if pure.suffix not in (".py", ".pyi", ".so", ".pyd", ""):
         return False
     parts = (*pure.parts[:-1], pure.name.partition(".")[0])
-    if parts[-1] in _STARTED_WITH_PYTHON:
+    if _STARTED_WITH_PYTHON & set(parts):
         return True
     beneath = parts[1:] if len(parts) > 1 and parts[0] in _IMPORT_ROOTS | _TEST_FOLDERS else parts
     return beneath[0] in _RUNNERS and (len(beneath) > 1 or pure.suffix != "")
