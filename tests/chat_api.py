@@ -67,7 +67,7 @@ class ChatApi:
             request = await _read(reader)
             place = len([each for each in self.requests if each.path.endswith("/chat/completions")])
             self.requests.append(request)
-            step = self.script[min(place, len(self.script) - 1)]
+            step = self.script[min(place, len(self.script) - 1)] if self.script else refuses(404)
             await step(Wire(reader, writer), request)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away, which is what some tests are about
@@ -158,9 +158,9 @@ def answers(**fields: Any) -> Step:
     return says(json.dumps(fields))
 
 
-def calls(*called: tuple[str, Mapping[str, Any] | str]) -> Step:
+def calls(*called: tuple[str, Mapping[str, Any] | str], says: str | None = None) -> Step:
     """Call tools, the arguments of each in two pieces."""
-    events = [delta(role="assistant", content=None)]
+    events = [delta(role="assistant", content=says)]
     for place, (name, arguments) in enumerate(called):
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         half = len(text) // 2

@@ -13,10 +13,13 @@ from typing import Protocol
 import pytest
 
 from schemas.engine import FailureKind
+from services.engines.openai_compatible.endpoint import Endpoint
+from services.engines.openai_compatible.engine import OpenAICompatible
+from services.engines.openai_compatible.pricing import FREE, Prices
 from services.engines.port import Answered, Engine, Failed, Progress
 from services.engines.scripted import Answering, Hanging, ScriptedEngine, Step
 from services.sandbox.detect import detect
-from tests import messages_api
+from tests import chat_api, messages_api
 from tests.claude_asking import KEY, SECONDS, Verdict, claude, no_process_left, question, quiet, worktree_in
 
 GOOD: Mapping[str, str | int] = {"verdict": "fine", "count": 3}
@@ -98,10 +101,43 @@ class ClaudeStage:
                 return messages_api.Use(messages_api.ANSWER_TOOL, value, act.says)
 
 
-@pytest.fixture(params=["scripted", "claude_code"])
+@dataclass(frozen=True)
+class ChatStage:
+    tree: Path
+
+    @asynccontextmanager
+    async def playing(self, *acts: Act) -> AsyncIterator[Engine]:
+        async with chat_api.chat_api(*[step for act in acts for step in self._steps(act)]) as api:
+            prices = Prices(otherwise=FREE)
+            yield OpenAICompatible(Endpoint(api.url, KEY, "any", prices))
+
+    def _steps(self, act: Act) -> list[chat_api.Step]:
+        used = [("write_file", {"path": path, "content": text}) for path, text in act.writes.items()]
+        steps = [chat_api.calls(*used)] if used else []
+        if act.says:
+            steps.append(chat_api.calls(("list_files", {"path": "."}), says=act.says))
+        return [*steps, self._ending(act)]
+
+    def _ending(self, act: Act) -> chat_api.Step:
+        match act.ending:
+            case str() as ending if ending == HANGS:
+                return chat_api.hangs
+            case str() as ending if ending == IS_BUSY:
+                return chat_api.refuses(529, chat_api.error("Overloaded"))
+            case str():
+                return chat_api.says("")
+            case value:
+                return chat_api.answers(**value)
+
+
+@pytest.fixture(params=["scripted", "claude_code", "openai_compatible"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     tree = worktree_in(tmp_path)
-    stages: dict[str, Stage] = {"scripted": ScriptedStage(tree), "claude_code": ClaudeStage(tree, tmp_path)}
+    stages: dict[str, Stage] = {
+        "scripted": ScriptedStage(tree),
+        "claude_code": ClaudeStage(tree, tmp_path),
+        "openai_compatible": ChatStage(tree),
+    }
     return stages[request.param]
 
 
@@ -199,9 +235,11 @@ async def test_a_session_goes_on(stage: Stage) -> None:
     assert second.session == first.session
 
 
-async def test_no_credential_stands_in_what_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["claude_code", "openai_compatible"])
+async def test_no_credential_stands_in_what_comes_back(tmp_path: Path, name: str) -> None:
     """Only an engine that has one can give it away; the API repeats it in all it says."""
-    stage = ClaudeStage(worktree_in(tmp_path), tmp_path)
+    tree = worktree_in(tmp_path)
+    stage: Stage = ClaudeStage(tree, tmp_path) if name == "claude_code" else ChatStage(tree)
     async with stage.playing(act({"verdict": f"it is {KEY}", "count": 1}, says=f"Your key: {KEY}")) as engine:
         outcome = await engine.ask(question(stage.tree), quiet)
     assert isinstance(outcome, Answered)

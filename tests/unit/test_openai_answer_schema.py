@@ -26,7 +26,7 @@ class Part(Frozen):
 
 class Whole(Frozen):
     kind: Literal["whole"] = "whole"
-    colour: Colour = Colour.RED
+    colour: Colour = Field(default=Colour.RED, description="of its paint")
     size: int | None = Field(default=None, ge=1, description="in metres")
     parts: tuple[Part, ...] = ()
 
@@ -82,6 +82,9 @@ def test_a_strict_schema_keeps_to_the_rules_of_strict_mode(model: type[BaseModel
         assert each["additionalProperties"] is False
         assert each["required"] == list(each["properties"])  # type: ignore[call-overload]  # a mapping of fields
         assert each.keys() <= ALLOWED | {"additionalProperties", "required"}
+        for field in each["properties"].values():  # type: ignore[attr-defined]  # as above
+            assert field.keys() & {"type", "enum", "anyOf", "$ref"}
+            assert "$ref" not in field or field.keys() == {"$ref"}
 
 
 @pytest.mark.parametrize("model", [Free, Pair, Anything, Open])

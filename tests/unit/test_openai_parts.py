@@ -11,6 +11,8 @@ from services.engines.openai_compatible.endpoint import Endpoint
 from services.engines.openai_compatible.failing import Complaint, kind_of, wait_told
 from services.engines.openai_compatible.pricing import FREE, Price, Prices
 from services.engines.openai_compatible.requests import Feature, feature_refused
+from services.engines.openai_compatible.speaking import Speaking
+from services.engines.port import Progress
 from tests.chat_api import KEY
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -90,6 +92,19 @@ def test_a_feature_that_a_server_does_not_know_is_recognised(
 
 def test_a_feature_that_was_not_used_is_not_what_was_refused() -> None:
     assert feature_refused(400, "response_format", ALL - {Feature.SCHEMA}) is None
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_no_line_of_progress_ends_within_the_key(size: int) -> None:
+    hidden = Endpoint("https://server", KEY, "m", Prices()).hidden()
+    for before in range(hidden.longest + 100):
+        text = "x" * before + KEY + "y" * 400
+        told: list[Progress] = []
+        speaking = Speaking(told.append, hidden)
+        for at in range(0, len(text), size):
+            speaking.add(text[at : at + size])
+        speaking.end()
+        assert "".join(each.text for each in told) == "x" * before + "[***]" + "y" * 400
 
 
 def reply(*parts: CallPart) -> Reply:
