@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from services.cli.swarm.roles import SERVICES
 from services.runtime.data_folder import shared_place
+from services.runtime.ending import end
 from tests.acceptance.command import ROOT, environment, program
 
 BETWEEN_KILLS = (0.5, 1.5)  # seconds: about the time a service takes to be at work again
@@ -48,6 +50,7 @@ class Swarm:
         """Start all; `settings` are the services' environment besides the data folder."""
         self.kills: Counter[str] = Counter()
         self.gave_up: list[GaveUp] = []
+        self.codes: dict[str, int] = {}  # of those told to stop
         self._home = home
         self._settings = settings
         self._running = {name: self._started(name) for name in SERVICES}
@@ -87,11 +90,11 @@ class Swarm:
         self.kills[name] += 1
         self._running[name] = self._started(name)
 
-    def stop(self) -> dict[str, int]:
-        """Stop all as a person does, and return the exit codes; who does not heed it is killed."""
+    def stop(self) -> None:
+        """Stop all as a person does; who does not heed it is killed."""
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
-        return {name: _end_of(process) for name, process in self._running.items()}
+        self.codes = {name: _end_of(process) for name, process in self._running.items()}
 
     def _started(self, name: str) -> subprocess.Popen[bytes]:
         with self._said(name).open("wb") as said:
@@ -107,6 +110,33 @@ class Swarm:
 
     def _said(self, name: str) -> Path:
         return self._home / f"{name}.said"
+
+
+@asynccontextmanager
+async def swarm_on(home: Path, **settings: str) -> AsyncIterator[Swarm]:
+    """Keep the services running for the block, and stop them at its end."""
+    swarm = Swarm(home, **settings)
+    keeping = asyncio.create_task(swarm.keep())
+    try:
+        yield swarm
+    finally:
+        try:
+            await end(keeping)
+        finally:
+            swarm.stop()
+
+
+@asynccontextmanager
+async def killing(
+    swarm: Swarm, seconds: float, chance: Random, moment: Moment
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Kill at random beside the block, which is left when both are done."""
+    task = asyncio.create_task(swarm.kill_at_random(seconds, chance, moment))
+    try:
+        yield task
+        await task
+    finally:
+        await end(task)
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> int:

@@ -24,14 +24,13 @@ from services.cli.swarm.roles import SERVICES
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.cycle.settling import is_settled, states_of
 from services.gateway.health import copies
-from services.runtime.ending import end
 from services.runtime.ground import Ground, actor, stand
 from services.runtime.log import Log
 from services.runtime.role import workbench
 from services.runtime.settings import load
 from services.runtime.workbench import Workbench
 from tests.acceptance.command import aps, improve
-from tests.acceptance.killing import Swarm
+from tests.acceptance.killing import killing, swarm_on
 from tests.acceptance.targets import content, fingerprint, repository
 from tests.acceptance.watching import assert_nothing_claimed, assert_nothing_twice, events_of
 from tests.log_writers import ACTOR, Writers
@@ -95,8 +94,8 @@ async def is_over(book: Log, asked: Asked) -> bool:
 async def all_answer(connection: Client) -> None:
     """Wait until each service answers again."""
     async with asyncio.timeout(PATIENCE):
-        while not set(await copies(connection)) >= set(SERVICES):
-            pass
+        while not set(await copies(connection)) >= set(SERVICES):  # noqa: ASYNC110 -- nobody tells who is back
+            await asyncio.sleep(0.1)
 
 
 async def journal_of(ground: Ground, book: Log) -> list[int]:
@@ -138,22 +137,18 @@ async def test_whatever_is_killed_nothing_is_lost_and_nothing_done_twice(
     roots: list[Path] = []
     async with stand(settings) as base, base.log("cli") as (connection, book):
         bench = await workbench("cli", settings, book)
-        swarm = Swarm(home, APS_LEASE_SECONDS=str(LEASE))
-        keeping = asyncio.create_task(swarm.keep())
-        try:
-            async with writing(base) as writers:
-                killing = asyncio.create_task(swarm.kill_at_random(seconds, chance, writers.next_append))
-                while not killing.done():
+        async with swarm_on(home, APS_LEASE_SECONDS=str(LEASE)) as swarm:
+            async with (
+                writing(base) as writers,
+                killing(swarm, seconds, chance, writers.next_append) as kills,
+            ):
+                while not kills.done():
                     roots.append(repository(ground / "targets" / f"{name}-{len(roots)}" / "tiny"))
                     before = fingerprint(roots[-1])
                     assert await cycle(book, bench, roots[-1]) == undisturbed.statuses
                     assert fingerprint(roots[-1]) == before
-                await killing
             await all_answer(connection)
             journal = await journal_of(base, book)
-        finally:
-            await end(keeping)
-            codes = swarm.stop()
         events = [event async for event in book.store.read_all()]
     told = {"seed": seconds, "cycles": len(roots), "events": len(events), **writers.figures()}
     figures.info("%s; kills: %s; gave up: %s", told, dict(swarm.kills), swarm.gave_up)
@@ -166,7 +161,7 @@ async def test_whatever_is_killed_nothing_is_lost_and_nothing_done_twice(
     assert_nothing_twice([event for event in events if of_services(event)])
     assert_nothing_claimed(events, timedelta(seconds=LEASE))
     assert journal == [event.seq for event in events][: len(journal)]
-    assert set(codes.values()) == {0}, codes
+    assert set(swarm.codes.values()) == {0}, swarm.codes
     await asyncio.to_thread(assert_proved, home, len(events))
 
 
