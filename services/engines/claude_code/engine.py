@@ -114,7 +114,9 @@ class ClaudeCode:
         ran = await program.run(self._sandbox, started, api, limits, hearing.add)
         hearing.end()
         left = judging.Left(ran.result, hearing.final, ran.trouble, hearing.noise, hearing.overlong)
-        spent = judging.spent(left, self._settings.credential.billing)
+        spent = judging.spent(left, self._settings.credential.billing, session.counted())
+        if left.final is not None:
+            session.count(judging.total(left.final))
         verdict = judging.judge(left, task)
         transcript = hearing.transcript.contents()
         if verdict.value is not None:
@@ -125,7 +127,7 @@ class ClaudeCode:
 
     def _program(self, task: Task[AnswerT], session: Session, found: Installed) -> Program:
         tree = task.worktree
-        writable, readable = [session.folder], list(found.seen)
+        writable, readable = [session.home, session.empty], list(found.seen)
         if tree is not None:
             (writable if task.may_write else readable).append(tree)
             readable += [tree / CLOSED] if task.may_write and (tree / CLOSED).exists() else []
@@ -141,7 +143,8 @@ class ClaudeCode:
         )
 
     def _hand_over(self, task: Task[AnswerT], session: Session) -> None:
-        self._sandbox.hand_over(session.folder)
+        self._sandbox.hand_over(session.home)
+        self._sandbox.hand_over(session.empty)
         if task.worktree is not None and task.may_write:
             self._sandbox.hand_over(task.worktree)
 

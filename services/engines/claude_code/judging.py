@@ -85,22 +85,47 @@ def judge(left: Left, task: Task[AnswerT]) -> Verdict[AnswerT]:
     return _answer(left.final, task)
 
 
-def spent(left: Left, billing: Billing) -> Spent:
-    """Say what it used: what the result object says, or only the time. A subscription has no price."""
-    final = left.final
-    if final is None:
-        return Spent(billing=billing, duration_ms=int(left.result.seconds * 1000))
+def total(final: Final) -> Spent:
+    """Say what the whole session has used by now: a result counts what earlier runs of it used, too."""
     usages = final.model_usage
     read = [usage.input + usage.cache_read + usage.cache_written for usage in usages.values()]
     return Spent(
         tokens_in=sum(read),
         tokens_out=sum(usage.output for usage in usages.values()),
         tokens_cached=sum(usage.cache_read for usage in usages.values()),
-        cost_micros=round(final.total_cost_usd * 1e6) if billing is Billing.PRICE else 0,
-        billing=billing,
-        turns=final.num_turns,
-        duration_ms=int(left.result.seconds * 1000),
+        cost_micros=round(final.total_cost_usd * 1e6),
         model=max(usages, key=lambda name: usages[name].output, default=""),
+    )
+
+
+def spent(left: Left, billing: Billing, before: Spent) -> Spent:
+    """Say what this run used beyond `before`; without a result only the time. A subscription has no price.
+
+    A program that does not count earlier runs says less than before: then all it says is of this one.
+    """
+    duration = int(left.result.seconds * 1000)
+    if left.final is None:
+        return Spent(billing=billing, duration_ms=duration)
+    now = total(left.final)
+    base = before if _not_less(now, before) else Spent()
+    return Spent(
+        tokens_in=now.tokens_in - base.tokens_in,
+        tokens_out=now.tokens_out - base.tokens_out,
+        tokens_cached=now.tokens_cached - base.tokens_cached,
+        cost_micros=now.cost_micros - base.cost_micros if billing is Billing.PRICE else 0,
+        billing=billing,
+        turns=left.final.num_turns,
+        duration_ms=duration,
+        model=now.model,
+    )
+
+
+def _not_less(now: Spent, before: Spent) -> bool:
+    return (
+        now.tokens_in >= before.tokens_in
+        and now.tokens_out >= before.tokens_out
+        and now.tokens_cached >= before.tokens_cached
+        and now.cost_micros >= before.cost_micros
     )
 
 

@@ -1,6 +1,7 @@
 """The folders in which the program keeps its conversations, one for each session.
 
-A folder that nobody went on in for `kept_seconds` is removed when a new session begins.
+The program writes into two folders below; what was counted of it lies beside them, out of its reach. A
+folder that nobody went on in for `kept_seconds` is removed when a new session begins.
 """
 
 import shutil
@@ -10,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
+
+from schemas.engine import Spent
 
 KEPT_SECONDS = 14 * 86_400.0
 
@@ -30,6 +33,20 @@ class Session:
     def empty(self) -> Path:
         """A folder with nothing in it."""
         return self.folder / "empty"
+
+    def counted(self) -> Spent:
+        """Return what the session had used at the last result; the next one tells it again with its own."""
+        if not self._counted.exists():
+            return Spent()
+        return Spent.model_validate_json(self._counted.read_bytes())
+
+    def count(self, total: Spent) -> None:
+        """Keep what the session has used by now."""
+        self._counted.write_text(total.model_dump_json(), "utf-8")
+
+    @property
+    def _counted(self) -> Path:
+        return self.folder / "counted.json"
 
 
 class Sessions:
