@@ -5,7 +5,6 @@ again and again it is answered in the order of the recording, failures too, so t
 of the original. `spent` is what the call had cost then.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from schemas.engine import FailureKind, Spent
+from services.engines.line import one_line
 from services.engines.port import (
     NOTHING_SPENT,
     Ability,
@@ -27,6 +27,7 @@ from services.engines.port import (
 )
 
 NAME = "recorded"
+VERSION = "1"
 _SHOWN = 12  # characters of a hash
 
 
@@ -58,8 +59,8 @@ class Recording(Protocol):
         """Return what makes this task the same question as another."""
         ...
 
-    async def answer(self, question: Question, place: int) -> RecordedAnswer | Failed | None:
-        """Return the answer at a place (from 0) among those to this very question, or None."""
+    async def take(self, question: Question) -> RecordedAnswer | Failed | None:
+        """Return the next answer to this very question that was not taken yet, or None."""
         ...
 
     async def questions(self) -> Sequence[Question]:
@@ -79,25 +80,21 @@ class RecordedEngine:
         self.name = name
         self._recording = recording
         self._patch = patch
-        self._asked: Counter[Question] = Counter()
 
     async def check(self) -> Readiness:
         """It is ready where there is something recorded."""
         if await self._recording.questions():
-            return Readiness(True)
-        return Readiness(False, "", "nothing was recorded", "choose another engine")
+            return Readiness(True, VERSION)
+        return Readiness(False, VERSION, "nothing was recorded", "choose another engine")
 
     async def ask(self, task: Task[AnswerT], tell: Tell) -> Answered[AnswerT] | Failed:
         """Give the next recorded answer to this question."""
         question = self._recording.question(task)
-        place = self._asked[question]
-        self._asked[question] += 1
-        found = await self._recording.answer(question, place)
+        found = await self._recording.take(question)
         if found is None:
-            return Failed(
-                FailureKind.NOT_CAPABLE, difference(question, place, await self._recording.questions())
-            )
-        tell(Progress("turn", f"recorded answer {place + 1}"))
+            reason = one_line(difference(question, await self._recording.questions()))
+            return Failed(FailureKind.NOT_CAPABLE, reason)
+        tell(Progress("turn", "the recorded answer"))
         return found if isinstance(found, Failed) else await self._answered(task, found)
 
     async def _answered(self, task: Task[AnswerT], found: RecordedAnswer) -> Answered[AnswerT] | Failed:
@@ -110,7 +107,7 @@ class RecordedEngine:
                 f"the recorded answer is none to this question any more: {places[:200]}",
             )
         if problem := await self._written(task, found.patch):
-            return Failed(FailureKind.NOT_CAPABLE, problem)
+            return Failed(FailureKind.NOT_CAPABLE, one_line(problem))
         return Answered(value, found.spent, found.session, found.transcript, found.version)
 
     async def _written(self, task: Task[AnswerT], patch: bytes | None) -> str:
@@ -123,11 +120,11 @@ class RecordedEngine:
         return f"the recorded patch does not fit the work tree: {why}" if why else ""
 
 
-def difference(question: Question, place: int, known: Sequence[Question]) -> str:
+def difference(question: Question, known: Sequence[Question]) -> str:
     """Say in what a question differs from those that were asked."""
     same_task = [each for each in known if each.task == question.task]
     if question in same_task:
-        return f"{question.task!r} was asked {place} times in the recording, and is now asked once more"
+        return f"{question.task!r} is asked more often than in the recording"
     if not same_task:
         return f"{question.task!r} was never asked in the recording"
     versions = {each.prompt_version for each in same_task}
