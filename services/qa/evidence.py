@@ -100,7 +100,8 @@ class Examination:
         if material.baseline.usable and material.baseline.coverage:
             await material.tested(tip.commit, tip.tree, len(stacked), token, cause, coverage=True)
         changed = await material.repository.changed_paths(material.formed.base, tip.commit)
-        edited = tuple(path for path in changed if is_evaluator(path))
+        there = await material.repository.entries(material.formed.base)  # what comes new edits nothing
+        edited = tuple(path for path in changed if path in there and is_evaluator(path))
         if edited and material.baseline.usable:
             await material.tested(tip.commit, tip.tree, len(stacked), token, cause, original=edited)
         return Tip(

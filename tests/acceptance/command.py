@@ -15,7 +15,7 @@ import orjson
 ROOT = Path(__file__).parents[2]
 # Far more than any cycle here takes: a machine may be busy with other things.
 SECONDS = 270
-OURS = ("APS_", "NATS_", "DATABASE_", "N8N_", "CLAUDE_", "MCP_", "SECRET_KEY")
+OURS = ("APS_", "NATS_", "DATABASE_", "N8N_", "CLAUDE_", "OPENAI_", "ANTHROPIC_", "MCP_", "SECRET_KEY")
 
 
 @dataclass(frozen=True)
