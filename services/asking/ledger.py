@@ -24,11 +24,10 @@ from events.envelope import Cause
 from events.fact import Rejected
 from events.run import RUN, Cancelled, Completed, Failed, Requested, Reused, Started
 from events.store import Conflict
-from events.swarm import ALL, SWARM
 from schemas.engine import FailureKind, Spent
 from services.asking.accounts import UNHEARD, Reservation, reservation, settling
 from services.asking.limits import Limits, budgets
-from services.asking.words import Halted
+from services.runtime.claims import Halted, why_paused
 from services.runtime.log import Change, Log
 
 log = structlog.get_logger()
@@ -37,7 +36,6 @@ T = TypeVar("T")
 MARGIN = 60.0
 TRIES = 60
 LONGEST_PAUSE = 0.5
-HALTED_SECONDS = 30.0
 
 
 class Taken(Exception):  # noqa: N818 -- what happened
@@ -78,9 +76,8 @@ class Ledger:
 
     async def require_running(self) -> None:
         """Raise `Halted` while the swarm is paused."""
-        paused = (await self._book.state(SWARM, ALL)).paused
-        if paused is not None:
-            raise Halted(HALTED_SECONDS, f"everything is paused ({paused.reason}); go on with: aps resume")
+        if paused := await why_paused(self._book):
+            raise Halted(paused)
 
     async def begin(self, run: str, asked: Requested, micros: int, seconds: float, cause: Cause) -> Begun:
         """Reserve `micros` and record that the run began, for `seconds` at most.

@@ -7,7 +7,6 @@ from typing import Generic
 from events.envelope import Cause
 from schemas.engine import FailureKind, Spent
 from services.engines.port import AnswerT, Engine, Task
-from services.runtime.claims import Later
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,3 @@ class NotAnswered(Exception):  # noqa: N818 -- what happened
     def __init__(self, kind: FailureKind, reason: str, runs: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.kind, self.reason, self.runs = kind, reason, runs
-
-
-class Halted(Later):
-    """The swarm is paused: no call begins. A role's event is delivered again later, and nothing is lost."""

@@ -19,7 +19,7 @@ from services.cli.options import keep_examples
 from services.cli.session import Exit, words
 from services.cli.summary import EXAMPLES, summarise
 from services.cli.swarm.serving import run_one, up
-from services.cli.work import claims, dead, deployments, runs
+from services.cli.work import budgets, claims, dead, deployments, runs
 from services.cli.work.targets import pause, resume
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command()(logs)
 app.add_typer(improvements.app, name="improvements")
 app.add_typer(claims.app, name="claims")
 app.add_typer(runs.app, name="runs")
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(deployments.app, name="deployments")
 app.add_typer(dead.app, name="dead")
 app.add_typer(events.app, name="events")

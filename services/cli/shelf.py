@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from events.store import Broken
 from schemas.artefacts import ArtefactRef
-from services.runtime.log import Log
+from services.runtime.log import Log, NoSecret
+from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
+from services.vault.sealing import Unopened
 
 
 @dataclass(frozen=True)
@@ -24,4 +26,6 @@ class Shelf:
             self.missing.append(f"{ref.name} (sha256 {ref.sha256}) is not in the store")
         except Broken as broken:
             self.missing.append(f"{ref.name}: {broken}")
+        except (NoSecret, KeyDeleted, KeyMissing, WrongSecret, Unopened) as sealed:
+            self.missing.append(f"{ref.name}: {sealed}")
         return ""

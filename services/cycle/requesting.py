@@ -18,6 +18,7 @@ from services.changes.release import REF
 from services.cycle.naming import named_sdist
 from services.cycle.settling import is_settled
 from services.engines.deterministic.rules import DEFAULT_SELECT
+from services.runtime.claims import why_paused
 from services.runtime.log import Change, Log
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
@@ -97,6 +98,8 @@ async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
 
     Raises `Rejected` when paused, `TargetProblem` when nothing that is asked for could ever land.
     """
+    if paused := await why_paused(book):
+        raise Rejected(paused)
     place = await _looked_at(place, wish)
     cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
     for attempt in range(TRIES):

@@ -22,6 +22,7 @@ from services.changes.repeating import layers_of
 from services.changes.stacking import Stack
 from services.changes.verifying import harm_of
 from services.deployer.reaching import move, standing_at
+from services.runtime.claims import ROLLBACK
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
 from services.workspace.git import Conflict, RefMoved, Repository
@@ -58,7 +59,7 @@ class Branch:
 
 async def take_back(bench: Workbench, target: str, when: datetime, cause: Cause) -> None:
     """Take back every landed change of a target for which that was asked."""
-    async with bench.claim(TARGET, target, "rollback", cause):
+    async with bench.claim(TARGET, target, ROLLBACK, cause):
         asked = await _asked(bench, target)
         if not asked:
             return

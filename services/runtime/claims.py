@@ -1,4 +1,7 @@
-"""Holds a piece of work while an agent does it: claim, renew in the background, give back on failure."""
+"""Holds a piece of work while an agent does it: claim, renew in the background, give back on failure.
+
+While the swarm is paused nothing is claimed but `ROLLBACK`: taking a change back begins nothing new.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,9 +15,13 @@ import structlog
 from events.envelope import Cause
 from events.fact import AggregateType, Rejected
 from events.lease import WorkClaimed, WorkReleased, WorkRenewed
+from events.swarm import ALL, SWARM
 from services.runtime.log import Log
 
 log = structlog.get_logger()
+
+ROLLBACK = "rollback"
+HALTED_SECONDS = 5.0
 
 
 class Later(Exception):  # noqa: N818 -- what the agent answers
@@ -23,6 +30,19 @@ class Later(Exception):  # noqa: N818 -- what the agent answers
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+class Halted(Later):
+    """The swarm is paused: no new work begins."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(HALTED_SECONDS, reason)
+
+
+async def why_paused(book: Log) -> str:
+    """Return why the swarm is paused, and what lets it go on; empty while it is not."""
+    paused = (await book.state(SWARM, ALL)).paused
+    return f"everything is paused ({paused.reason}); go on with: aps resume" if paused else ""
 
 
 @dataclass(frozen=True)
@@ -43,9 +63,11 @@ async def claim(
 ) -> AsyncIterator[Held]:
     """Claim `work` on an aggregate for the time of the block, renewing the lease at a third of its length.
 
-    Raises `Later` when another agent holds it. At the end the claim is given back, unless the finishing
-    fact has cleared it.
+    Raises `Later` when another agent holds it, `Halted` while the swarm is paused. At the end the claim is
+    given back, unless the finishing fact has cleared it.
     """
+    if work != ROLLBACK and (paused := await why_paused(book)):
+        raise Halted(paused)
     now = book.clock()
     claimed = WorkClaimed(agent=cause.actor, work=work, lease_until=now + timedelta(seconds=lease_seconds))
     try:

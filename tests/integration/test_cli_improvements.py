@@ -262,8 +262,8 @@ async def test_a_paused_target_takes_no_new_cycle_until_it_is_resumed(place: Pla
     assert [(one["id"], one["paused"]) for one in told] == [(T, True)]
     again = await stopped(pausing.pause(place.settings, "shop", "", as_json=True))
     assert (again.code, "paused already" in str(again)) == (Exit.CONFLICT, True)
-    assert await place.said(pausing.pause(place.settings, "", "", as_json=True)) == []
-    told = await place.said(pausing.resume(place.settings, "", as_json=True))
+    assert (await place.said(pausing.resume(place.settings, "", as_json=True)))["still_paused"] == [T]
+    told = await place.said(pausing.resume(place.settings, "shop", as_json=True))
     assert [(one["id"], one["paused"]) for one in told] == [(T, False)]
     assert not (await place.book.state(TARGET, T)).paused
 

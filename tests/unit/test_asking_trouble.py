@@ -13,10 +13,11 @@ from events.swarm import ALL, SWARM, Paused, Resumed
 from schemas.engine import FailureKind
 from services.asking.breaker import Fuse
 from services.asking.limits import Limit
-from services.asking.words import Halted, NotAnswered
+from services.asking.words import NotAnswered
 from services.engines.port import Ability, Answered, AnswerT, Readiness, Task, Tell
 from services.engines.port import Failed as NoAnswer
 from services.engines.scripted import Answering, Hanging, ScriptedEngine
+from services.runtime.claims import Halted
 from services.runtime.log import Log
 from tests.asking_example import (
     AT_ONCE,

@@ -10,7 +10,8 @@ from events.fact import Rejected
 from events.improvement import IMPROVEMENT
 from events.lease import WorkClaimed, WorkReleased, WorkRenewed
 from events.memory import InMemoryArtefacts, InMemoryEventStore
-from services.runtime.claims import Held, Later, claim
+from events.swarm import ALL, SWARM, Paused
+from services.runtime.claims import ROLLBACK, Halted, Held, Later, claim
 from services.runtime.log import Log
 from tests import projection_facts as f
 from tests.projection_facts import START
@@ -76,6 +77,23 @@ async def test_a_failure_gives_the_work_back_and_says_why(book: Log) -> None:
     recorded, _ = await book.store.read("improvement", "imp-1")
     released = WorkReleased.model_validate(recorded[-1].envelope.data)
     assert released == WorkReleased(claim=2, reason="by nought")
+
+
+async def test_while_everything_is_paused_no_work_is_claimed(book: Log) -> None:
+    await book.record(SWARM, ALL, Paused(reason="wait"), cause=of("cli"))
+    with pytest.raises(Halted, match=r"everything is paused \(wait\)"):
+        async with claim(book, IMPROVEMENT, "imp-1", "requirements", of("pm-1"), LEASE):
+            pytest.fail("work began in a paused swarm")
+    assert await told(book) == ["discovered"]
+    async with claim(book, IMPROVEMENT, "imp-1", ROLLBACK, of("deployer-1"), LEASE):
+        pass
+
+
+async def test_what_was_begun_before_a_pause_is_finished(book: Log) -> None:
+    async with claim(book, IMPROVEMENT, "imp-1", "requirements", of("pm-1"), LEASE) as held:
+        await book.record(SWARM, ALL, Paused(reason="wait"), cause=of("cli"))
+        await finish(book, held, "pm-1")
+    assert (await told(book))[-1] == "requirements_specified"
 
 
 async def test_who_comes_second_is_told_when_to_come_again(book: Log, time: Time) -> None:

@@ -1,23 +1,31 @@
-"""Shows the calls of engines: all of them, or one with its events and its answer."""
+"""Shows the calls of engines: all of them, or one with its events, what was asked and what came back."""
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from events import run as run_facts
 from events.catalogue import read_fact
 from events.fact import Fact
-from events.run import RUN
+from events.run import RUN, Completed, Metered, Requested
 from events.store import Recorded
 from projections.engine_usage import RunRow
 from projections.summary import summary
-from services.cli.desk import at_views, not_found
+from schemas.artefacts import ArtefactRef
+from services.cli.desk import Desk, at_views, not_found
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.shelf import Shelf
 from services.cli.tables import show_lines, show_table
+from services.cli.work.spending import cost
 from services.runtime.settings import Settings
 
 OUTCOMES = tuple(fact.name for fact in RUN.facts)
-MICRO = 1_000_000
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was asked, answered and said on the way; empty where nothing is kept."""
+
+    prompt: str = ""
+    answer: str = ""
+    transcript: str = ""
 
 
 async def list_runs(settings: Settings, improvement: str, outcome: str, at: str, *, as_json: bool) -> None:
@@ -32,9 +40,19 @@ async def list_runs(settings: Settings, improvement: str, outcome: str, at: str,
         print_json(rows)
         return
     show_table(
-        ("ID!", "BY!", "ENGINE", "OUTCOME!", "TOOK!", "TOKENS", "COST", "NOTE"),
+        ("ID!", "BY!", "TASK!", "ENGINE", "OUTCOME!", "TOOK!", "TOKENS", "COST!", "NOTE"),
         [
-            (r.id, r.role, _engine(r), r.outcome, f"{r.duration_ms} ms", _tokens(r), _cost(r), r.reason)
+            (
+                r.id,
+                r.role,
+                r.task,
+                _engine(r),
+                r.outcome,
+                f"{r.duration_ms} ms",
+                _tokens(r),
+                cost(r.billing, r.cost_micros),
+                _note(r),
+            )
             for r in rows
         ],
         empty="no engine was called",
@@ -49,57 +67,79 @@ def _tokens(row: RunRow) -> str:
     return f"{row.tokens_in}+{row.tokens_out}" if row.tokens_in or row.tokens_out else ""
 
 
-def _cost(row: RunRow) -> str:
-    return f"{row.cost_micros / MICRO:.4f}" if row.cost_micros else ""
+def _note(row: RunRow) -> str:
+    tried = f"attempt {row.attempt}" if row.attempt > 1 else ""
+    instead = f"instead of {row.instead_of}" if row.instead_of else ""
+    why = f"{row.kind}: {row.reason}" if row.kind else row.reason
+    return "; ".join(filter(None, (tried, instead, why)))
 
 
-async def show(settings: Settings, id: str, *, as_json: bool) -> None:
+async def show(settings: Settings, id: str, *, transcript: bool = False, as_json: bool) -> None:
     """Show one engine call."""
     async with at_views(settings) as desk:
         rows = await desk.views.runs()
         row = next((r for r in rows if r.id == id), None)
         if row is None:
             raise not_found("run", id, [r.id for r in rows])
-        recorded, _ = await desk.book.store.read(RUN.name, id)
-        facts = [(event, read_fact(event.envelope)) for event in recorded]
+        events = await _events(desk, id)
         shelf = Shelf(desk.book)
-        answer = await _answer(shelf, facts)
+        content = await _content(shelf, [fact for _, fact in events], transcript=transcript)
     for missing in shelf.missing:
         say(f"missing: {missing}")
     if as_json:
-        print_json({**asdict(row), "answer": answer, "events": [_event(e, f) for e, f in facts]})
+        print_json({**asdict(row), **asdict(content), "events": [_event(e, f) for e, f in events]})
         return
+    _print(row)
+    print("\nwhat happened")
+    show_table(
+        ("SEQ", "TIME!", "BY", "WHAT"),
+        [(e.seq, e.envelope.at, e.envelope.actor.partition("@")[0], summary(f)) for e, f in events],
+    )
+    for name, text in asdict(content).items():
+        if text:
+            print(f"\n{name}\n{text}")
+
+
+def _print(row: RunRow) -> None:
     show_lines(
         (
             ("run", row.id),
             ("improvement", row.improvement),
             ("asked by", row.role),
             ("engine", _engine(row)),
+            ("instead of", row.instead_of),
             ("task", row.task),
+            ("attempt", row.attempt if row.attempt > 1 else ""),
             ("outcome", row.outcome),
+            ("kind", row.kind),
             ("reason", row.reason),
             ("took", f"{row.duration_ms} ms"),
+            ("turns", row.turns),
             ("tokens", _tokens(row)),
-            ("cost", _cost(row)),
+            ("from cache", row.tokens_cached),
+            ("cost", cost(row.billing, row.cost_micros)),
         )
     )
-    print("\nwhat happened")
-    show_table(
-        ("SEQ", "TIME!", "BY", "WHAT"),
-        [(e.seq, e.envelope.at, e.envelope.actor.partition("@")[0], summary(f)) for e, f in facts],
-    )
-    if answer:
-        print(f"\nanswer\n{answer}")
 
 
-async def _answer(shelf: Shelf, facts: list[tuple[Recorded, Fact]]) -> str:
-    for _, fact in facts:
-        if isinstance(fact, run_facts.Completed) and fact.answer is not None:
-            return await shelf.text(fact.answer)
-    return ""
+async def _events(desk: Desk, id: str) -> list[tuple[Recorded, Fact]]:
+    recorded, _ = await desk.book.store.read(RUN.name, id)
+    return [(event, read_fact(event.envelope)) for event in recorded]
 
 
-def _event(event: Recorded, fact: Fact) -> dict[str, Any]:
+async def _content(shelf: Shelf, facts: list[Fact], *, transcript: bool) -> Content:
+    found = dict[str, ArtefactRef | None]()
+    for fact in facts:
+        if isinstance(fact, Requested):
+            found["prompt"] = fact.prompt
+        if isinstance(fact, Completed):
+            found["answer"] = fact.answer
+        if isinstance(fact, Metered) and transcript:
+            found["transcript"] = fact.transcript
+    return Content(**{name: await shelf.text(ref) for name, ref in found.items() if ref is not None})
+
+
+def _event(event: Recorded, fact: Fact) -> dict[str, object]:
     envelope = event.envelope
     return {
         "seq": event.seq,

@@ -4,19 +4,23 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import At, Json, topic
+from services.cli.options import At, Json, Reason, topic
 from services.cli.session import run
 
 app = topic(
-    "See the calls of engines.",
+    "See and cancel the calls of engines.",
     "aps runs list --outcome failed",
-    "aps runs show up006-1a2b3c4d-r12",
+    "aps runs show plan-0f3c9a1be2d44c5f90aa1b27-1",
+    "aps runs costs --by day",
 )
+
+Id = Annotated[str, typer.Argument(help="A run, as `aps runs list` shows.", metavar="ID")]
+OfOne = Annotated[str, typer.Option("--improvement", help="For one improvement.", metavar="ID")]
 
 
 @app.command("list")
 def list_runs(
-    improvement: Annotated[str, typer.Option(help="For one improvement.", metavar="ID")] = "",
+    improvement: OfOne = "",
     outcome: Annotated[str, typer.Option(help="Of one outcome, such as failed.")] = "",
     at: At = "",
     as_json: Json = False,
@@ -34,13 +38,47 @@ def list_runs(
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="A run, as `aps runs list` shows.", metavar="ID")],
+    id: Id,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="Also what the engine said on the way.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one engine call: what was asked, what it took, and every event of it.
 
-    Example: aps runs show up006-1a2b3c4d-r12
+    Example: aps runs show plan-0f3c9a1be2d44c5f90aa1b27-1 --transcript
     """
     from services.cli.work import engine_runs
 
-    run(lambda settings: engine_runs.show(settings, id, as_json=as_json))
+    run(lambda settings: engine_runs.show(settings, id, transcript=transcript, as_json=as_json))
+
+
+@app.command()
+def cancel(id: Id, reason: Reason = "", as_json: Json = False) -> None:
+    """End a call that is under way, wherever it runs; what it reserved is free again.
+
+    Example: aps runs cancel plan-0f3c9a1be2d44c5f90aa1b27-1 --reason "asked the wrong thing"
+    """
+    from services.cli.work import cancelling
+
+    run(lambda settings: cancelling.cancel(settings, id, reason, as_json=as_json))
+
+
+@app.command()
+def costs(
+    by: Annotated[
+        str, typer.Option(help="One sum for each: run, improvement, role, engine, model, task, day.")
+    ] = "engine",
+    improvement: OfOne = "",
+    at: At = "",
+    as_json: Json = False,
+) -> None:
+    """Sum up what engine calls took and cost, now or as it stood.
+
+    Example: aps runs costs --by day
+
+    Example: aps runs costs --by role --improvement up006-1a2b3c4d
+    """
+    from services.cli.work import spending
+
+    run(lambda settings: spending.costs(settings, by, improvement, at, as_json=as_json))

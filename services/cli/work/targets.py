@@ -1,4 +1,4 @@
-"""`aps pause` and `aps resume`: whether new work begins on targets."""
+"""`aps pause` and `aps resume`: whether new work begins, at all or on a target."""
 
 from typing import Annotated
 
@@ -8,12 +8,17 @@ from services.cli.options import Json, Reason
 from services.cli.session import run
 
 Target = Annotated[
-    str, typer.Argument(help="A target: its id, title or path. Without it, all.", metavar="[TARGET]")
+    str,
+    typer.Argument(help="A target: its id, title or path. Without it, everything.", metavar="[TARGET]"),
 ]
 
 
 def pause(target: Target = "", reason: Reason = "", as_json: Json = False) -> None:
-    """Let no new cycle begin on a target; what is under way goes on.
+    """Halt all new work at once: no engine is called, no work is begun. With TARGET, only its new cycles.
+
+    What is under way goes on, and changes can still be taken back.
+
+    Example: aps pause --reason "the bill looks wrong"
 
     Example: aps pause toolz-1.2.0 --reason "release week"
     """
@@ -23,7 +28,9 @@ def pause(target: Target = "", reason: Reason = "", as_json: Json = False) -> No
 
 
 def resume(target: Target = "", as_json: Json = False) -> None:
-    """Let cycles begin again on a target that was paused.
+    """Let work begin again. Targets that were paused by themselves are resumed by their names.
+
+    Example: aps resume
 
     Example: aps resume toolz-1.2.0
     """
