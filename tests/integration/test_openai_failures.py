@@ -1,6 +1,7 @@
 """Every way in which a server of chat completions fails, and the one outcome each ends in."""
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -30,6 +31,13 @@ from tests.openai_asking import GOOD, asked, bounds, engine, question
 
 PAGE = "<html><body>Welcome to the hotel's network</body></html>"
 BIG = 5_000_000
+
+PACKED = gzip.compress(bytes(20_000_000), 1)
+BOMB = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+    + b"Content-Length: %d\r\n\r\n" % len(PACKED)
+    + PACKED
+)
 
 FAILURES: dict[str, tuple[Step, FailureKind]] = {
     "401": (refuses(401, error("Incorrect API key", "invalid_api_key")), FailureKind.UNAUTHORIZED),
@@ -76,6 +84,8 @@ FAILURES: dict[str, tuple[Step, FailureKind]] = {
     "garbage in the stream": (streams("data: {]\n\n"), FailureKind.GARBLED),
     "bytes that are no text": (streams(b"data: \xff\xfe\n\n"), FailureKind.GARBLED),
     "chunks of another kind": (streams(event({"hello": 1})), FailureKind.GARBLED),
+    "a bomb of compressed bytes": (raw(BOMB), FailureKind.GARBLED),
+    "a bomb as a refusal": (raw(BOMB.replace(b"200 OK", b"500 NO")), FailureKind.SERVER_ERROR),
     "negative tokens": (streams(usage(read=-1)), FailureKind.GARBLED),
     "more tokens than there are": (streams(usage(read=10**30)), FailureKind.GARBLED),
     "cut within the stream": (breaks_after(delta(content="{")), FailureKind.CUT_OFF),

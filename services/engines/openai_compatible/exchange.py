@@ -42,6 +42,8 @@ def session(endpoint: Endpoint) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         timeout=bounds,
         cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,  # or a few bytes would fill the memory
         # A kept connection that the server closes meanwhile would cost a whole conversation.
         connector=aiohttp.TCPConnector(force_close=True),
     )
@@ -85,6 +87,8 @@ async def models(session: aiohttp.ClientSession, endpoint: Endpoint, now: Callab
 async def _accept(answer: aiohttp.ClientResponse, now: datetime) -> None:
     if answer.status != 200:
         raise await _refusal(answer, now)
+    if answer.headers.get("Content-Encoding", "identity").casefold() != "identity":
+        raise Unanswered(FailureKind.GARBLED, "the answer is compressed, which was not asked for")
     if answer.content_type != "text/event-stream":
         said = await _words(answer)
         if said.is_error:  # under a status of success
