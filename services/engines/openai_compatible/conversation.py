@@ -214,9 +214,9 @@ class Conversation(Generic[AnswerT]):
 
     async def _used(self, call: ToolCall, place: int) -> Used:
         if self._tools is None:
-            return Used("", '{"error":"there are no tools"}', done=False)
+            return Used("", '{"error":"there are no tools"}')
         if place >= CALLS_AT_ONCE:
-            return Used("", f'{{"error":"over {CALLS_AT_ONCE} calls at once"}}', done=False)
+            return Used("", f'{{"error":"over {CALLS_AT_ONCE} calls at once"}}')
         return await self._tools.use(call)
 
     def _judged(self, text: str) -> AnswerT | Unanswered:

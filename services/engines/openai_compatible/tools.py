@@ -60,7 +60,6 @@ class Used:
 
     path: str
     answer: str
-    done: bool
 
 
 def _list(tree: Tree, asked: ListFiles) -> object:
@@ -136,7 +135,7 @@ class Tools:
                 if tool.writes
                 else await asyncio.to_thread(tool.use, self._tree, asked)
             )
-            return Used(asked.path, orjson.dumps(done).decode(), done=True)
+            return Used(asked.path, orjson.dumps(done).decode())
         except Inaccessible as problem:
             return _refused(asked.path, str(problem))
 
@@ -155,4 +154,4 @@ def _described(name: str, tool: _Tool) -> FunctionOffered:
 
 
 def _refused(path: str, why: str) -> Used:
-    return Used(path, orjson.dumps({"error": why}).decode(), done=False)
+    return Used(path, orjson.dumps({"error": why}).decode())
