@@ -85,9 +85,10 @@ def test_a_file_in_place_of_the_runner_is_refused_by_name(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        ".pytest_cache/v/cache/lastfailed", ".coverage", ".coverage.host.1", "coverage.xml", "test-report.json",
-        "htmlcov/index.html", "junit.xml", "reports/test-results.xml", ".mypy_cache/x.json", ".ruff_cache/1",
-        "pkg/__pycache__/a.pyc", ".hypothesis/examples/x", ".testmondata",
+        ".pytest_cache/v/cache/lastfailed", ".coverage", ".coverage.host.1", "coverage.xml",
+        "test-report.json", "htmlcov/index.html", "junit.xml", "reports/test-results.xml",
+        ".mypy_cache/x.json", ".ruff_cache/1", "pkg/__pycache__/a.pyc",
+        ".hypothesis/examples/x", ".testmondata",
     ],
 )  # fmt: skip
 def test_a_result_of_an_earlier_run_is_refused_by_name_and_may_go(path: str) -> None:

@@ -144,6 +144,17 @@ def test_ordinary_text_stays(text: str) -> None:
     assert masked(text) == text
 
 
+def test_a_mark_never_grows_together_with_its_neighbours_to_another_secret() -> None:
+    held = ["abcdef", f"x{MARK}y"]
+    shown = Mask(held)("xabcdefy")
+    assert shown[0] + shown[-1] == "xy"
+    assert not any(secret in shown for secret in held)
+
+
+def test_what_looks_like_a_secret_only_once_another_is_hidden_is_hidden_too() -> None:
+    assert masked('password = "k9one twoZ8r4"', ["one two"]) == f'password = "{MARK}"'
+
+
 def test_bytes_that_are_no_text_stay_and_the_secret_among_them_goes() -> None:
     assert Mask([KEY]).content(b"\xff\x00" + KEY.encode() + b"\xfe") == b"\xff\x00" + MARK.encode() + b"\xfe"
 
