@@ -80,7 +80,7 @@ def judge(left: Left, task: Task[AnswerT]) -> Verdict[AnswerT]:
         if (found := rule(left)) is not None:
             kind, reason = found
             after = left.trouble.retry_after if left.trouble is not None else None
-            return Verdict(None, kind, one_line(reason, LONGEST_REASON), after)
+            return Verdict(None, kind, one_line(reason, LONGEST_REASON) or kind.value, after)
     assert left.final is not None  # noqa: S101 -- the rule before last
     return _answer(left.final, task)
 
