@@ -111,7 +111,9 @@ class Asker:
         one = Try(inquiry, choice, question_of(inquiry.ask, inquiry.task, choice, self._mint))
         number = 1
         if one.question.reusable:
-            found, number = await earlier(self._book, one.question, inquiry.task.answer)
+            _, (found, number) = await asyncio.gather(
+                self._runs.keep_prompt(one), earlier(self._book, one.question, inquiry.task.answer)
+            )
             if found is not None:
                 return await self._runs.reuse(one, found)
         while True:

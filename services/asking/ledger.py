@@ -12,23 +12,23 @@ Rules
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from events.budget import BUDGET, Reserved
+from events.budget import BUDGET, Budget, Reserved
 from events.envelope import Cause
 from events.fact import Rejected
 from events.run import RUN, Cancelled, Completed, Failed, Requested, Reused, Started
 from events.store import Conflict
 from schemas.engine import FailureKind, Spent
-from services.asking.accounts import UNHEARD, Reservation, reservation, settling
+from services.asking.accounts import UNHEARD, reservation, settling
 from services.asking.limits import Limits, budgets
 from services.runtime.claims import Halted, why_paused
-from services.runtime.log import Change, Log
+from services.runtime.log import Change, Loaded, Log
 
 log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class Begun:
 
 
 Ending = Completed | Failed | Cancelled
+OnState = tuple[Change, Loaded[Any]]
 
 
 class Ledger:
@@ -86,19 +87,24 @@ class Ledger:
         """
 
         async def reserve() -> Begun:
-            await self.require_running()
-            if (await self._book.state(RUN, run)).requested is not None:
-                raise Taken(run)
             now = self._book.clock()
             until = now + timedelta(seconds=seconds + self._margin)
             wanted = budgets(self._limits, asked.improvement, asked.engine, now)
-            states = await self._book.states(BUDGET, wanted)
+            _, known, accounts = await asyncio.gather(
+                self.require_running(), self._book.load(RUN, run), self._accounts(wanted)
+            )
+            if known.state.requested is not None:
+                raise Taken(run)
+            states = {id: account.state for id, account in accounts.items()}
             made = reservation(states, wanted, Reserved(run=run, micros=micros, lease_until=until), now)
-            changes = await self._changes(made)
+            changes: list[OnState] = [
+                (Change(BUDGET, id, facts), accounts[id]) for id, facts in made.facts.items()
+            ]
+            changes += await self._burials(made.dead)
             if made.refusal is None:
-                changes.append(Change(RUN, run, (asked, Started())))
+                changes.append((Change(RUN, run, (asked, Started())), known))
             if changes:
-                await self._book.record_all(changes, cause)
+                await self._book.record_on(changes, cause)
             if made.refusal is not None:
                 raise NoBudget(made.refusal.budget, made.refusal.reason)
             return Begun(run, tuple(wanted), cause)
@@ -112,15 +118,19 @@ class Ledger:
         """
 
         async def settle() -> bool:
-            open_still = (await self._book.state(RUN, begun.run)).ended is None
             reason = "" if isinstance(ending, Completed) else ending.reason
-            states = await self._book.states(BUDGET, begun.budgets)
-            facts = {id: settling(state, begun.run, spent, reason) for id, state in states.items()}
-            changes = [Change(BUDGET, id, (fact,)) for id, fact in facts.items() if fact is not None]
+            run, accounts = await asyncio.gather(
+                self._book.load(RUN, begun.run), self._accounts(begun.budgets)
+            )
+            open_still = run.state.ended is None
+            changes: list[OnState] = []
+            for id, account in accounts.items():
+                if fact := settling(account.state, begun.run, spent, reason):
+                    changes.append((Change(BUDGET, id, (fact,)), account))
             if open_still:
-                changes.append(Change(RUN, begun.run, (ending,)))
+                changes.append((Change(RUN, begun.run, (ending,)), run))
             if changes:
-                await self._book.record_all(changes, begun.cause)
+                await self._book.record_on(changes, begun.cause)
             return open_still
 
         return await self._in_turn(settle)
@@ -132,13 +142,20 @@ class Ledger:
         except Rejected as known:
             raise Taken(run) from known
 
-    async def _changes(self, made: Reservation) -> list[Change]:
-        """Return what a reservation comes to, and the end of the runs that are dead."""
-        states = await self._book.states(RUN, sorted(made.dead))
-        dead = [run for run, state in states.items() if state.started and state.ended is None]
+    async def _accounts(self, ids: Iterable[str]) -> dict[str, Loaded[Budget]]:
+        ids = tuple(ids)
+        return dict(zip(ids, await asyncio.gather(*(self._book.load(BUDGET, id) for id in ids)), strict=True))
+
+    async def _burials(self, runs: Iterable[str]) -> list[OnState]:
+        """Return the end of those runs whose holders are dead, and that did not end."""
+        runs = sorted(runs)
+        loaded = await asyncio.gather(*(self._book.load(RUN, run) for run in runs))
         end = Failed(duration_ms=0, reason=UNHEARD, kind=FailureKind.KILLED)
-        accounts = [Change(BUDGET, id, facts) for id, facts in made.facts.items()]
-        return accounts + [Change(RUN, run, (end,)) for run in dead]
+        return [
+            (Change(RUN, run, (end,)), one)
+            for run, one in zip(runs, loaded, strict=True)
+            if one.state.started and one.state.ended is None
+        ]
 
     async def _in_turn(self, record: Callable[[], Awaitable[T]]) -> T:
         """Record when it is our turn, decided anew where what it was decided on is no longer so."""

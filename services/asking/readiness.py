@@ -2,7 +2,7 @@
 
 from services.asking.consulting import NOT_CAPABLE
 from services.asking.team import engines_of
-from services.engines.choosing import policy_of, wanted_for
+from services.engines.choosing import AUTO, policy_of, wanted_for
 from services.runtime.role import sandbox_of
 from services.runtime.settings import Settings
 
@@ -15,7 +15,7 @@ async def unready(settings: Settings, only: str) -> str:
     wanted = wanted_for(policy_of(settings.engines), WRITER, TASK, only)
     mine = [engines[one.engine] for one in wanted if one.engine in engines]
     if not mine:
-        return f"{only} is not set up. {NOT_CAPABLE}" if only else NOT_CAPABLE
+        return NOT_CAPABLE if only == AUTO else f"{only} is not set up: {NOT_CAPABLE}"
     problems = []
     for engine in mine:
         found = await engine.check()

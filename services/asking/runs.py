@@ -34,7 +34,7 @@ class Runs:
 
     async def make(self, one: Try[AnswerT], number: int) -> Asked[AnswerT] | Failed:
         """Call the engine in a run with this number, or the next that is free."""
-        await self._keep_prompt(one)
+        await self.keep_prompt(one)
         try:
             begun = await self._begun(one, number)
         except NoBudget as short:
@@ -50,14 +50,21 @@ class Runs:
             raise
         return await asyncio.shield(self._recorded(one, begun, outcome, _since(began, clock())))
 
+    async def keep_prompt(self, one: Try[Any]) -> None:
+        """Keep what is asked, once for all runs of an inquiry."""
+        if one.inquiry.prompt is None:
+            one.inquiry.prompt = await self._shelf(one.inquiry, one.question.run(1)).prompt(
+                one.question.runs, one.task
+            )
+
     async def pass_over(self, one: Try[Any], reason: str) -> None:
         """Record that an engine was not called."""
-        await self._keep_prompt(one)
+        await self.keep_prompt(one)
         await self._at_once(one, Cancelled(reason=reason))
 
     async def reuse(self, one: Try[AnswerT], found: Found[AnswerT]) -> Asked[AnswerT]:
         """Take an earlier run's answer."""
-        await self._keep_prompt(one)
+        await self.keep_prompt(one)
         run = await self._at_once(one, Reused(run=found.run))
         end = found.completed
         return Asked(
@@ -103,13 +110,15 @@ class Runs:
         self, one: Try[AnswerT], begun: Begun, outcome: Answered[AnswerT] | Failed, took_ms: int
     ) -> Asked[AnswerT] | Failed:
         shelf = self._shelf(one.inquiry)
-        transcript = await shelf.transcript(begun.run, outcome.transcript)
         if isinstance(outcome, Failed):
+            transcript = await shelf.transcript(begun.run, outcome.transcript)
             end = ended(outcome, transcript, took_ms, self._mask)
             stopped = outcome.kind is FailureKind.CANCELLED
             await self._ledger.end(begun, end, None if stopped else outcome.spent)
             return replace(outcome, reason=end.reason)
-        answer = await shelf.answer(begun.run, outcome.value)
+        answer, transcript = await asyncio.gather(
+            shelf.answer(begun.run, outcome.value), shelf.transcript(begun.run, outcome.transcript)
+        )
         done = completed(outcome, answer, transcript, took_ms)
         if not await self._ledger.end(begun, done, outcome.spent):
             return await self._too_late(begun.run, outcome)
@@ -128,12 +137,6 @@ class Runs:
         end = (await self._book.state(RUN, run)).ended
         kind = FailureKind.CANCELLED if isinstance(end, Cancelled) else FailureKind.KILLED
         return Failed(kind, getattr(end, "reason", "its run is over"), outcome.spent, outcome.session)
-
-    async def _keep_prompt(self, one: Try[Any]) -> None:
-        if one.inquiry.prompt is None:
-            one.inquiry.prompt = await self._shelf(one.inquiry, one.question.run(1)).prompt(
-                one.question.runs, one.task
-            )
 
     def _shelf(self, inquiry: Inquiry[Any], run: str = "") -> Shelf:
         improvement = inquiry.ask.improvement

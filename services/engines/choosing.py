@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ENGINES = ("claude_code", "openai_compatible")
+AUTO = "auto"  # whichever the policy says
 ROLES = ("pm", "architect", "developer", "qa", "devops")
 _PART = re.compile(
     r"(?:(?P<whom>[a-z]+(?:\.[a-z_]+)?)=)?(?P<engine>[a-z_]+)(?::(?P<model>[^\s:,=][^\s,=]*))?"
@@ -51,9 +52,9 @@ def policy_of(text: str) -> tuple[Wanted, ...]:
 
 
 def wanted_for(policy: Sequence[Wanted], role: str, task: str, only: str = "") -> tuple[Wanted, ...]:
-    """Return what `role` wants for `task`, in order; with `only`, of that engine alone."""
+    """Return what `role` wants for `task`, in order; with `only` (not `AUTO`), of that engine alone."""
     names = (f"{role}.{task}", role, "")
     mine = next((found for name in names if (found := [one for one in policy if one.whom == name])), [])
-    if only:
+    if only not in ("", AUTO):
         mine = [one for one in mine if one.engine == only] or [Wanted("", only, "")]
     return tuple(mine)

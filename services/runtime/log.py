@@ -112,8 +112,21 @@ class Log:
                     raise
         raise AssertionError("unreachable")
 
+    async def record_on(
+        self, loaded: Sequence[tuple[Change, Loaded[Any]]], cause: Cause
+    ) -> tuple[Position, ...]:
+        """Record facts decided on states as they were loaded, all or none, without a second try.
+
+        Raises `Conflict` where one of them is no longer so, `Rejected` as `record_all` does.
+        """
+        cause = in_fork(cause, self._fork)
+        batches = [self._batch(change, state, cause) for change, state in loaded]
+        return await self.store.append_many(batches, cause)
+
     async def _decided(self, change: Change, cause: Cause) -> Batch:
-        loaded = await self.load(change.kind, change.id)
+        return self._batch(change, await self.load(change.kind, change.id), cause)
+
+    def _batch(self, change: Change, loaded: Loaded[Any], cause: Cause) -> Batch:
         now, state = self.clock(), loaded.state
         for n, fact in enumerate(change.facts, start=1):
             change.kind.decide(state, fact, now)

@@ -8,9 +8,9 @@ import typer
 from services.cli.aiming import refuse_unusable
 from services.cli.cycle.improve import Json, Target
 from services.cli.session import Exit, fail, run
+from services.engines.choosing import AUTO, ENGINES
 
 LONGEST = 8000
-AUTO = "auto"
 DETERMINISTIC = "deterministic"
 Words = Annotated[
     str, typer.Argument(help="What should be better, in your words; - reads standard input.", metavar="WORDS")
@@ -39,8 +39,6 @@ def request(
     Example: aps request ~/src/project "parse() should accept an empty list and return 0"
     Example: aps request . "the report is slow for large files" --engine claude_code --json
     """
-    from services.engines.choosing import ENGINES
-
     wish = sys.stdin.read(4 * LONGEST) if words == "-" else words
     _refuse_words(wish)
     if engine == DETERMINISTIC:
@@ -55,8 +53,7 @@ def request(
     from services.cli.cycle import whole as cycle
     from services.cycle.requesting import Wish
 
-    only = "" if engine == AUTO else engine
-    asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=only)
+    asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=engine)
     run(lambda settings: cycle.request(settings, asked, as_json=as_json))
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
@@ -17,7 +18,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, T
 from services.engines.confined.credential import Credential
 
 CHUNK = 65_536
-LARGEST_REQUEST = 64 * 1024**2
+LARGEST_REQUEST = 64 * 1024**2  # bytes
 CONNECTING = 20.0  # seconds
 ENDING = 0.05  # seconds for calls still under way, of a program that is gone; nought would wait for ever
 # Of one connection, not of the message; `host` and the length are written anew.
@@ -35,6 +36,7 @@ class Api:
     credential: Credential
     calls: frozenset[str]
     most_calls: int = 1000
+    largest_request: int = LARGEST_REQUEST
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class ApiProxy:
         return await self._forward(request, session)
 
     async def _forward(self, request: web.BaseRequest, session: ClientSession) -> web.StreamResponse:
-        body = await _body(request)
+        body = await _body(request, self._api.largest_request)
         if body is None:
             self.trouble = Trouble(status=413, reason="the request is too large")
             return _told(413, "request_too_large", "the request is too large")
@@ -97,7 +99,9 @@ class ApiProxy:
         url = f"{self._base}{request.path_qs}"
         answer = None
         try:
-            async with session.post(url, data=body, headers=headers, allow_redirects=False) as upstream:
+            async with session.post(
+                url, data=BytesIO(body), headers=headers, allow_redirects=False
+            ) as upstream:
                 self.trouble = _met(upstream.status, upstream.headers)
                 answer = web.StreamResponse(status=upstream.status, headers=_end_to_end(upstream.headers))
                 await answer.prepare(request)
@@ -123,12 +127,12 @@ class ApiProxy:
         return answer
 
 
-async def _body(request: web.BaseRequest) -> bytes | None:
+async def _body(request: web.BaseRequest, largest: int) -> bytes | None:
     parts = []
     size = 0
     async for chunk in request.content.iter_chunked(CHUNK):
         size += len(chunk)
-        if size > LARGEST_REQUEST:
+        if size > largest:
             return None
         parts.append(chunk)
     return b"".join(parts)

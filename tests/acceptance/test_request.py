@@ -1,0 +1,178 @@
+"""What a person asks for in words goes through the whole swarm; the real Claude Code asks a scripted API."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.catalogue import read_fact
+from events.improvement_facts import ChangeImplemented, ChangeRefuted, ChangeValidated
+from events.run import Completed, Failed, Requested
+from tests.acceptance.command import Ended, aps
+from tests.acceptance.conftest import Repositories
+from tests.acceptance.swarm_script import SCENARIO, SwarmApi, written
+from tests.acceptance.targets import TINY, fingerprint, git
+from tests.acceptance.watching import events_of
+from tests.claude_asking import program
+from tests.conftest import run
+from tests.messages_api import Refuse, Step, answers
+
+pytestmark = pytest.mark.slow
+
+WISH = "joined() should take the separator to use"
+KEY = "made-up-key-of-the-request"
+BEHAVIOUR = "joined puts the separator that is asked for between the words"
+SOURCE, TEST = "tiny/words.py", "tests/test_separator.py"
+TESTED = """from tiny import words
+
+
+def test_joined_by_a_separator():
+    assert words.joined(["a", "b"], separator=";") == "A;B"
+"""
+WRONG = TINY[SOURCE].replace("def joined(words):", 'def joined(words, separator=","):')
+RIGHT = WRONG.replace('return "%s" % ",".join(result)', "return separator.join(result)")
+PLAN = answers(
+    summary="A parameter",
+    steps=[{"what": "add it", "files": [SOURCE]}],
+    changes=[SOURCE],
+    creates=[TEST],
+    sketch="",
+    decision="A keyword with a default, so that callers need not change",
+    risks=[],
+    suspicions=[],
+)
+
+
+def wanted(**said: Any) -> Step:
+    told = {
+        "title": "Join words by any separator",
+        "category": "feature",
+        "requirements": ["joined takes a separator; without one it joins by comma"],
+        "behaviours": [BEHAVIOUR],
+        "unclear": "",
+        "forbidden": "",
+        "suspicions": [],
+    }
+    return answers(**{**told, **said})
+
+
+def draft(source: str) -> tuple[Step, ...]:
+    proofs = [{"behaviour": BEHAVIOUR, "tests": [f"{TEST}::test_joined_by_a_separator"]}]
+    files = {SOURCE: source, TEST: TESTED}
+    return written(files, summary="added", proofs=proofs, unfinished="", suspicions=[])
+
+
+def asked(home: Path, target: Path, api: SwarmApi, *more: str) -> Ended:
+    """Run `aps request` while the API answers."""
+
+    async def answered() -> Ended:
+        async with api.serving():
+            settings = {
+                "CLAUDE_CODE_PATH": str(program()),
+                "CLAUDE_CODE_API_KEY": KEY,
+                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
+            }
+            words = ("request", str(target), WISH, "--json", *more)
+            return await asyncio.to_thread(aps, home, *words, **settings)
+
+    return run(answered())
+
+
+@contextmanager
+def untouched(target: Path) -> Iterator[None]:
+    before = fingerprint(target)
+    yield
+    assert fingerprint(target) == before
+
+
+def test_a_request_is_refused_once_with_a_bug_report_and_then_lands(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("request"), target(name="-asked")
+    api = SwarmApi(wanted(), PLAN, [draft(WRONG), draft(RIGHT)])
+    with untouched(repository):
+        outcome = asked(home, repository, api).outcome
+    (one,) = outcome["improvements"]
+    assert one["status"] == "deployment_complete", one["reason"]
+    assert outcome["tests_after"] == {"passed": outcome["tests_before"]["passed"] + 1, "failed": 0}
+    landed = git(repository, "show", f"aps/improved:{SOURCE}")
+    assert landed == RIGHT.rstrip()
+
+    logged = run(events_of(home))
+    facts = [read_fact(event.envelope) for event in logged]
+    attempts = [fact.attempt for fact in facts if isinstance(fact, ChangeImplemented)]
+    (refused,) = [fact for fact in facts if isinstance(fact, ChangeRefuted)]
+    assert (attempts, refused.attempt) == ([1, 2], 1)
+    assert f"breaks {TEST}::test_joined_by_a_separator" in refused.reason
+    (proven,) = [fact for fact in facts if isinstance(fact, ChangeValidated)]
+    shown = next(gate for gate in proven.gates if gate.gate == "behaviours_shown")
+    assert shown.evidence == "1 behaviour shown by 1 test"
+    assert all(scenario.passed for scenario in proven.scenarios)
+
+    runs = [fact for fact in facts if isinstance(fact, Requested)]
+    assert [(one.role, one.task) for one in runs] == [
+        ("pm", "requirements"),
+        ("architect", "plan"),
+        ("developer", "change"),
+        ("developer", "change"),
+    ]
+    assert all(one.prompt is not None and one.prompt.sealed_for for one in runs)
+    ended = [fact for fact in facts if isinstance(fact, Completed)]
+    assert len(ended) == len(runs)
+    assert all(one.cost_micros > 0 and one.transcript is not None for one in ended)
+    assert not any(KEY.encode() in event.envelope.encode() for event in logged)
+    assert all(KEY in str(heard.headers) for heard in api.heard), "the key was not handed to the API"
+    again = next(heard for heard in reversed(api.heard))
+    assert "AssertionError" in again.text, "the bug report did not reach the writer"
+
+
+def test_what_is_unclear_is_not_done_and_says_what_is_wanting(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("unclear"), target(name="-unclear")
+    answer = wanted(requirements=[], behaviours=[], unclear="Which function is meant?")
+    (one,) = asked(home, repository, SwarmApi(answer, PLAN, [])).outcome["improvements"]
+    assert one["status"] == "abandoned"
+    assert "Which function is meant?" in one["reason"]
+
+
+def test_an_engine_that_refuses_the_key_leaves_nothing_behind(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("keyless"), target(name="-keyless")
+    refuse = Refuse(401, "authentication_error", "invalid x-api-key")
+    with untouched(repository):
+        (one,) = asked(home, repository, SwarmApi(refuse, PLAN, [])).outcome["improvements"]
+    assert (one["status"], one["commit"]) == ("abandoned", None)
+    assert "no engine said what must hold" in one["reason"]
+    logged = run(events_of(home))
+    facts = [read_fact(event.envelope) for event in logged]
+    assert [fact.kind for fact in facts if isinstance(fact, Failed)] == ["unauthorized"]
+    assert "aps/improved" not in git(repository, "branch", "--all")
+
+
+def test_without_an_engine_nothing_is_recorded_and_it_says_what_to_set(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("engineless"), target(name="-engineless")
+    ended = aps(home, "request", str(repository), WISH)
+    assert ended.code == 6
+    assert "CLAUDE_CODE_API_KEY" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((" ",), "nothing is asked for"),
+        (("x" * 8001,), "at most 8000"),
+        (("a\x1b[2J",), "control characters"),
+        ((WISH, "--engine", "deterministic"), "aps improve"),
+        ((WISH, "--engine", "gpt"), "no engine 'gpt'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    ended = aps(tmp_path, "request", str(tmp_path), *words)
+    assert (ended.code, said in ended.err) == (2, True), ended.err
