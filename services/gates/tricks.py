@@ -93,6 +93,8 @@ def _called(call: ast.Call, names: Mapping[str, str], *, test_code: bool) -> Ite
     word = func.attr if isinstance(func, ast.Attribute) else _dotted(func, names)
     if word in _SETTERS and first is not None:
         yield from _patched(_dotted(first, names) or _text(first), *call.args[1:2])
+    if word in ("exec", "eval") and isinstance(func, ast.Name) and not isinstance(first, ast.Constant):
+        yield f"{word} of text that is made as it runs"
     if word == "getattr" and [_text(one) for one in call.args[1:2]] in (["_exit"], ["abort"]):
         yield "os._exit, which ends the run"
     if isinstance(func, ast.Attribute):

@@ -33,6 +33,7 @@ from tests.tricks import SOURCE, TEST, refused
             "def test_x(request):\n    request.session.shouldstop = 'x'",
             "set: shouldstop",
         ),
+        ("pkg/__init__.py", "exec(bytes.fromhex('6f73').decode())", "exec of text that is made as it runs"),
         # a patched runner
         (
             "tests/test_pkg.py",
