@@ -9,11 +9,14 @@ from events.catalogue import read_fact
 from events.envelope import Cause
 from events.fact import Fact
 from events.memory import InMemoryArtefacts, InMemoryEventStore
+from events.store import Batch, Position, Unavailable
 from schemas.base import Frozen
 from schemas.engine import Billing, FailureKind, Spent
-from services.asking.asker import Asker, Manner
+from services.asking.asker import Asker
 from services.asking.calling import Watch
 from services.asking.limits import Limit, Limits
+from services.asking.manner import Manner
+from services.asking.persisting import Persistence
 from services.asking.retrying import Patience
 from services.asking.words import Ask, Choice
 from services.engines.port import Bounds, Engine, Failed, Task
@@ -28,7 +31,11 @@ BECAUSE = Cause(actor="pm-1", source="aps/test", correlation="00000000-0000-0000
 PRICE = 1_000
 COST = Spent(tokens_in=90, tokens_out=10, cost_micros=PRICE, billing=Billing.PRICE, turns=1, model="m-1")
 PLENTY = Limits(*(Limit(1_000_000, 100),) * 3)
-AT_ONCE = Manner(patience=Patience(first=0.0), watch=Watch(look=0.01, overtime=0.0, ending=1.0))
+AT_ONCE = Manner(
+    patience=Patience(first=0.0),
+    watch=Watch(look=0.01, overtime=0.0, ending=1.0),
+    persistence=Persistence(seconds=5.0, pause=0.0),
+)
 
 
 class Plan(Frozen):
@@ -50,11 +57,26 @@ class Time:
         self.now += timedelta(seconds=seconds)
 
 
+class LeavingStore(InMemoryEventStore):
+    """A log that can be away, for so many appends, before or after it took them."""
+
+    away = 0
+    took_them = False
+
+    async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
+        if self.away:
+            self.away -= 1
+            if self.took_them:
+                await super().append_many(batches, cause)
+            raise Unavailable("it is away")
+        return await super().append_many(batches, cause)
+
+
 async def book_at(time: Time) -> Log:
     """An empty log in memory that can seal."""
     keys, root = InMemoryKeyStore(), root_of("s" * 40)
     await keys.add_first_root(root.id)
-    return Log(InMemoryEventStore(time), InMemoryArtefacts(), time, keyring=Keyring(keys, root, None, time))
+    return Log(LeavingStore(time), InMemoryArtefacts(), time, keyring=Keyring(keys, root, None, time))
 
 
 def unmasked(text: str) -> str:

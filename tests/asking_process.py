@@ -17,10 +17,11 @@ from pathlib import Path
 from events.artefacts import JetStreamArtefacts
 from events.jetstream import JetStreamEventStore
 from schemas.engine import Billing, Spent
-from services.asking.asker import Asker, Manner
+from services.asking.asker import Asker
 from services.asking.calling import Watch
 from services.asking.ledger import Ledger
 from services.asking.limits import Limit, Limits
+from services.asking.manner import Manner
 from services.asking.words import NotAnswered
 from services.engines.port import Ability, Answered, AnswerT, Bounds, Failed, Readiness, Task, Tell
 from services.runtime.log import Log

@@ -12,21 +12,21 @@ Rules
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
 from schemas.engine import FailureKind
-from services.asking.breaker import Circuit, Fuse
-from services.asking.calling import Watch
+from services.asking.breaker import Circuit
 from services.asking.earlier import earlier
 from services.asking.inquiry import Inquiry, Try
 from services.asking.ledger import Ledger
 from services.asking.limits import Limits
+from services.asking.manner import Manner
 from services.asking.question import Mask, Mint, masked, question_of
-from services.asking.retrying import Patience, wait_before_next
+from services.asking.retrying import wait_before_next
 from services.asking.runs import Runs
 from services.asking.slots import Slots
 from services.asking.words import Ask, Asked, Choice, NotAnswered
@@ -42,16 +42,6 @@ def _untold(_: Progress) -> None:
 
 def _by_chance() -> str:
     return uuid4().hex
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How engines are asked: how many calls at once, and with what patience."""
-
-    parallel: int = 4
-    patience: Patience = field(default_factory=Patience)
-    fuse: Fuse = field(default_factory=Fuse)
-    watch: Watch = field(default_factory=Watch)
 
 
 ORDINARY = Manner()
@@ -76,7 +66,7 @@ class Asker:
         self._mask = mask
         self._manner = manner
         self._ledger = ledger or Ledger(book, limits, chance=chance)
-        self._runs = Runs(book, self._ledger, mask, mint, manner.watch)
+        self._runs = Runs(book, self._ledger, mask, mint, manner)
         self._slots = Slots(manner.parallel)
         self._circuits: dict[str, Circuit] = {}
         self._mint = mint

@@ -7,6 +7,7 @@ import orjson
 from pydantic import JsonValue
 
 from schemas.artefacts import ArtefactRef
+from services.asking.persisting import Persistence, until_taken
 from services.asking.question import Mask
 from services.engines.port import AnswerT, Task
 from services.runtime.log import Log
@@ -22,16 +23,17 @@ class Shelf:
     book: Log
     mask: Mask
     subject: str
+    persistence: Persistence
 
     async def prompt(self, run: str, task: Task[Any]) -> ArtefactRef:
         """Keep what is asked; the task is masked already."""
         body = orjson.dumps({"system": task.system, "prompt": task.prompt}, option=orjson.OPT_INDENT_2)
-        return await self.book.keep(body, f"{run}.prompt.json", JSON, sealed_for=self.subject)
+        return await self._keep(body, f"{run}.prompt.json", JSON)
 
     async def answer(self, run: str, value: AnswerT) -> ArtefactRef:
         """Keep an answer. A text that looks like a secret is masked in what is kept."""
         body = orjson.dumps(_masked(value.model_dump(mode="json"), self.mask))
-        return await self.book.keep(body, f"{run}.answer.json", JSON, sealed_for=self.subject)
+        return await self._keep(body, f"{run}.answer.json", JSON)
 
     async def transcript(self, run: str, content: bytes) -> ArtefactRef | None:
         """Keep what the engine said on the way, if anything."""
@@ -39,7 +41,12 @@ class Shelf:
             return None
         text = self.mask(content.decode("utf-8", "surrogateescape"))
         body = text.encode("utf-8", "surrogateescape")
-        return await self.book.keep(body, f"{run}.transcript.jsonl", JSON_LINES, sealed_for=self.subject)
+        return await self._keep(body, f"{run}.transcript.jsonl", JSON_LINES)
+
+    async def _keep(self, body: bytes, name: str, media_type: str) -> ArtefactRef:
+        return await until_taken(
+            lambda: self.book.keep(body, name, media_type, sealed_for=self.subject), self.persistence
+        )
 
 
 def _masked(value: JsonValue, mask: Mask) -> JsonValue:

@@ -122,6 +122,8 @@ class Ledger:
             run, accounts = await asyncio.gather(
                 self._book.load(RUN, begun.run), self._accounts(begun.budgets)
             )
+            if run.state.ended == ending:  # stored before, though the answer was lost
+                return True
             open_still = run.state.ended is None
             changes: list[OnState] = []
             for id, account in accounts.items():

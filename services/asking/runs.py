@@ -7,13 +7,15 @@ from typing import Any
 import structlog
 
 from events.run import RUN, Cancelled, Reused
-from schemas.engine import FailureKind
-from services.asking.calling import Watch, called
+from schemas.engine import FailureKind, Spent
+from services.asking.calling import called
 from services.asking.earlier import Found
 from services.asking.inquiry import Inquiry, Try
 from services.asking.keeping import Shelf
-from services.asking.ledger import Begun, Ledger, NoBudget, Taken
+from services.asking.ledger import Begun, Ending, Ledger, NoBudget, Taken
+from services.asking.manner import Manner
 from services.asking.outcome import completed, ended
+from services.asking.persisting import until_taken
 from services.asking.question import Mask, Mint
 from services.asking.words import Asked
 from services.engines.port import NOTHING_SPENT, Answered, AnswerT, Failed
@@ -25,12 +27,12 @@ log = structlog.get_logger()
 class Runs:
     """Makes runs for one process."""
 
-    def __init__(self, book: Log, ledger: Ledger, mask: Mask, mint: Mint, watch: Watch) -> None:
+    def __init__(self, book: Log, ledger: Ledger, mask: Mask, mint: Mint, manner: Manner) -> None:
         self._book = book
         self._ledger = ledger
         self._mask = mask
         self._mint = mint
-        self._watch = watch
+        self._manner = manner
 
     async def make(self, one: Try[AnswerT], number: int) -> Asked[AnswerT] | Failed:
         """Call the engine in a run with this number, or the next that is free."""
@@ -46,9 +48,14 @@ class Runs:
             outcome = await self._called(one, begun.run)
         except BaseException:
             why = Cancelled(reason="whoever asked was stopped", duration_ms=_since(began, clock()))
-            await asyncio.shield(self._ledger.end(begun, why, None))
+            await asyncio.shield(self._given_back(begun, why, None))
             raise
-        return await asyncio.shield(self._recorded(one, begun, outcome, _since(began, clock())))
+        try:
+            return await asyncio.shield(self._recorded(one, begun, outcome, _since(began, clock())))
+        except Exception as lost:
+            why = Cancelled(reason=f"what came back could not be kept: {type(lost).__name__}")
+            await self._given_back(begun, why, outcome.spent)
+            raise
 
     async def keep_prompt(self, one: Try[Any]) -> None:
         """Keep what is asked, once for all runs of an inquiry."""
@@ -85,7 +92,7 @@ class Runs:
         return run
 
     async def _begun(self, one: Try[Any], number: int) -> Begun:
-        seconds = self._watch.longest(one.task)
+        seconds = self._manner.watch.longest(one.task)
         cause = one.inquiry.ask.cause
         while True:
             run = one.question.run(number)
@@ -101,7 +108,7 @@ class Runs:
 
         task = replace(one.task, model=one.choice.model or one.task.model)
         try:
-            return await called(one.choice.engine, task, one.inquiry.tell, stopped, self._watch)
+            return await called(one.choice.engine, task, one.inquiry.tell, stopped, self._manner.watch)
         except Exception as broken:  # the port's boundary: an adapter that raises has failed
             log.exception("the engine broke its port", engine=one.choice.engine.name, run=run)
             return Failed(FailureKind.GARBLED, f"the engine broke: {type(broken).__name__}: {broken}")
@@ -110,17 +117,16 @@ class Runs:
         self, one: Try[AnswerT], begun: Begun, outcome: Answered[AnswerT] | Failed, took_ms: int
     ) -> Asked[AnswerT] | Failed:
         shelf = self._shelf(one.inquiry)
+        transcript = shelf.transcript(begun.run, outcome.transcript)
         if isinstance(outcome, Failed):
-            transcript = await shelf.transcript(begun.run, outcome.transcript)
-            end = ended(outcome, transcript, took_ms, self._mask)
+            end = ended(outcome, await transcript, took_ms, self._mask)
             stopped = outcome.kind is FailureKind.CANCELLED
-            await self._ledger.end(begun, end, None if stopped else outcome.spent)
+            await self._ended(begun, end, None if stopped else outcome.spent)
             return replace(outcome, reason=end.reason)
-        answer, transcript = await asyncio.gather(
-            shelf.answer(begun.run, outcome.value), shelf.transcript(begun.run, outcome.transcript)
+        done = completed(
+            outcome, *await asyncio.gather(shelf.answer(begun.run, outcome.value), transcript), took_ms
         )
-        done = completed(outcome, answer, transcript, took_ms)
-        if not await self._ledger.end(begun, done, outcome.spent):
+        if not await self._ended(begun, done, outcome.spent):
             return await self._too_late(begun.run, outcome)
         return Asked(
             value=outcome.value,
@@ -132,6 +138,15 @@ class Runs:
             runs=tuple(one.inquiry.runs),
         )
 
+    async def _ended(self, begun: Begun, ending: Ending, spent: Spent | None) -> bool:
+        return await until_taken(lambda: self._ledger.end(begun, ending, spent), self._manner.persistence)
+
+    async def _given_back(self, begun: Begun, why: Cancelled, spent: Spent | None) -> None:
+        try:
+            await self._ledger.end(begun, why, spent)
+        except Exception as problem:  # noqa: BLE001 -- the lease runs out by itself; what stopped us matters more
+            log.warning("the budget is not given back before its lease", run=begun.run, problem=str(problem))
+
     async def _too_late(self, run: str, outcome: Answered[Any]) -> Failed:
         """Return what an answer counts for when its run was ended by somebody else meanwhile."""
         end = (await self._book.state(RUN, run)).ended
@@ -142,7 +157,7 @@ class Runs:
         improvement = inquiry.ask.improvement
         kept = inquiry.prompt.sealed_for if inquiry.prompt else None
         subject = kept or (f"improvement/{improvement}" if improvement else f"run/{run}")
-        return Shelf(self._book, self._mask, subject)
+        return Shelf(self._book, self._mask, subject, self._manner.persistence)
 
 
 def _since(began: float, now: float) -> int:

@@ -11,8 +11,8 @@ import pytest
 from events.budget import BUDGET, Exhausted
 from events.run import RUN, Completed, Failed, Requested, Reused
 from schemas.engine import Billing, FailureKind, Spent
-from services.asking.asker import Manner
 from services.asking.limits import Limit, Limits
+from services.asking.manner import Manner
 from services.asking.words import Choice, NotAnswered
 from services.engines.port import Progress, Task
 from services.engines.scripted import Answering, ScriptedEngine

@@ -9,6 +9,7 @@ import pytest
 
 from events.budget import BUDGET
 from events.run import RUN, Cancelled, Failed
+from events.store import Unavailable
 from events.swarm import ALL, SWARM, Paused, Resumed
 from schemas.engine import FailureKind
 from services.asking.breaker import Fuse
@@ -24,6 +25,7 @@ from tests.asking_example import (
     BECAUSE,
     PLENTY,
     PRICE,
+    LeavingStore,
     Plan,
     Time,
     answering,
@@ -134,10 +136,11 @@ async def test_what_waits_for_its_turn_does_not_begin_after_a_pause(book: Log) -
         await second
 
 
-async def running(book: Log) -> str:
-    """The id of the one run, as soon as it has started."""
+async def running(book: Log, number: int = 1) -> str:
+    """The id of the run that started as the `number`th, as soon as it has."""
     async for event in book.store.live():
-        if event.envelope.address.fact == "started":
+        number -= event.envelope.address.fact == "started"
+        if not number:
             return event.envelope.address.id
     raise AssertionError("the log goes on for ever")
 
@@ -187,6 +190,57 @@ async def test_an_engine_that_does_not_look_at_the_clock_is_stopped(book: Log) -
     with pytest.raises(NotAnswered, match=r"no answer within 0.05 s") as late:
         await asker(book).ask(replace(question, task=bounded))
     assert late.value.kind is FailureKind.TIMED_OUT
+
+
+@pytest.mark.parametrize("took_them", [False, True])
+async def test_an_answer_waits_for_a_log_that_is_away(book: Log, took_them: bool) -> None:
+    store = book.store
+    assert isinstance(store, LeavingStore)
+    store.took_them = took_them
+
+    async def leaving(_: Task[Any]) -> Answering:
+        store.away = 1 if took_them else 3
+        return answering("kept")
+
+    asked = await asker(book).ask(ask(ScriptedEngine(leaving)))
+    assert asked.value == Plan(text="kept")
+    assert names((await told(book, "run"))[asked.run]) == ["requested", "started", "completed"]
+    assert (await book.state(BUDGET, DAY)).runs == 1
+
+
+async def test_without_the_log_nobody_is_called(book: Log) -> None:
+    store, engine = book.store, ScriptedEngine(answering())
+    assert isinstance(store, LeavingStore)
+    store.away = 1
+    with pytest.raises(Unavailable):
+        await asker(book).ask(ask(engine))
+    assert engine.asked == []
+
+
+async def test_who_is_stopped_while_the_log_is_away_is_stopped_all_the_same(book: Log) -> None:
+    store = book.store
+    assert isinstance(store, LeavingStore)
+    asked = asyncio.create_task(asker(book).ask(ask(ScriptedEngine(Hanging()))))
+    await running(book)
+    store.away = 9
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+
+
+async def test_one_call_alone_looks_whether_an_engine_is_well_again(book: Log, time: Time) -> None:
+    first = ScriptedEngine(failing(FailureKind.UNAUTHORIZED), Hanging())
+    asking = asker(book, manner=replace(AT_ONCE, fuse=Fuse(failures=1, seconds=30)))
+    with pytest.raises(NotAnswered):
+        await asking.ask(ask(first))
+    time.passes(30)
+    looking = asyncio.create_task(asking.ask(ask(first, prompt="look")))
+    await running(book, 2)
+    with pytest.raises(NotAnswered, match="is not called before"):
+        await asking.ask(ask(first, prompt="another"))
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
 
 
 class Raising:

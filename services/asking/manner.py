@@ -1,0 +1,19 @@
+"""How engines are asked: how many calls at once, with what patience, and looked after how."""
+
+from dataclasses import dataclass, field
+
+from services.asking.breaker import Fuse
+from services.asking.calling import Watch
+from services.asking.persisting import Persistence
+from services.asking.retrying import Patience
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one process asks engines."""
+
+    parallel: int = 4
+    patience: Patience = field(default_factory=Patience)
+    fuse: Fuse = field(default_factory=Fuse)
+    watch: Watch = field(default_factory=Watch)
+    persistence: Persistence = field(default_factory=Persistence)
