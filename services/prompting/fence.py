@@ -4,13 +4,16 @@ Rules
 1. A fence is closed by the last line that names its mark, and the mark is a digest of what is inside: whoever
    writes the inside cannot know the mark before the text is finished, nor write it into the text.
 2. What looks like a fence inside a fence is written with `&lt;` for its `<`.
-3. Everything inside is shown (`visible`); nothing is taken out but what is cut for length, and that is said.
+3. Everything inside is shown (`visible`); nothing is taken out but secrets, and what is cut for length, and
+   that is said. Secrets go first: half of one would not be found.
 """
 
 import hashlib
 import html
 import re
+from collections.abc import Callable
 
+from services.masking.mask import masked
 from services.prompting.visible import one_line, visible
 
 MOST = 60_000
@@ -19,12 +22,14 @@ _LABEL = 200
 _LOOKALIKE = re.compile(r"[<＜﹤‹〈⟨ᐸ](?=\W{0,8}untrusted)", re.IGNORECASE)  # noqa: RUF001 -- what only looks like `<`
 
 
-def untrusted(kind: str, where: str, text: str, most: int = MOST) -> str:
+def untrusted(kind: str, where: str, text: str, most: int = MOST, mask: Callable[[str], str] = masked) -> str:
     """Return `text` fenced as data of strangers: `kind` of thing, and `where` it was read.
 
-    Of a text longer than `most` characters the beginning and the end are kept.
+    Of a text longer than `most` characters the beginning and the end are kept. `mask` hides secrets; by
+    default what looks like one, a `Mask` hides known values too.
     """
-    shown, cut = _bounded(visible(text), most)
+    shown, cut = _bounded(visible(mask(text)), most)
+    where = mask(where)
     inside = _without_fences(shown)
     mark = _mark(kind, where, inside)
     label = f'kind="{_attribute(kind)}" where="{_attribute(where)}"' + (f' cut="{cut}"' if cut else "")

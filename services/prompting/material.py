@@ -1,7 +1,9 @@
 """What strangers wrote, ready for a prompt: fenced, with what in it tries to instruct, its name included."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from services.masking.mask import masked
 from services.prompting.fence import MOST, untrusted
 from services.prompting.suspicion import Suspicion, instructions_in
 from services.prompting.visible import one_line
@@ -25,8 +27,17 @@ class Material:
         return tuple(f"{self.kind} {where}: {suspicion}" for suspicion in self.suspicions)
 
 
-def material(kind: str, where: str, text: str, most: int = MOST) -> Material:
-    """Fence a text and look for instructions in it. `where` is a path, an address or a field's name."""
+def material(
+    kind: str, where: str, text: str, most: int = MOST, mask: Callable[[str], str] = masked
+) -> Material:
+    """Fence a text and look for instructions in it. `where` is a path, an address or a field's name.
+
+    Instructions are looked for before secrets are hidden: an encoded one looks like a secret.
+    """
+    found = (*instructions_in(where), *instructions_in(text))
     return Material(
-        kind, where, untrusted(kind, where, text, most), (*instructions_in(where), *instructions_in(text))
+        kind,
+        mask(where),
+        untrusted(kind, where, text, most, mask),
+        tuple(replace(one, quoted=mask(one.quoted)) for one in found),
     )
