@@ -11,7 +11,6 @@ Rules
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -28,6 +27,7 @@ from events.store import Recorded, Unavailable
 from events.subjects import STREAM, dead_letter, subject
 from events.upcasting import UnknownFact
 from services.runtime.claims import Later
+from services.runtime.deliveries import Deliveries, deliveries
 from services.runtime.ending import end
 from services.runtime.room import Look, is_full, until_room
 
@@ -97,44 +97,30 @@ class Consumer:
             await asyncio.gather(*working, return_exceptions=True)
 
     async def _pull(self, working: set[asyncio.Task[None]]) -> None:
-        stream = self._connection.jetstream()
         try:
-            subscription = await stream.pull_subscribe_bind(durable=self._agent.role, stream=STREAM)
-        except (nats.errors.Error, TimeoutError) as problem:
-            log.warning("consumer not reachable", role=self._agent.role, problem=str(problem))
-            await asyncio.sleep(self._pauses.retry)
-            return
-        try:
-            await subscription.consumer_info()  # binding does not look whether it is there
-            while True:
-                free = self._parallel - len(working)
-                if free <= 0:
-                    await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
-                    continue
-                await until_room(self._look)
-                messages = await self._fetch(subscription.fetch, free)
-                if not messages:
-                    await subscription.consumer_info()  # a deleted one is silent: nothing comes, for ever
-                for message in messages:
-                    task = asyncio.create_task(self._deliver(message))
-                    working.add(task)
-                    task.add_done_callback(working.discard)
+            async with deliveries(self._connection, STREAM, self._agent.role) as found:
+                while True:
+                    await self._take(found, working)
         except nats.js.errors.NotFoundError as problem:
             log.error("the consumer is gone: run `aps setup`", role=self._agent.role, problem=str(problem))  # noqa: TRY400 -- the trace tells nothing
             await asyncio.sleep(self._pauses.retry)
-        except (nats.errors.Error, ConnectionError) as problem:
+        except (nats.errors.Error, ConnectionError, TimeoutError) as problem:
             log.warning("pulling again", role=self._agent.role, problem=repr(problem))
             await asyncio.sleep(self._pauses.retry)
-        finally:
-            with suppress(nats.errors.Error):
-                await subscription.unsubscribe()
 
-    @staticmethod
-    async def _fetch(fetch: Callable[..., Awaitable[list[Msg]]], count: int) -> list[Msg]:
-        try:
-            return await fetch(count, timeout=FETCH_SECONDS)
-        except TimeoutError:
-            return []
+    async def _take(self, found: Deliveries, working: set[asyncio.Task[None]]) -> None:
+        free = self._parallel - len(working)
+        if free <= 0:
+            await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            return
+        await until_room(self._look)
+        messages = await found.fetch(free, FETCH_SECONDS)
+        if not messages:
+            await found.require()
+        for message in messages:
+            task = asyncio.create_task(self._deliver(message))
+            working.add(task)
+            task.add_done_callback(working.discard)
 
     async def _deliver(self, message: Msg) -> None:
         alive = asyncio.create_task(_keep_alive(message))

@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from events.envelope import Cause
 from events.store import Recorded, Unavailable
+from events.subjects import Address, subject
 from events.target import TARGET, Registered, ScanRequested
 from services.runtime.consumer import MAX_FAILURES, Consumer, Pauses
 from services.runtime.ending import end
@@ -46,6 +47,18 @@ class Trying:
         if self.left:
             raise self.left.pop(0)
         self.done.set()
+
+
+class Seeing(Trying):
+    """An agent that is done once it saw an event of a target."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = target
+
+    async def react(self, event: Recorded) -> None:
+        if event.envelope.address.id == self._target:
+            self.done.set()
 
 
 @pytest.fixture
@@ -112,3 +125,24 @@ async def test_nothing_is_pulled_while_the_disk_is_full(ground: Ground) -> None:
         assert not agent.done.is_set()
         full.clear()
         await asyncio.wait_for(agent.done.wait(), SECONDS)
+
+
+@pytest.mark.parametrize("status", ["100", "404", "408", "409", "503", "none"])
+async def test_a_message_that_passes_for_a_status_of_the_server_holds_up_nobody(
+    ground: Ground, status: str
+) -> None:
+    writer = await ground.connect("cli")
+    try:
+        own = subject(Address("target", "u", "scan_requested"))
+        await writer.request(own, b"no event", timeout=5, headers={"Status": status, "Description": "x"})
+    finally:
+        await writer.close()
+    async with ground.log("cli") as (_, book):
+        first = Registered(path="/v", title="v", origin="/v")
+        await book.record(TARGET, "v", first, REQUEST.model_copy(update={"scan": "v-s1"}), cause=CAUSE)
+    agent = Seeing("v")
+    async with consuming(ground, agent):
+        await asyncio.wait_for(agent.done.wait(), SECONDS)
+        async with asyncio.timeout(SECONDS):
+            while not await letters(ground):
+                pass  # each look is a round trip

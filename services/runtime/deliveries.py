@@ -1,0 +1,68 @@
+"""Pulls what a durable consumer has to deliver.
+
+The client library's own pull takes a message for a status of the server when its publisher gave it a header
+`Status`: one such message would keep a role from all that follows. Here a status is what has no way to be
+acknowledged: the server alone sends such a thing to an inbox of ours.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+NANOSECONDS = 1_000_000_000
+ACKNOWLEDGED_AT = "$JS.ACK."
+GRACE_SECONDS = 1.0  # for the server's word that a request is over
+
+
+class Deliveries:
+    """One role's pulls over one connection. Made by `deliveries`."""
+
+    def __init__(
+        self, connection: Client, stream: str, durable: str, inbox: str, answers: Subscription
+    ) -> None:
+        self._connection = connection
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._where = (stream, durable)
+        self._inbox = inbox
+        self._answers = answers
+
+    async def fetch(self, most: int, seconds: float) -> list[Msg]:
+        """Return up to `most` messages that are there, or the first that comes within `seconds`, or none."""
+        found = await self._ask({"batch": most, "no_wait": True}, most, GRACE_SECONDS)
+        return found or await self._ask(
+            {"batch": 1, "expires": int(seconds * NANOSECONDS)}, 1, seconds + GRACE_SECONDS
+        )
+
+    async def require(self) -> None:
+        """Raise `nats.js.errors.NotFoundError` where the consumer is gone: it is silent for ever then."""
+        await self._connection.jetstream().consumer_info(*self._where)
+
+    async def _ask(self, wanted: dict[str, object], most: int, seconds: float) -> list[Msg]:
+        await self._connection.publish(self._next, orjson.dumps(wanted), reply=self._inbox)
+        found: list[Msg] = []
+        with suppress(TimeoutError):  # nats.errors.TimeoutError is one
+            while len(found) < most:
+                message = await self._answers.next_msg(timeout=seconds)
+                if not message.reply.startswith(ACKNOWLEDGED_AT):
+                    break
+                found.append(message)
+        return found
+
+
+@asynccontextmanager
+async def deliveries(connection: Client, stream: str, durable: str) -> AsyncIterator[Deliveries]:
+    """Give the deliveries of a durable consumer for the time of the block. Raises as `require` does."""
+    inbox = connection.new_inbox()
+    answers = await connection.subscribe(inbox)
+    try:
+        found = Deliveries(connection, stream, durable, inbox, answers)
+        await found.require()
+        yield found
+    finally:
+        with suppress(nats.errors.Error):
+            await answers.unsubscribe()
