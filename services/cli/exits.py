@@ -61,7 +61,13 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (GaveUp, Exit.FAILED),
     (TimeoutError, Exit.TIMED_OUT),
 )
-AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+)
 
 
 def expected(problem: Exception) -> Stop | None:

@@ -43,6 +43,7 @@ TROUBLES = (
     nats.errors.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     NotReady,
     Unavailable,
     Broken,

@@ -99,7 +99,13 @@ async def _database_answers(ground: Ground) -> None:
     try:
         connection = await ground.database(10)
         await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as problem:
         raise Stop(Exit.UNAVAILABLE, database_away(ground.database_url, problem)) from problem
 
 
