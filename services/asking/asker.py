@@ -22,15 +22,16 @@ from schemas.engine import FailureKind
 from services.asking.breaker import Circuit
 from services.asking.earlier import earlier
 from services.asking.inquiry import Inquiry, Try
+from services.asking.keeping import without_secrets
 from services.asking.ledger import Ledger
 from services.asking.limits import Limits
 from services.asking.manner import Manner
-from services.asking.question import Mask, Mint, masked, question_of
+from services.asking.question import Mask, Mint, question_of
 from services.asking.retrying import wait_before_next
 from services.asking.runs import Runs
 from services.asking.slots import Slots
 from services.asking.words import Ask, Asked, Choice, NotAnswered
-from services.engines.port import Ability, AnswerT, Failed, Progress, Tell
+from services.engines.port import Ability, AnswerT, Failed, Progress, Task, Tell
 from services.runtime.log import Log
 
 log = structlog.get_logger()
@@ -82,7 +83,7 @@ class Asker:
             tell(replace(progress, text=self._mask(progress.text)))
 
         await self._ledger.require_running()
-        inquiry = Inquiry(ask, masked(ask.task, self._mask), tell_masked)
+        inquiry = Inquiry(ask, await self._without_secrets(ask.task), tell_masked)
         last = Failed(FailureKind.NOT_CAPABLE, "no engine is chosen")
         for choice in ask.engines:
             outcome = await self._of(inquiry, choice)
@@ -95,6 +96,11 @@ class Asker:
             inquiry.instead_of = inquiry.runs[-1]
             inquiry.task = replace(inquiry.task, session="")
         raise NotAnswered(last.kind, last.reason, tuple(inquiry.runs))
+
+    async def _without_secrets(self, task: Task[AnswerT]) -> Task[AnswerT]:
+        """Return what alone is sent, hashed and kept."""
+        system = await without_secrets(task.system, self._mask)
+        return replace(task, system=system, prompt=await without_secrets(task.prompt, self._mask))
 
     async def _of(self, inquiry: Inquiry[AnswerT], choice: Choice) -> Asked[AnswerT] | Failed:
         """Ask one engine, again where that may help."""

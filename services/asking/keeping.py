@@ -1,5 +1,6 @@
 """Keeps prompts, answers and transcripts: without secrets, and sealed for the improvement they belong to."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,14 @@ from services.asking.question import Mask
 from services.engines.port import AnswerT, Task
 from services.runtime.log import Log
 
+LONG = 32 * 1024  # characters that take long enough to mask for others to notice
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
+
+
+async def without_secrets(text: str, mask: Mask) -> str:
+    """Return a text masked; a long one in a thread of its own, so that leases are renewed meanwhile."""
+    return mask(text) if len(text) < LONG else await asyncio.to_thread(mask, text)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Shelf:
         """Keep what the engine said on the way, if anything."""
         if not content:
             return None
-        text = self.mask(content.decode("utf-8", "surrogateescape"))
+        text = await without_secrets(content.decode("utf-8", "surrogateescape"), self.mask)
         body = text.encode("utf-8", "surrogateescape")
         return await self._keep(body, f"{run}.transcript.jsonl", JSON_LINES)
 

@@ -10,14 +10,14 @@ Rules
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from events.subjects import slug
 from services.asking.words import Ask, Choice
-from services.engines.port import AnswerT, Task
+from services.engines.port import Task
 
 Mask = Callable[[str], str]
 Mint = Callable[[], str]
@@ -37,11 +37,6 @@ class Question:
     def run(self, number: int) -> str:
         """Return the id of the `number`th run, from 1."""
         return f"{self.runs}-{number}"
-
-
-def masked(task: Task[AnswerT], mask: Mask) -> Task[AnswerT]:
-    """Return the task without secrets: nothing else is sent, hashed or kept."""
-    return replace(task, system=mask(task.system), prompt=mask(task.prompt))
 
 
 def inputs_of(task: Task[Any], inputs: str = "") -> str:
