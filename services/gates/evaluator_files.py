@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 _TEST_FOLDER_AT_THE_ROOT = "testing"  # further down it is a package that others import to test with
+_DATA_FOLDERS = frozenset({"__snapshots__", "snapshots", "cassettes", "golden"})
 _CI_FOLDERS = (
     ".github", ".gitea", ".forgejo", ".circleci", ".gitlab", ".buildkite", ".woodpecker", ".azure-pipelines",
     ".semaphore", ".teamcity", ".tekton", ".ci",
@@ -58,6 +59,14 @@ def is_test_code(path: str) -> bool:
     return named or bool(_TEST_FOLDERS & set(folders)) or folders[:1] == (_TEST_FOLDER_AT_THE_ROOT,)
 
 
+def is_test_data(path: str) -> bool:
+    """Whether a file that is no Python lies among tests: what they read, or compare with."""
+    pure = PurePosixPath(path)
+    folders = pure.parts[:-1]
+    among = bool((_TEST_FOLDERS | _DATA_FOLDERS) & set(folders)) or folders[:1] == (_TEST_FOLDER_AT_THE_ROOT,)
+    return among and pure.suffix not in (".py", ".pyi")
+
+
 def is_ci(path: str) -> bool:
     """Whether a file tells a build server what to run."""
     pure = PurePosixPath(path)
@@ -102,4 +111,5 @@ def lines_that_run_checks(path: str, text: str) -> list[str]:
 
 def is_evaluator(path: str) -> bool:
     """Whether a file takes part in judging a change."""
-    return is_test_code(path) or is_ci(path) or is_evaluator_settings(path) or has_evaluator_sections(path)
+    tests = is_test_code(path) or is_test_data(path)
+    return tests or is_ci(path) or is_evaluator_settings(path) or has_evaluator_sections(path)
