@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from schemas.base import Frozen
 from schemas.engine import Billing
 from services.engines.confined.credential import Kind
-from services.engines.port import Answered, Failed, Progress
+from services.engines.port import Answered, Failed, Progress, Task
 from services.sandbox.detect import detect
-from tests.claude_asking import KEY, SECONDS, claude, question, quiet, worktree_in
+from tests.claude_asking import KEY, SECONDS, USUAL, claude, question, quiet, worktree_in
 from tests.messages_api import Break, MessagesApi, Use, answers
 
 GOOD = answers(verdict="fine", count=3)
@@ -79,6 +81,41 @@ async def test_a_session_holds_what_was_said_and_is_not_paid_twice(tmp_path: Pat
     assert first.spent.cost_micros == second.spent.cost_micros
     assert [heard.turns for heard in api.heard] == [0, 1, 0]
     assert other.session != first.session
+
+
+class Leaf(Frozen):
+    """A part with what schemas of different drafts say differently."""
+
+    at: datetime
+    pair: tuple[int, str]
+
+
+class Tree(Frozen):
+    """A model that contains itself."""
+
+    leaf: Leaf | None = None
+    below: tuple["Tree", ...] = ()
+
+
+async def test_an_answer_of_nested_parts_tuples_and_times_is_taken(tmp_path: Path) -> None:
+    leaf = {"at": "2026-01-02T03:04:05Z", "pair": [1, "a"]}
+    task = Task("growing", "Grow.", "/init is how this prompt begins", Tree, bounds=USUAL)
+    async with MessagesApi({"it": [answers(below=[{"leaf": leaf}])]}).serving() as api:
+        outcome = await claude(tmp_path, api.url("it"), await detect()).ask(task, quiet)
+    assert isinstance(outcome, Answered), outcome
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert outcome.value == Tree(below=(Tree(leaf=Leaf(at=at, pair=(1, "a"))),))
+    assert "/init is how" in api.heard[0].text
+
+
+async def test_calls_at_once_do_not_mix(tmp_path: Path) -> None:
+    steps = {str(number): [answers(verdict=str(number), count=number)] for number in range(3)}
+    async with MessagesApi(steps).serving() as api:
+        sandbox = await detect()
+        engines = [claude(tmp_path, api.url(name), sandbox) for name in steps]
+        outcomes = await asyncio.gather(*(engine.ask(question(), quiet) for engine in engines))
+    assert [one.value.count for one in outcomes if isinstance(one, Answered)] == [0, 1, 2]
+    assert len({one.session for one in outcomes}) == 3
 
 
 async def test_a_request_is_sent_again_as_often_as_it_may_be(tmp_path: Path) -> None:

@@ -1,16 +1,25 @@
 """The parts around Claude Code that need no program: its lines, command line, version, sessions."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from schemas.base import Frozen
 from schemas.engine import Billing, FailureKind, Spent
-from services.engines.claude_code.command_line import Manner, TooLong, arguments, environment
+from services.engines.claude_code.answer_schema import answer_schema
+from services.engines.claude_code.command_line import (
+    Manner,
+    Unaskable,
+    arguments,
+    environment,
+    standard_input,
+)
 from services.engines.claude_code.installed import Installed, Problem, find, judge_version
 from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import NoMessage, Said, parse
@@ -144,8 +153,58 @@ def test_tools_follow_from_what_the_task_may_do(asked: Task[Answer], tools: str,
 
 
 def test_what_no_argument_can_hold_is_refused() -> None:
-    with pytest.raises(TooLong, match="200000 bytes"):
+    with pytest.raises(Unaskable, match="200000 bytes"):
         arguments(replace(task(), system="x" * 200_000), "id", resumes=False)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind"),
+    [
+        ("", FailureKind.NOT_CAPABLE),
+        (" \n\t", FailureKind.NOT_CAPABLE),
+        ("x" * 10_000_001, FailureKind.CONTEXT_TOO_LARGE),
+    ],
+)
+def test_a_prompt_that_cannot_be_put_is_refused(prompt: str, kind: FailureKind) -> None:
+    with pytest.raises(Unaskable) as refused:
+        standard_input(replace(task(), prompt=prompt))
+    assert refused.value.kind is kind
+
+
+def test_a_prompt_is_never_taken_for_a_command_of_the_program() -> None:
+    assert standard_input(replace(task(), prompt=" /help me")) == b"The task:\n/help me"
+    assert standard_input(replace(task(), prompt="gr\u00fc\u00df \ud800")) == "gr\u00fc\u00df ?".encode()
+
+
+class Leaf(Frozen):
+    at: datetime | None = None
+    kind: Literal["leaf"] = "leaf"
+
+
+class Tree(Frozen):
+    format: tuple[int, str] = (1, "prefixItems")
+    kind: Literal["tree"] = "tree"
+    below: tuple[Annotated["Tree | Leaf", Field(discriminator="kind")], ...] = ()
+
+
+def test_a_schema_says_only_what_program_and_api_mean_the_same_by() -> None:
+    schema = answer_schema(Tree)
+    assert schema["type"] == "object"
+    properties, definitions = schema["properties"], schema["$defs"]
+    assert isinstance(properties, dict)
+    assert isinstance(definitions, dict)
+    assert properties["format"] == {
+        "default": [1, "prefixItems"],
+        "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+        "maxItems": 2,
+        "minItems": 2,
+        "title": "Format",
+        "type": "array",
+    }
+    assert set(definitions) == {"Leaf", "Tree"}
+    assert "date-time" not in str(schema)
+    assert "discriminator" not in str(schema)
+    assert "'prefixItems':" not in str(schema)
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -64,6 +64,10 @@ FAILURES = {
         left(exit_code=1, stderr=b"No conversation found with session ID: 1"),
         K.NO_SESSION,
     ),
+    "a schema it does not know": (
+        left(exit_code=1, stderr=b"--json-schema is not a valid JSON Schema"),
+        K.NOT_CAPABLE,
+    ),
     "noise": (left(noise="<html>"), K.GARBLED),
     "a line too long": (left(overlong=True), K.TOO_LARGE),
     "nothing": (left(), K.GARBLED),

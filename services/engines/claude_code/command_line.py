@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from schemas.engine import FailureKind
+from services.engines.claude_code.answer_schema import answer_schema
 from services.engines.confined.credential import Credential, Kind
 from services.engines.port import Task
 
@@ -12,6 +14,8 @@ READING = ("Read", "Glob", "Grep")
 WRITING = (*READING, "Edit", "Write", "Bash")
 # Only these change anything; a denied one makes what is said about changes doubtful.
 CHANGING = frozenset({"Edit", "Write", "NotebookEdit", "Bash"})
+PROMPT_BYTES = 10_000_000  # the program reads no more
+NO_COMMAND = "The task:\n"  # a prompt that begins with a slash is taken for a command of the program
 ARGUMENT_BYTES = 120_000  # the kernel takes 131,072 for one argument
 # The program wants a credential of the right kind before it sends a request; the proxy replaces it.
 NO_KEY = {
@@ -24,8 +28,13 @@ ALWAYS = (
 )
 
 
-class TooLong(Exception):  # noqa: N818 -- says what is wrong with the task
-    """The system prompt or the answer's schema is longer than an argument may be."""
+class Unaskable(Exception):  # noqa: N818 -- says what is wrong with the task
+    """The task cannot be put to the program: a part of it is empty or too long."""
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        """Name the kind of failure that asking would end in."""
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -39,15 +48,26 @@ class Manner:
 def arguments(task: Task[Any], session: str, *, resumes: bool) -> tuple[str, ...]:
     """Return what follows the program's name; the prompt itself goes to its standard input.
 
-    Raises TooLong.
+    Raises Unaskable.
     """
-    given = [*ALWAYS, "--json-schema", _argument(orjson.dumps(task.answer.model_json_schema()).decode())]
+    given = [*ALWAYS, "--json-schema", _argument(orjson.dumps(answer_schema(task.answer)).decode())]
     given += ["--append-system-prompt", _argument(task.system)] if task.system else []
     given += ["--model", task.model] if task.model else []
     given += ["--max-turns", str(task.bounds.turns)]
     given += ["--max-budget-usd", f"{task.bounds.cost_micros / 1e6:.6f}"]
     given += ["--resume" if resumes else "--session-id", session]
     return (*given, *_permissions(task))
+
+
+def standard_input(task: Task[Any]) -> bytes:
+    """Return the prompt as it goes to standard input. Raises Unaskable."""
+    prompt = task.prompt.strip()
+    if not prompt:
+        raise Unaskable(FailureKind.NOT_CAPABLE, "the prompt is empty")
+    content = (f"{NO_COMMAND}{prompt}" if prompt.startswith("/") else prompt).encode("utf-8", "replace")
+    if len(content) > PROMPT_BYTES:
+        raise Unaskable(FailureKind.CONTEXT_TOO_LARGE, f"a prompt of {len(content)} bytes is too long")
+    return content
 
 
 def environment(credential: Credential, home: str, manner: Manner) -> dict[str, str]:
@@ -62,6 +82,7 @@ def environment(credential: Credential, home: str, manner: Manner) -> dict[str, 
         "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
         "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
         "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+        "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
 
@@ -80,5 +101,6 @@ def _permissions(task: Task[Any]) -> tuple[str, ...]:
 
 def _argument(text: str) -> str:
     if len(text.encode()) > ARGUMENT_BYTES:
-        raise TooLong(f"a system prompt or answer schema of {len(text.encode())} bytes is too long")
+        reason = f"a system prompt or answer schema of {len(text.encode())} bytes is too long"
+        raise Unaskable(FailureKind.CONTEXT_TOO_LARGE, reason)
     return text

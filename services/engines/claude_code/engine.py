@@ -6,7 +6,13 @@ from pathlib import Path
 
 from schemas.engine import FailureKind
 from services.engines.claude_code import installed, judging
-from services.engines.claude_code.command_line import Manner, TooLong, arguments, environment
+from services.engines.claude_code.command_line import (
+    Manner,
+    Unaskable,
+    arguments,
+    environment,
+    standard_input,
+)
 from services.engines.claude_code.installed import Installed, Problem
 from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import Final, NoMessage, parse
@@ -82,9 +88,10 @@ class ClaudeCode:
             if session is None:
                 return Failed(FailureKind.NO_SESSION, f"there is no session {task.session[:50]!r}")
             return await self._run(task, session, ready, tell)
-        except (NoSandbox, Unrunnable, TooLong) as error:
-            kind = FailureKind.CONTEXT_TOO_LARGE if isinstance(error, TooLong) else FailureKind.NOT_CAPABLE
-            return Failed(kind, one_line(str(error)))
+        except Unaskable as error:
+            return Failed(error.kind, one_line(str(error)))
+        except (NoSandbox, Unrunnable) as error:
+            return Failed(FailureKind.NOT_CAPABLE, one_line(str(error)))
 
     async def _ready(self) -> tuple[Installed, str] | Problem:
         found = installed.find(self._settings.path)
@@ -139,7 +146,7 @@ class ClaudeCode:
             env=environment(settings.credential, str(session.home), settings.manner),
             writable=tuple(writable),
             readable=tuple(readable),
-            stdin=task.prompt.encode(),
+            stdin=standard_input(task),
         )
 
     def _hand_over(self, task: Task[AnswerT], session: Session) -> None:

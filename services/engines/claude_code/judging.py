@@ -44,6 +44,7 @@ _BY_TERMINAL: Mapping[str, FailureKind] = {"prompt_too_long": FailureKind.CONTEX
 _BY_WORDS: tuple[tuple[re.Pattern[str], FailureKind], ...] = (
     (re.compile(r"no conversation found|session .* not found", re.IGNORECASE), FailureKind.NO_SESSION),
     (re.compile(r"unknown option", re.IGNORECASE), FailureKind.TOO_OLD),
+    (re.compile(r"not a valid json schema", re.IGNORECASE), FailureKind.NOT_CAPABLE),
     (re.compile(r"credit balance|insufficient_quota", re.IGNORECASE), FailureKind.UNAUTHORIZED),
     (re.compile(r"prompt is too long", re.IGNORECASE), FailureKind.CONTEXT_TOO_LARGE),
     (re.compile(r"output token maximum", re.IGNORECASE), FailureKind.TOO_LARGE),
