@@ -9,8 +9,8 @@ from services.gates.evaluator_files import is_evaluator
     "path",
     [
         "tests/test_a.py", "pkg/tests/data/expected.json", "test/golden.txt", "tests/cassettes/a.yaml",
-        "pkg/__snapshots__/a.ambr", "testing/input.csv", "conftest.py", "tox.ini", "setup.cfg", "pyproject.toml",
-        ".github/workflows/ci.yml", ".coveragerc", ".pylintrc",
+        "pkg/__snapshots__/a.ambr", "testing/input.csv", "conftest.py", "tox.ini", "setup.cfg",
+        "pyproject.toml", ".github/workflows/ci.yml", ".coveragerc", ".pylintrc",
     ],
 )  # fmt: skip
 def test_tests_their_data_and_their_settings_judge(path: str) -> None:
