@@ -18,7 +18,7 @@ from tests.acceptance.targets import TINY, fingerprint, git
 from tests.acceptance.watching import events_of
 from tests.claude_asking import program
 from tests.conftest import run
-from tests.messages_api import Refuse, Step, answers
+from tests.messages_api import Refuse, Step, Use, answers
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def draft(source: str) -> tuple[Step, ...]:
     return written(files, summary="added", proofs=proofs, unfinished="", suspicions=[])
 
 
-def asked(home: Path, target: Path, api: SwarmApi, *more: str) -> Ended:
+def asked(home: Path, target: Path | str, api: SwarmApi, *more: str) -> Ended:
     """Run `aps request` while the API answers."""
 
     async def answered() -> Ended:
@@ -127,6 +127,43 @@ def test_a_request_is_refused_once_with_a_bug_report_and_then_lands(
     assert all(KEY in str(heard.headers) for heard in api.heard), "the key was not handed to the API"
     again = next(heard for heard in reversed(api.heard))
     assert "AssertionError" in again.text, "the bug report did not reach the writer"
+
+
+@pytest.mark.long
+def test_a_request_lands_in_a_real_project(fresh_home: Callable[[str], Path]) -> None:
+    source, test = "toolz/recipes.py", "toolz/tests/test_countby_minimum.py"
+    behaviour = "countby leaves out groups that are smaller than a minimum that is asked for"
+    counts = (
+        "    found = frequencies(map(key, seq))\n    return {k: n for k, n in found.items() if n >= minimum}"
+    )
+    tested = """from toolz import countby
+
+
+def test_countby_leaves_out_small_groups():
+    assert countby(len, ["a", "b", "cc"], minimum=2) == {1: 2}
+"""
+    edits = (
+        Use("Read", {"file_path": source}),
+        edit(source, "def countby(key, seq):", "def countby(key, seq, minimum=1):"),
+        edit(source, "    return frequencies(map(key, seq))", counts),
+        Use("Write", {"file_path": test, "content": tested}),
+        answers(
+            summary="added",
+            proofs=[{"behaviour": behaviour, "tests": [f"{test}::test_countby_leaves_out_small_groups"]}],
+            unfinished="",
+            suspicions=[],
+        ),
+    )
+    api = SwarmApi(wanted(behaviours=[behaviour]), PLAN, [edits])
+    outcome = asked(fresh_home("real-request"), "sdist:toolz==1.2.0", api).outcome
+    (one,) = outcome["improvements"]
+    assert one["status"] == "deployment_complete", one["reason"]
+    assert one["files"] == [source, test]
+    assert (outcome["tests_before"]["passed"], outcome["tests_after"]["passed"]) == (192, 193)
+
+
+def edit(path: str, old: str, new: str) -> Step:
+    return Use("Edit", {"file_path": path, "old_string": old, "new_string": new})
 
 
 def test_what_is_unclear_is_not_done_and_says_what_is_wanting(
