@@ -1,8 +1,8 @@
 """A process that asks an engine many things at once, for tests of what several such processes do together.
 
 `python -m tests.asking_process PORT CALLS COUNT` asks COUNT questions of an engine that writes a line with
-the process's id to the file CALLS when it is called, and answers when standard input ends. It then prints how
-each question ended, after the word `ended`.
+the process's id to the file CALLS when it is called. It prints `ready`, asks when it is given a line, and the
+engine answers when standard input ends. It then prints how each question ended, after the word `ended`.
 """
 
 import asyncio
@@ -90,6 +90,12 @@ async def one(asking: Asker, engine: Counting, prompt: str) -> str:
     return "answered"
 
 
+def _wait_for_the_word() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
 async def main(port: int, calls: Path, count: int) -> None:
     """Ask all at once."""
     server, go = LogServer(calls.parent), asyncio.Event()
@@ -100,6 +106,7 @@ async def main(port: int, calls: Path, count: int) -> None:
         go.set()
 
     async with book_on(server) as book, asyncio.TaskGroup() as group:
+        await asyncio.to_thread(_wait_for_the_word)
         group.create_task(wait_for_the_end())
         asking, engine = asker(book), Counting(calls, go)
         asked = [group.create_task(one(asking, engine, f"{os.getpid()} {n}")) for n in range(count)]
