@@ -1,6 +1,7 @@
 """DevOps: decides what is deployed, and measures what a landed change was worth."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -9,10 +10,11 @@ from events.batch import BATCH, Closed
 from events.catalogue import read_fact
 from events.deployment import DEPLOYMENT, Succeeded
 from events.envelope import Cause
-from events.improvement import IMPROVEMENT, LANDED
+from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import BenefitMeasured
 from events.store import Recorded
 from events.target import TARGET, Scanned
+from services.changes.recipes import MAKING, Written
 from services.devops.policy import Circumstances, assess
 from services.engines.deterministic.finding import find
 from services.engines.deterministic.rules import RuleSet
@@ -73,14 +75,22 @@ class DevOps:
         changes = []
         for id in started.improvements:
             improvement = await book.state(IMPROVEMENT, id)
-            if improvement.status in LANDED and improvement.benefit is None and improvement.discovered:
-                rule = improvement.discovered.rule
-                benefit = BenefitMeasured(
-                    measure=f"findings of {rule}",
-                    before=scan.done.findings.get(rule, 0),
-                    after=left[rule],
-                    report=report,
-                )
+            if improvement.status in LANDED and improvement.benefit is None:
+                measure, before, after = await self._worth(improvement, scan.done.findings, left)
+                benefit = BenefitMeasured(measure=measure, before=before, after=after, report=report)
                 changes.append(Change(IMPROVEMENT, id, (benefit,)))
         if changes:
             await book.record_all(changes, cause)
+
+    async def _worth(
+        self, landed: Improvement, findings: Mapping[str, int], left: Mapping[str, int]
+    ) -> tuple[str, int, int]:
+        """Return what a landed change is measured by, before it and after."""
+        assert landed.discovered is not None  # noqa: S101 -- landed, so discovered
+        assert landed.change is not None  # noqa: S101 -- landed, so written
+        recipe = MAKING.validate_json(await self.bench.book.fetch(landed.change.recipe))
+        if isinstance(recipe, Written):
+            shown = {test for named in recipe.proofs.values() for test in named}
+            return "tests that show what was asked for", 0, len(shown)
+        rule = landed.discovered.rule
+        return f"findings of {rule}", findings.get(rule, 0), left.get(rule, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from events.catalogue import read_fact
-from events.improvement_facts import ChangeImplemented, ChangeRefuted, ChangeValidated
+from events.improvement_facts import BenefitMeasured, ChangeImplemented, ChangeRefuted, ChangeValidated
 from events.run import Completed, Failed, Requested
 from tests.acceptance.command import Ended, aps
 from tests.acceptance.conftest import Repositories
@@ -111,6 +111,9 @@ def test_a_request_is_refused_once_with_a_bug_report_and_then_lands(
     shown = next(gate for gate in proven.gates if gate.gate == "behaviours_shown")
     assert shown.evidence == "1 behaviour shown by 1 test"
     assert all(scenario.passed for scenario in proven.scenarios)
+
+    (worth,) = [fact for fact in facts if isinstance(fact, BenefitMeasured)]
+    assert (worth.measure, worth.before, worth.after) == ("tests that show what was asked for", 0, 1)
 
     runs = [fact for fact in facts if isinstance(fact, Requested)]
     assert [(one.role, one.task) for one in runs] == [
