@@ -49,7 +49,6 @@ def refused(kind: FailureKind, status: int, type: str, message: str) -> Row:
 K = FailureKind
 BY_THE_API = {
     "401": refused(K.UNAUTHORIZED, 401, "authentication_error", "invalid x-api-key"),
-    "403": refused(K.UNAUTHORIZED, 403, "permission_error", "not for you"),
     "no credit": refused(K.UNAUTHORIZED, 400, "invalid_request_error", "Your credit balance is too low"),
     "429": Row(
         K.RATE_LIMITED, [Refuse(429, "rate_limit_error", "slow down", {"retry-after": "7"})], retry_after=7.0
@@ -77,7 +76,6 @@ BY_THE_API = {
         "prompt is too long: 250000 tokens > 200000 maximum",
     ),
     "refusal": Row(K.REFUSED, [Say("", stop="refusal")]),
-    "bad request": refused(K.NOT_CAPABLE, 400, "invalid_request_error", "tools: not here"),
 }
 
 

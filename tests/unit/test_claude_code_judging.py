@@ -141,8 +141,8 @@ def test_a_status_has_one_kind_whether_the_program_tells_it_or_the_proxy(
     assert judged(met).retry_after == 7.0
 
 
-def test_a_denied_look_does_not_spoil_an_answer() -> None:
-    looked = final(**GOOD, permission_denials=[{"tool_name": "Read"}, {"tool_name": "WebFetch"}])
+def test_a_denied_look_or_command_does_not_spoil_an_answer() -> None:
+    looked = final(**GOOD, permission_denials=[{"tool_name": "Read"}, {"tool_name": "Bash"}])
     assert judged(left(looked)).value == Answer(verdict="fine")
 
 

@@ -12,8 +12,9 @@ from services.engines.port import Task
 
 READING = ("Read", "Glob", "Grep")
 WRITING = (*READING, "Edit", "Write", "Bash")
-# Only these change anything; a denied one makes what is said about changes doubtful.
-CHANGING = frozenset({"Edit", "Write", "NotebookEdit", "Bash"})
+# A denied one makes what is said about changes doubtful. A denied command is not among them: the model is
+# told of it and goes on without, and what it changed by others is seen in the work tree.
+CHANGING = frozenset({"Edit", "Write", "NotebookEdit"})
 PROMPT_BYTES = 10_000_000  # the program reads no more
 NO_COMMAND = "The task:\n"  # a prompt that begins with a slash is taken for a command of the program
 ARGUMENT_BYTES = 120_000  # the kernel takes 131,072 for one argument

@@ -4,7 +4,7 @@ Rules, the first that applies decides:
 1. A run that was ended for its time or memory, or died by a signal without a result, failed by that.
 2. Without a result object nothing was answered; what the way to the API met says why, else the program.
 3. A result that says of itself that it is an error is one, whatever its exit code; and the other way round.
-4. An answer counts when it fits the task's model and its bound, and no changing tool was denied.
+4. An answer counts when it fits the task's model and its bound, and no edit was denied.
 """
 
 import re
