@@ -10,12 +10,12 @@ from events.run import RUN, Completed, Failed, Requested, Started
 from events.store import Recorded
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
-from schemas.engine import FailureKind
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
-from services.changes.recipes import Written, without
+from services.asking.consulting import Consultant
+from services.changes.recipes import without
 from services.changes.stacking import Layer, Stack, Stacked
+from services.developer.fulfilling import REQUEST, fulfil
 from services.developer.policy import Abandon, Implement, whenever
-from services.developer.writing import Draft, brief, draft, hopeless
+from services.developer.unheard import abandoned_runs, run_id
 from services.engines.deterministic.recipe import Recipe
 from services.engines.deterministic.rules import written_for
 from services.runtime.log import Change
@@ -23,7 +23,6 @@ from services.runtime.workbench import Workbench
 from services.workspace.declared_python import python_at
 
 ENGINE = "deterministic"
-REQUEST = "request"
 NO_NEW_TESTS = (
     "None added: the rewrite keeps behaviour, so the target's own suite is the proof. "
     "It runs before and after, and on the unedited tests."
@@ -44,7 +43,7 @@ class Developer:
         state = await self.bench.book.state(IMPROVEMENT, id)
         match whenever(id, read_fact(event.envelope), state):
             case Implement() if state.discovered and state.discovered.source == REQUEST:
-                await self._fulfil(id, self.bench.cause(event))
+                await fulfil(self.bench, self.consultant, id, self.bench.cause(event))
             case Implement():
                 await self._implement(id, self.bench.cause(event))
             case Abandon(reason=reason):
@@ -59,11 +58,12 @@ class Developer:
         async with self.bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
             state = await book.state(IMPROVEMENT, id)
             attempt = len(state.refusals) + 1
-            run = f"{id}-r{held.token}"
+            run = run_id(id, held.token)
             requested = Requested(
                 improvement=id, role=self.role, engine=ENGINE, model="", task="write the change"
             )
-            await book.record(RUN, run, requested, Started(), cause=cause)
+            dead = await abandoned_runs(book, id, held.token)
+            await book.record_all([*dead, Change(RUN, run, (requested, Started()))], cause)
             begun = book.clock()
             try:
                 stacked = await self._write(id, state)
@@ -81,65 +81,6 @@ class Developer:
             fact = await self._fact(id, stacked, claim=held.token, attempt=attempt, run=run)
             change = await self.bench.handoff(id, fact, Phase.IMPLEMENTATION, cause)
             await book.record_all([done, change], cause)
-
-    async def _fulfil(self, id: str, cause: Cause) -> None:
-        """Have an engine write what was asked for."""
-        book = self.bench.book
-        async with self.bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
-            state = await book.state(IMPROVEMENT, id)
-            try:
-                made = await self._drafted(id, state, cause)
-            except NotAnswered as nobody:
-                gone = Abandoned(reason=f"no engine wrote it: {nobody}")
-                await book.record(IMPROVEMENT, id, gone, cause=cause)
-                return
-            if why := hopeless(made, await self._earlier(state)):
-                await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
-                return
-            fact = await self._written(id, state, made, held.token)
-            change = await self.bench.handoff(id, fact, Phase.IMPLEMENTATION, cause)
-            await book.record_all([change], cause)
-
-    async def _drafted(self, id: str, state: Improvement, cause: Cause) -> Draft:
-        if self.consultant is None:
-            raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
-        found = state.discovered
-        assert found is not None  # noqa: S101 -- the caller looked at its source
-        target = await self.bench.book.state(TARGET, found.target)
-        told = await brief(self.bench.book, target, state)
-        async with self.bench.worktree(found.target, f"{id}-write", found.base) as tree:
-            repository = self.bench.workspace.repository(found.target)
-            return await draft(self.consultant, repository, tree, id, state, told, cause)
-
-    async def _earlier(self, state: Improvement) -> bytes:
-        return await self.bench.book.fetch(state.change.patch) if state.change and state.refusals else b""
-
-    async def _written(self, id: str, state: Improvement, made: Draft, token: int) -> ChangeImplemented:
-        book, account = self.bench.book, made.asked.value
-        assert state.discovered is not None  # noqa: S101 -- the caller looked at its source
-        patch = await book.keep(made.patch, f"{id}.patch", "text/x-diff")
-        written = Written(
-            base=state.discovered.base,
-            patch=patch,
-            files=made.files,
-            summary=account.summary,
-            proofs=dict(account.tests()),
-        )
-        tests = sorted({test for named in written.proofs.values() for test in named})
-        return ChangeImplemented(
-            claim=token,
-            attempt=len(state.refusals) + 1,
-            run=made.asked.run,
-            base=state.discovered.base,
-            commit=made.commit,
-            tree=made.tree,
-            patch=patch,
-            recipe=await book.keep(written.model_dump_json(), f"{id}.recipe.json", "application/json"),
-            files=made.files,
-            fixed=0,
-            remaining=0,
-            tests=f"Added: {', '.join(tests)}",
-        )
 
     async def _write(self, id: str, state: Improvement) -> Stacked:
         assert state.discovered is not None  # noqa: S101 -- the policy admits only discovered ones

@@ -1,0 +1,78 @@
+"""Fulfils a request: an engine writes the change, and what it wrote is handed over with its evidence."""
+
+from events.envelope import Cause
+from events.improvement import IMPROVEMENT, Improvement
+from events.improvement_facts import Abandoned, ChangeImplemented
+from events.target import TARGET
+from schemas.aps_vocabulary import Phase
+from schemas.engine import FailureKind
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
+from services.changes.recipes import Written
+from services.developer.writing import Draft, brief, draft, hopeless
+from services.runtime.log import Log
+from services.runtime.workbench import Workbench
+
+REQUEST = "request"
+
+
+async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause: Cause) -> None:
+    """Have the change written and hand it over; give the improvement up where nobody can, or nothing came."""
+    book = bench.book
+    async with bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
+        state = await book.state(IMPROVEMENT, id)
+        try:
+            made = await _drafted(bench, consultant, id, state, cause)
+        except NotAnswered as nobody:
+            gone = Abandoned(reason=f"no engine wrote it: {nobody}")
+            await book.record(IMPROVEMENT, id, gone, cause=cause)
+            return
+        if why := hopeless(made, await _refused_patch(book, state)):
+            await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
+            return
+        fact = await _implemented(book, id, state, made, held.token)
+        await bench.hand_over(id, fact, Phase.IMPLEMENTATION, cause)
+
+
+async def _drafted(
+    bench: Workbench, consultant: Consultant | None, id: str, state: Improvement, cause: Cause
+) -> Draft:
+    if consultant is None:
+        raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
+    found = state.discovered
+    assert found is not None  # noqa: S101 -- the caller looked at its source
+    told = await brief(bench.book, await bench.book.state(TARGET, found.target), state)
+    async with bench.worktree(found.target, f"{id}-write", found.base) as tree:
+        repository = bench.workspace.repository(found.target)
+        return await draft(consultant, repository, tree, id, state, told, cause)
+
+
+async def _refused_patch(book: Log, state: Improvement) -> bytes:
+    return await book.fetch(state.change.patch) if state.change and state.refusals else b""
+
+
+async def _implemented(book: Log, id: str, state: Improvement, made: Draft, token: int) -> ChangeImplemented:
+    account, found = made.asked.value, state.discovered
+    assert found is not None  # noqa: S101 -- the caller looked at its source
+    patch = await book.keep(made.patch, f"{id}.patch", "text/x-diff")
+    written = Written(
+        base=found.base,
+        patch=patch,
+        files=made.files,
+        summary=account.summary,
+        proofs=dict(account.tests()),
+    )
+    tests = sorted({test for named in written.proofs.values() for test in named})
+    return ChangeImplemented(
+        claim=token,
+        attempt=len(state.refusals) + 1,
+        run=made.asked.run,
+        base=found.base,
+        commit=made.commit,
+        tree=made.tree,
+        patch=patch,
+        recipe=await book.keep(written.model_dump_json(), f"{id}.recipe.json", "application/json"),
+        files=made.files,
+        fixed=0,
+        remaining=0,
+        tests=f"Added: {', '.join(tests)}",
+    )
