@@ -46,13 +46,17 @@ class Errand:
 
 @dataclass(frozen=True)
 class Consultant:
-    """A role's way to the engines that are set up; `policy` says which it asks for what."""
+    """A role's way to the engines that are set up; `policy` says which it asks for what.
+
+    No money is reserved for a call of an engine that is `unpriced`.
+    """
 
     asker: Asker
     role: str
     engines: Mapping[str, Engine]
     policy: Sequence[Wanted]
     bounds: Bounds = BOUNDS
+    unpriced: frozenset[str] = frozenset()
 
     async def ask(
         self, errand: Errand, answer: type[AnswerT], improvement: str, cause: Cause
@@ -60,7 +64,9 @@ class Consultant:
         """Ask for `improvement`. Raises `NotAnswered`, `Halted`."""
         wanted = wanted_for(self.policy, self.role, errand.name, errand.only)
         choices = [
-            Choice(self.engines[one.engine], one.model) for one in wanted if one.engine in self.engines
+            Choice(self.engines[one.engine], one.model, priced=one.engine not in self.unpriced)
+            for one in wanted
+            if one.engine in self.engines
         ]
         if not choices:
             raise NotAnswered(FailureKind.NOT_CAPABLE, f"no engine is set up for {self.role}.{errand.name}")

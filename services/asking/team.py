@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from functools import partial
 
+from schemas.engine import Billing
 from services.asking.asker import Asker
 from services.asking.consulting import Consultant
 from services.asking.limits import Limit, Limits
+from services.asking.manner import Manner
 from services.engines.choosing import policy_of
 from services.engines.claude_code.engine import ClaudeCode
 from services.engines.claude_code.engine import Settings as ClaudeCodeSettings
 from services.engines.confined.credential import Credential, Kind
 from services.engines.openai_compatible.endpoint import Endpoint
+from services.engines.openai_compatible.engine import NAME as OPENAI_COMPATIBLE
 from services.engines.openai_compatible.engine import OpenAICompatible
 from services.engines.openai_compatible.pricing import Price, Prices
 from services.engines.port import Bounds, Engine
@@ -29,9 +32,11 @@ def consultant_of(bench: Workbench, role: str) -> Consultant | None:
     engines = engines_of(settings, bench.sandbox)
     if not engines:
         return None
-    asker = Asker(bench.book, limits_of(settings), partial(masked, values=settings.secrets()))
+    mask = partial(masked, values=settings.secrets())
+    asker = Asker(bench.book, limits_of(settings), mask, Manner(parallel=settings.engine_parallel))
     bounds = Bounds(seconds=settings.engine_seconds, turns=settings.engine_turns)
-    return Consultant(asker, role, engines, policy_of(settings.engines), bounds)
+    policy = policy_of(settings.engines)
+    return Consultant(asker, role, engines, policy, bounds, unpriced=unpriced(settings))
 
 
 def engines_of(settings: Settings, sandbox: Sandbox) -> Mapping[str, Engine]:
@@ -51,6 +56,18 @@ def engines_of(settings: Settings, sandbox: Sandbox) -> Mapping[str, Engine]:
         engine = OpenAICompatible(endpoint)
         found[engine.name] = engine
     return found
+
+
+def unpriced(settings: Settings) -> frozenset[str]:
+    """Return the engines whose calls have no price of their own: a subscription pays, or nobody."""
+    free = set()
+    credential = _credential(settings)
+    if credential is not None and credential.billing is not Billing.PRICE:
+        free.add(ClaudeCode.name)
+    prices = _prices(settings.openai_price).otherwise
+    if prices is not None and prices.billing is not Billing.PRICE:
+        free.add(OPENAI_COMPATIBLE)
+    return frozenset(free)
 
 
 def limits_of(settings: Settings) -> Limits:

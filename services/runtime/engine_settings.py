@@ -47,6 +47,14 @@ class EngineSettings(Frozen):
     engine_turns: int = named(
         "APS_ENGINE_TURNS", "Most turns of one call", "1 to 1000", default=60, ge=1, le=1000
     )
+    engine_parallel: int = named(
+        "APS_ENGINE_PARALLEL",
+        "Calls of engines at once, of each role in each process",
+        "1 to 100",
+        default=4,
+        ge=1,
+        le=100,
+    )
     budget_improvement: Money = named(
         "APS_BUDGET_IMPROVEMENT", "US dollars for calls about one improvement", MONEY, default=Decimal(5)
     )
