@@ -20,7 +20,8 @@ class Requested(Fact):
     """A role wants `task` done for `improvement` by `engine`.
 
     `prompt` is what it is asked, sealed; `prompt_version` the hash of the file it was made from; `inputs` the
-    hash of everything the answer depends on; `session` an earlier call's, to go on from.
+    hash of everything the answer depends on; `session` an earlier call's, to go on from. `suspicions` are
+    the places where strangers' text in the prompt tries to instruct, each with its words.
     """
 
     name: ClassVar[str] = "requested"
@@ -35,6 +36,7 @@ class Requested(Fact):
     session: str = ""
     instead_of: str = ""
     attempt: int = 1
+    suspicions: tuple[str, ...] = ()
 
 
 class Started(Fact):

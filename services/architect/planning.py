@@ -13,7 +13,7 @@ from schemas.risk import RiskClass
 from services.architect.graph import ImportGraph
 from services.architect.risk import is_machinery
 from services.asking.consulting import Consultant, Errand
-from services.prompting.fence import untrusted
+from services.prompting.material import material
 from services.prompting.template import Template
 
 PLAN = Template.load("services.architect", "plan")
@@ -56,15 +56,20 @@ async def planned(
     """Return the plan of a request, of the engine `only` where one is named. Raises `NotAnswered`."""
     imports = "\n".join(f"{module}: {', '.join(known)}" for module, known in sorted(graph.imports.items()))
     told = "\n".join(f"{one.id}: {one.text}" for one in requirements.requirements)
+    project = material("title", "project", title)
+    request = material("request", "a person", found.why)
+    holds = material("requirements", "PM", told)
+    known = material("imports", "repository", imports or graph.note, IMPORTS_CHARACTERS)
     prompt = PLAN.filled(
-        title=untrusted("title", "project", title),
+        title=project.fenced,
         base=found.base[:12],
         packages=", ".join(packages),
-        request=untrusted("request", "a person", found.why),
-        requirements=untrusted("requirements", "PM", told),
-        imports=untrusted("imports", "repository", imports or graph.note, IMPORTS_CHARACTERS),
+        request=request.fenced,
+        requirements=holds.fenced,
+        imports=known.fenced,
     )
-    errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only)
+    read = (project, request, holds, known)
+    errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only, materials=read)
     return (await consultant.ask(errand, Plan, id, cause)).value
 
 

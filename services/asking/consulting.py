@@ -10,6 +10,7 @@ from schemas.engine import FailureKind
 from services.asking.words import Ask, Asked, Choice, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
 from services.engines.port import AnswerT, Bounds, Engine, Task, Tell
+from services.prompting.material import Material
 from services.prompting.template import Template
 
 RULES = Template.load("services.prompting", "untrusted")
@@ -20,6 +21,7 @@ NOT_CAPABLE = (
 
 
 BOUNDS = Bounds()
+MOST_SUSPICIONS = 50
 
 
 class Asker(Protocol):
@@ -32,7 +34,10 @@ class Asker(Protocol):
 
 @dataclass(frozen=True)
 class Errand:
-    """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask."""
+    """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask.
+
+    `materials` are what of the prompt strangers wrote.
+    """
 
     name: str
     template: Template
@@ -42,6 +47,7 @@ class Errand:
     session: str = ""
     inputs: str = ""
     only: str = ""
+    materials: Sequence[Material] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class Consultant:
             cause=cause,
             prompt_version=errand.template.version,
             inputs=errand.inputs,
+            suspicions=tuple(line for one in errand.materials for line in one.reports)[:MOST_SUSPICIONS],
         )
         return await self.asker.ask(ask)
 

@@ -56,4 +56,5 @@ class Try(Generic[AnswerT]):
             session=self.task.session,
             instead_of=self.inquiry.instead_of,
             attempt=self.attempt,
+            suspicions=ask.suspicions,
         )

@@ -28,7 +28,7 @@ class Ask(Generic[AnswerT]):
     `prompt_version` is the hash of the prompt's file. `inputs` is a hash of what the answer depends on beside
     the prompt, such as the tree that may be read; without it no answer of a task with a work tree is taken
     again. `whole` says that the answer holds all that a writing task made, so that it may be. A higher
-    `priority` is called first. `improvement` may be empty.
+    `priority` is called first. `improvement` may be empty. `suspicions` are recorded with the run.
     """
 
     role: str
@@ -41,6 +41,7 @@ class Ask(Generic[AnswerT]):
     priority: int = 0
     reuse: bool = True
     whole: bool = False
+    suspicions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from events.envelope import Cause
 from events.improvement import Improvement
+from events.improvement_facts import Discovered
 from events.run import RUN, Completed
 from events.target import Target
 from schemas.base import Frozen
@@ -18,7 +19,7 @@ from services.asking.words import Asked
 from services.changes.message import AUTHOR, commit_message
 from services.gherkin.feature import parse_feature
 from services.gherkin.steps import ShownByTests
-from services.prompting.fence import untrusted
+from services.prompting.material import Material, material
 from services.prompting.template import Template
 from services.runtime.log import Log
 from services.workspace.git import Repository
@@ -133,22 +134,26 @@ async def draft(
     cause: Cause,
 ) -> Draft:
     """Return the change of a request, written in `tree`, which stands at its base. Raises `NotAnswered`."""
-    found, requirements = state.discovered, state.requirements
+    found = state.discovered
     assert found is not None  # noqa: S101 -- designed, so discovered
-    assert requirements is not None  # noqa: S101 -- designed, so specified
     assert state.discovered_at is not None  # noqa: S101 -- set together with it
+    read = _read(state, found, brief)
+    refusals = [material("bug report", f"QA, attempt {n}", one) for n, one in enumerate(brief.bug_reports, 1)]
     prompt = CHANGE.filled(
-        title=untrusted("title", "project", brief.title),
         base=found.base[:12],
-        request=untrusted("request", "a person", found.why),
-        requirements=untrusted(
-            "requirements", "PM", "\n".join(one.text for one in requirements.requirements)
-        ),
-        behaviours=untrusted("behaviours", "PM", "\n".join(f"- {one}" for one in brief.behaviours)),
-        plan=untrusted("plan", "Architect", brief.plan),
-        refusals=_refusals(brief.bug_reports),
+        refusals="\n\n".join([REFUSED, *(one.fenced for one in refusals)]) if refusals else NO_REFUSAL,
+        **{name: one.fenced for name, one in read.items()},
     )
-    errand = Errand("change", CHANGE, prompt, tree, may_write=True, session=brief.session, only=brief.engine)
+    errand = Errand(
+        "change",
+        CHANGE,
+        prompt,
+        tree,
+        may_write=True,
+        session=brief.session,
+        only=brief.engine,
+        materials=(*read.values(), *refusals),
+    )
     asked = await consultant.ask(errand, Account, id, cause)
     _tidy(tree)
     made = await repository.write_tree(tree, (".",))
@@ -159,13 +164,16 @@ async def draft(
     return Draft(asked, commit, made, files, await repository.patch(found.base, commit))
 
 
-def _refusals(reports: Sequence[str]) -> str:
-    if not reports:
-        return NO_REFUSAL
-    told = "\n\n".join(
-        untrusted("bug report", f"QA, attempt {n}", one) for n, one in enumerate(reports, start=1)
-    )
-    return f"{REFUSED}\n\n{told}"
+def _read(state: Improvement, found: Discovered, brief: Brief) -> dict[str, Material]:
+    """What the writer reads of others, by the placeholder it stands for."""
+    requirements = state.requirements.requirements if state.requirements else ()
+    return {
+        "title": material("title", "project", brief.title),
+        "request": material("request", "a person", found.why),
+        "requirements": material("requirements", "PM", "\n".join(one.text for one in requirements)),
+        "behaviours": material("behaviours", "PM", "\n".join(f"- {one}" for one in brief.behaviours)),
+        "plan": material("plan", "Architect", brief.plan),
+    }
 
 
 def _tidy(tree: Path) -> None:

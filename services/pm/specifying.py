@@ -8,7 +8,7 @@ from events.target import BaselineRecorded, Target
 from services.asking.consulting import Consultant, Errand
 from services.gherkin.vocabulary import request_feature
 from services.pm.asked import Wanted, numbered
-from services.prompting.fence import untrusted
+from services.prompting.material import material
 from services.prompting.template import Template
 from services.runtime.log import Log
 from services.workspace.files import read_regular
@@ -17,6 +17,7 @@ GHERKIN = "text/x-gherkin"
 REQUIREMENTS = Template.load("services.pm", "requirements")
 READMES = ("README.md", "README.rst", "README.txt", "README")
 README_CHARACTERS = 6000
+README_BYTES = 200_000
 FILES_CHARACTERS = 12_000
 
 
@@ -34,17 +35,22 @@ async def specified(
     """Return the requirements with their feature, or why the request is not done. Raises `NotAnswered`."""
     scan = target.scans[found.scan].done
     packages = scan.packages if scan else ()
+    title = material("title", "project", target.registered.title if target.registered else "")
+    request = material("request", "a person", found.why)
+    readme = material("document", "README", _readme(tree), README_CHARACTERS)
+    names = material("file names", "repository", "\n".join(files), FILES_CHARACTERS)
     prompt = REQUIREMENTS.filled(
-        title=untrusted("title", "project", target.registered.title if target.registered else ""),
+        title=title.fenced,
         base=found.base[:12],
         packages=", ".join(packages),
         suite=suite_in_words(target.baseline_at(found.base)),
-        request=untrusted("request", "a person", found.why),
-        readme=untrusted("document", "README", _readme(tree), README_CHARACTERS),
-        files=untrusted("file names", "repository", "\n".join(files), FILES_CHARACTERS),
+        request=request.fenced,
+        readme=readme.fenced,
+        files=names.fenced,
     )
     only = target.scans[found.scan].requested.engine
-    errand = Errand("requirements", REQUIREMENTS, prompt, tree, inputs=found.base, only=only)
+    read = (title, request, readme, names)
+    errand = Errand("requirements", REQUIREMENTS, prompt, tree, inputs=found.base, only=only, materials=read)
     wanted = (await consultant.ask(errand, Wanted, id, cause)).value
     if wanted.refusal:
         return Abandoned(reason=wanted.refusal)
@@ -66,6 +72,6 @@ def suite_in_words(baseline: BaselineRecorded | None) -> str:
 
 def _readme(tree: Path) -> str:
     for name in READMES:
-        if (content := read_regular(tree / name)) is not None:
+        if (content := read_regular(tree / name, limit=README_BYTES)) is not None:
             return content.decode("utf-8", "replace")
     return ""
