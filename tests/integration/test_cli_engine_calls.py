@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 from events.rights import USERS
 from schemas.engine import FailureKind
 from services.asking.words import NotAnswered
+from services.cli.care import condition
 from services.cli.session import Exit, Stop
 from services.cli.work import cancelling, engine_runs, pausing, spending
 from services.engines.scripted import Hanging, ScriptedEngine
@@ -158,6 +160,9 @@ async def test_everything_is_halted_by_one_command_and_goes_on_by_another(place:
     engine = ScriptedEngine(answering())
     told = await place.said(pausing.pause(place.settings, "", "the bill looks wrong", as_json=True))
     assert told == {"everything": True, "paused": True, "changed": True}
+    with suppress(Stop):  # whatever else is not well here
+        await condition.status(place.settings, None, as_json=True)
+    assert "everything is paused (the bill looks wrong)" in place.capture.readouterr().err
     again = await place.said(pausing.pause(place.settings, "", "", as_json=True))
     assert again["changed"] is False
     with pytest.raises(Halted, match="the bill looks wrong"):

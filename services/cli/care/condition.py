@@ -7,12 +7,15 @@ Rules
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from events.rights import SERVICES
+from events.store import Unavailable
 from services.cli.invocation import invocation
-from services.cli.session import Exit, Stop, print_json
+from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.gateway.health import Asker, Component, Health, State, health
+from services.runtime.claims import why_paused
 from services.runtime.ground import Ground, stand
 from services.runtime.settings import Settings
 
@@ -23,11 +26,13 @@ ACCEPTED = {"ok": (State.OK,), "degraded": (State.OK, State.DEGRADED)}
 async def status(settings: Settings, least: str | None, *, as_json: bool) -> None:
     """Print the health; ends the command with 6 when it is worse than `least`, else with 1 for a fault."""
     async with stand(settings) as ground:
-        found = await _asked(ground)
+        found, paused = await _asked(ground)
     if as_json:
         print_json(found)
     else:
         _show(found)
+    if paused:
+        say(paused)
     if least is not None and found.state not in ACCEPTED[least]:
         failing = [one.name for one in found.components if one.state not in ACCEPTED[least]]
         raise Stop(Exit.UNAVAILABLE, f"{found.state}: {', '.join(failing)}; see: {invocation()} doctor")
@@ -48,12 +53,16 @@ def faults_of(found: Health) -> tuple[str, ...]:
     return (*(one.name for one in others if one.state is State.FAILED), *missing)
 
 
-async def _asked(ground: Ground) -> Health:
+async def _asked(ground: Ground) -> tuple[Health, str]:
+    """Return the health, and why everything is paused, if it is and the log is there to say so."""
     async with (
         ground.log("cli") as (connection, book),
         ground.pool(0, 4, 2) as pool,
     ):
-        return await health(Asker(ground, connection, book.store, pool))
+        found = await health(Asker(ground, connection, book.store, pool))
+        with suppress(Unavailable):  # the health says so
+            return found, await why_paused(book)
+        return found, ""
 
 
 def _state(one: Component, wanted: Collection[str]) -> str:
