@@ -18,6 +18,7 @@ from services.engines.openai_compatible.engine import OpenAICompatible
 from services.engines.openai_compatible.pricing import Price, Prices
 from services.engines.port import Bounds, Engine
 from services.masking.mask import masked
+from services.masking.needles import SHORTEST
 from services.runtime.data_folder import DataFolder
 from services.runtime.settings import Settings
 from services.runtime.workbench import Workbench
@@ -32,7 +33,8 @@ def consultant_of(bench: Workbench, role: str) -> Consultant | None:
     engines = engines_of(settings, bench.sandbox)
     if not engines:
         return None
-    mask = partial(masked, values=settings.secrets())
+    # shorter ones are ordinary words ("none", "x"), and would be hidden everywhere
+    mask = partial(masked, values=[value for value in settings.secrets() if len(value) >= SHORTEST])
     asker = Asker(bench.book, limits_of(settings), mask, Manner(parallel=settings.engine_parallel))
     bounds = Bounds(seconds=settings.engine_seconds, turns=settings.engine_turns)
     policy = policy_of(settings.engines)
