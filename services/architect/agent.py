@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from events.catalogue import read_fact
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import Abandoned, ArchitectureDesigned, Discovered, RequirementsSpecified
+from events.improvement_facts import ArchitectureDesigned, Discovered, RequirementsSpecified
 from events.store import Recorded
 from events.target import TARGET, BaselineRecorded, Target
 from schemas.aps_vocabulary import Phase
@@ -24,7 +24,7 @@ from services.architect.planning import plan_record, planned, risk_of
 from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
 from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
@@ -89,7 +89,7 @@ class Architect:
                     fact = await self._designed(id, target_id, target, discovered, baseline, held.token)
                 await self.bench.hand_over(id, fact, Phase.ARCHITECTURE, cause)
         except NotAnswered as nobody:
-            gone = Abandoned(reason=f"no engine planned it: {nobody}")
+            gone = given_up("no engine planned it", nobody, id)
             await self.bench.book.record(IMPROVEMENT, id, gone, cause=cause)
         except Later:
             if (await self.bench.book.state(IMPROVEMENT, id)).status is Status.REQUIREMENTS_COMPLETE:

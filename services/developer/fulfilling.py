@@ -1,12 +1,13 @@
 """Fulfils a request: an engine writes the change, and what it wrote is handed over with its evidence."""
 
 from events.envelope import Cause
-from events.improvement import IMPROVEMENT, Improvement
+from events.improvement import IMPROVEMENT, MAX_ATTEMPTS, Improvement
 from events.improvement_facts import Abandoned, ChangeImplemented
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
 from schemas.engine import FailureKind
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.stops import Bound, Tried, failure_digest, why_stop
 from services.changes.recipes import Written
 from services.developer.writing import Draft, brief, draft, hopeless
 from services.runtime.log import Log
@@ -20,11 +21,13 @@ async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause
     book = bench.book
     async with bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
         state = await book.state(IMPROVEMENT, id)
+        if why := await _no_progress(book, state):
+            await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
+            return
         try:
             made = await _drafted(bench, consultant, id, state, cause)
         except NotAnswered as nobody:
-            gone = Abandoned(reason=f"no engine wrote it: {nobody}")
-            await book.record(IMPROVEMENT, id, gone, cause=cause)
+            await book.record(IMPROVEMENT, id, given_up("no engine wrote it", nobody, id), cause=cause)
             return
         if why := hopeless(made, await _refused_patch(book, state)):
             await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
@@ -44,6 +47,13 @@ async def _drafted(
     async with bench.worktree(found.target, f"{id}-write", found.base) as tree:
         repository = bench.workspace.repository(found.target)
         return await draft(consultant, repository, tree, id, state, told, cause)
+
+
+async def _no_progress(book: Log, state: Improvement) -> str | None:
+    """Say why another attempt is not worth a call: the last ones failed in the same way."""
+    reports = [(await book.fetch(refusal.bug_report)).decode() for refusal in state.refusals]
+    tried = [Tried(str(n), failure_digest(report)) for n, report in enumerate(reports)]
+    return why_stop(tried, Bound(attempts=MAX_ATTEMPTS))
 
 
 async def _refused_patch(book: Log, state: Improvement) -> bytes:

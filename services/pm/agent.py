@@ -10,7 +10,7 @@ from events.store import Recorded
 from events.target import TARGET, ScanFailed, Scanned, ScanRequested, Target
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
 from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
 from services.pm.asked import SOURCE, discovered
@@ -130,7 +130,7 @@ class PM:
                     self.bench.book, self.consultant, id, found, target, tree, files, token, cause
                 )
             except NotAnswered as nobody:
-                return Abandoned(reason=f"no engine said what must hold: {nobody}")
+                return given_up("no engine said what must hold", nobody, id)
 
     async def _of_rule(
         self, id: str, found: Discovered, target: Target, token: int

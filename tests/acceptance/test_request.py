@@ -171,6 +171,20 @@ def edit(path: str, old: str, new: str) -> Step:
     return Use("Edit", {"file_path": path, "old_string": old, "new_string": new})
 
 
+def test_attempts_that_fail_in_the_same_way_are_not_repeated(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("stuck"), target(name="-stuck")
+    other = WRONG.replace("result = []", "result = list()", 1)
+    with untouched(repository):
+        outcome = asked(home, repository, SwarmApi(wanted(), PLAN, [draft(WRONG), draft(other)])).outcome
+    (one,) = outcome["improvements"]
+    assert (one["status"], one["reason"]) == ("abandoned", "no progress: 2 attempts failed in the same way")
+    facts = [read_fact(event.envelope) for event in run(events_of(home))]
+    assert [fact.attempt for fact in facts if isinstance(fact, ChangeRefuted)] == [1, 2]
+    assert sum(isinstance(fact, Requested) and fact.task == "change" for fact in facts) == 2
+
+
 def test_what_is_unclear_is_not_done_and_says_what_is_wanting(
     fresh_home: Callable[[str], Path], target: Repositories
 ) -> None:
