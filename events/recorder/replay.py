@@ -6,6 +6,7 @@ The library's repository selects the events and folds them by `mutate`, which ca
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,8 +15,10 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     ApplicationRecorder,
     InfrastructureFactory,
+    InternalError,
     Mapper,
     NotSupportedError,
+    OperationalError,
     StoredEvent,
 )
 from eventsourcing.popo import POPOFactory
@@ -26,7 +29,7 @@ from events.envelope import decode
 from events.fact import Fact, Stamp
 from events.recorder.log import READ_ONLY, LogRecorder
 from events.recorder.loop import GivenLoop
-from events.store import EventStore
+from events.store import Broken, EventStore, Unavailable
 
 PAGE = 1000
 
@@ -123,19 +126,35 @@ class GivenReplay(Replay):
 
 
 async def replayed(store: EventStore, id: str, *, until: int | None = None) -> Replayed | None:
-    """Return the aggregate `<aggregate>/<id>` as of sequence `until`, None where it has no facts yet."""
+    """Return the aggregate `<aggregate>/<id>` as of sequence `until`, None where it has no facts yet.
+
+    Raises as the store does: `Broken`, `Unavailable`.
+    """
     replay = GivenReplay(store, asyncio.get_running_loop(), until)
     try:
-        return await asyncio.to_thread(lambda: cast("Replayed", replay.repository.get(id)))
+        with _as_the_store_says():
+            return await asyncio.to_thread(lambda: cast("Replayed", replay.repository.get(id)))
     except AggregateNotFoundError:
         return None
 
 
 async def all_replayed(store: EventStore, *, until: int | None = None) -> dict[str, Replayed]:
-    """Return every aggregate of the log as of sequence `until`, by id."""
+    """Return every aggregate of the log as of sequence `until`, by id. Raises as the store does."""
     replay = GivenReplay(store, asyncio.get_running_loop(), until)
 
     def read() -> dict[str, Replayed]:
         return {id: cast("Replayed", replay.repository.get(id)) for id in replay.aggregates()}
 
-    return await asyncio.to_thread(read)
+    with _as_the_store_says():
+        return await asyncio.to_thread(read)
+
+
+@contextmanager
+def _as_the_store_says() -> Iterator[None]:
+    """Raise the store's own trouble where the library's stands for it: our callers know no other."""
+    try:
+        yield
+    except (InternalError, OperationalError) as wrapped:
+        if isinstance(wrapped.__cause__, (Broken, Unavailable)):
+            raise wrapped.__cause__ from None
+        raise

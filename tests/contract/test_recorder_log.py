@@ -5,6 +5,7 @@ The facts are those of the example cycle, over the log in memory and over JetStr
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -22,10 +23,11 @@ from events.catalogue import AGGREGATES, read_fact
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import RollbackRequested
 from events.jetstream import JetStreamEventStore
-from events.memory import InMemoryArtefacts
+from events.memory import InMemoryArtefacts, InMemoryEventStore
+from events.past import Past
 from events.recorder.log import LogRecorder
 from events.recorder.replay import GivenReplay, Replay, Replayed, all_replayed, replayed
-from events.store import EventStore, Recorded
+from events.store import Broken, EventStore, Recorded, Unavailable
 from services.runtime.log import Log, stamp_of
 from tests import cycle_example as example
 from tests.cycle_example import BAD, GOOD, Recorder, T
@@ -112,6 +114,27 @@ async def test_one_aggregate_is_given_as_of_a_sequence_from_its_first_fact_on(
 async def test_what_names_no_aggregate_is_refused(cycle: Recorder) -> None:
     with pytest.raises(DataError, match="names no aggregate"):
         await replayed(cycle.book.store, "improvement")
+
+
+class Hurt(InMemoryEventStore):
+    """A log whose aggregates cannot be read, for the reason given."""
+
+    def __init__(self, trouble: Exception) -> None:
+        super().__init__(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        self._trouble = trouble
+
+    async def read(self, aggregate: str, id: str) -> Past:
+        raise self._trouble
+
+    async def head(self) -> int:
+        raise self._trouble
+
+
+@pytest.mark.parametrize("trouble", [Broken("sequence 7 was altered"), Unavailable("no answer")])
+async def test_what_keeps_the_log_from_being_read_is_said_in_the_words_of_the_log(trouble: Exception) -> None:
+    for reading in (replayed(Hurt(trouble), f"improvement/{GOOD}"), all_replayed(Hurt(trouble))):
+        with pytest.raises(type(trouble), match=str(trouble)):
+            await reading
 
 
 async def test_events_and_notifications_are_selected_as_the_library_defines_it(cycle: Recorder) -> None:
