@@ -98,7 +98,8 @@ class Consumer:
 
     async def _pull(self, working: set[asyncio.Task[None]]) -> None:
         try:
-            async with deliveries(self._connection, STREAM, self._agent.role) as found:
+            pulling = deliveries(self._connection, STREAM, self._agent.role, self._pauses.retry)
+            async with pulling as found:
                 while True:
                     await self._take(found, working)
         except nats.js.errors.NotFoundError as problem:

@@ -3,8 +3,12 @@
 The client library's own pull takes a message for a status of the server when its publisher gave it a header
 `Status`: one such message would keep a role from all that follows. Here a status is what has no way to be
 acknowledged: the server alone sends such a thing to an inbox of ours.
+
+A request that should wait and is answered by a status at once (the server is too busy, or has a leader to
+choose) is followed by a pause, so that a lasting refusal makes nobody ask without end.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -15,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 NANOSECONDS = 1_000_000_000
+SOON = 0.5  # of the time a request may wait: what ends it before is a refusal
 ACKNOWLEDGED_AT = "$JS.ACK."
 GRACE_SECONDS = 1.0  # for the server's word that a request is over
 
@@ -23,9 +28,16 @@ class Deliveries:
     """One role's pulls over one connection. Made by `deliveries`."""
 
     def __init__(
-        self, connection: Client, stream: str, durable: str, inbox: str, answers: Subscription
+        self,
+        connection: Client,
+        stream: str,
+        durable: str,
+        inbox: str,
+        answers: Subscription,
+        pause: float,
     ) -> None:
         self._connection = connection
+        self._pause = pause
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._where = (stream, durable)
         self._inbox = inbox
@@ -34,9 +46,16 @@ class Deliveries:
     async def fetch(self, most: int, seconds: float) -> list[Msg]:
         """Return up to `most` messages that are there, or the first that comes within `seconds`, or none."""
         found = await self._ask({"batch": most, "no_wait": True}, most, GRACE_SECONDS)
-        return found or await self._ask(
+        if found:
+            return found
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        found = await self._ask(
             {"batch": 1, "expires": int(seconds * NANOSECONDS)}, 1, seconds + GRACE_SECONDS
         )
+        if not found and clock() - begun < seconds * SOON:
+            await asyncio.sleep(self._pause)
+        return found
 
     async def require(self) -> None:
         """Raise `nats.js.errors.NotFoundError` where the consumer is gone: it is silent for ever then."""
@@ -55,12 +74,17 @@ class Deliveries:
 
 
 @asynccontextmanager
-async def deliveries(connection: Client, stream: str, durable: str) -> AsyncIterator[Deliveries]:
-    """Give the deliveries of a durable consumer for the time of the block. Raises as `require` does."""
+async def deliveries(
+    connection: Client, stream: str, durable: str, pause: float = 1.0
+) -> AsyncIterator[Deliveries]:
+    """Give the deliveries of a durable consumer for the time of the block. Raises as `require` does.
+
+    `pause` is how many seconds a request is not repeated that was refused at once.
+    """
     inbox = connection.new_inbox()
     answers = await connection.subscribe(inbox)
     try:
-        found = Deliveries(connection, stream, durable, inbox, answers)
+        found = Deliveries(connection, stream, durable, inbox, answers, pause)
         await found.require()
         yield found
     finally:
