@@ -6,6 +6,7 @@ Rules
 """
 
 import asyncio
+import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 SEQUENCE = "Nats-Sequence"  # the server writes it after the headers that a message came with
 
 T = TypeVar("T")
+_sequence = re.compile(r"[0-9]{1,19}")
 
 
 class Stored(NamedTuple):
@@ -45,9 +47,12 @@ class Stored(NamedTuple):
 
     @property
     def expected(self) -> int | None:
-        """The concurrency header it was stored with."""
-        found = self.headers.get(EXPECTED)
-        return None if found is None else int(found)
+        """The concurrency header it was stored with, None where that leads to no place before this one.
+
+        The server looks at the first of several such headers alone; the others hold what they like.
+        """
+        found = self.headers.get(EXPECTED, "")
+        return int(found) if _sequence.fullmatch(found) and int(found) < self.seq else None
 
     @property
     def earlier(self) -> tuple[int, ...]:
@@ -133,9 +138,12 @@ class StreamReader:
         instant = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "001Z"
         return await self._one({"start_time": instant, "next_by_subj": ">"})
 
-    async def lasts(self, subjects: str) -> list[Stored]:
-        """Return the last message of each subject that matches, by sequence."""
-        return await self._patiently(lambda: self._many({"multi_last": [subjects]}, _stored))
+    async def lasts(self, subjects: str, until: int | None = None) -> list[Stored]:
+        """Return the last message of each subject that matches, by sequence; up to `until` by a scan."""
+        body: dict[str, Any] = {"multi_last": [subjects]}
+        if until is not None:
+            body["up_to_seq"] = until
+        return await self._patiently(lambda: self._many(body, _stored))
 
     async def these(self, seqs: Sequence[int]) -> list[Stored]:
         """Return the messages at `seqs` that are there, in any order, in one round trip."""

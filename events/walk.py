@@ -1,4 +1,11 @@
-"""Reads the events of one aggregate from its head back, without scanning the stream."""
+"""Reads the events of one aggregate from its head back, without scanning the stream.
+
+Rules
+1. An event's concurrency header says where the one before it stands; without one it is the message directly
+   before, where that is of the same aggregate. An event that has neither was not appended by a store: what
+   stands before it is found by subject.
+2. A way that leads to another aggregate's message breaks this aggregate, whatever is in that message.
+"""
 
 from events.appending import link
 from events.envelope import Unreadable, decode, parts_of
@@ -31,12 +38,37 @@ class Walk:
         if not self._known[0] and not head.earlier:
             await self._fetch_lasts()
         last = head
-        while (before := _before(last)) > self._known[1].stream_seq:
-            if before not in self._fetched:
-                await self._fetch(before, last)
-            last = self._fetched[before]
+        while (before := await self._before(last, events[-1])) > self._known[1].stream_seq:
+            last = await self._at(before, last)
+            if not self._is_own(last):
+                way = f"the way back of {self._where} from sequence {events[-1].seq}"
+                raise Broken(f"{way} leads to {before}, a message of another aggregate")
             events.append(event_in(last))
         return self._linked(events[::-1])
+
+    async def _before(self, stored: Stored, event: Recorded) -> int:
+        if stored.expected is not None:
+            return stored.expected
+        before = stored.seq - 1
+        if before <= self._known[1].stream_seq or self._is_own(await self._at(before, stored)):
+            return before
+        while True:
+            found = await self._reader.lasts(aggregate_subjects(*self._key), before)
+            if found or event.envelope.sequence == 1:
+                return max((one.seq for one in found), default=0)
+            await self._lag.wait(f"nothing of {self._where} stands before sequence {stored.seq}")
+
+    @property
+    def _where(self) -> str:
+        return "/".join(self._key)
+
+    def _is_own(self, stored: Stored) -> bool:
+        return stored.subject.rpartition(".")[0] == aggregate_subjects(*self._key).rpartition(".")[0]
+
+    async def _at(self, seq: int, after: Stored) -> Stored:
+        if seq not in self._fetched:
+            await self._fetch(seq, after)
+        return self._fetched[seq]
 
     async def _fetch_lasts(self) -> None:
         for stored in await self._reader.lasts(aggregate_subjects(*self._key)):
@@ -51,14 +83,13 @@ class Walk:
             if before in self._fetched:
                 return
             # another replica than that of the head may have answered
-            await self._lag.wait(f"sequence {before} of {self._key[0]}/{self._key[1]} is missing")
+            await self._lag.wait(f"sequence {before} of {self._where} is missing")
 
     def _linked(self, fresh: list[Recorded]) -> Past:
         events, position = self._known
-        where = f"{self._key[0]}/{self._key[1]}"
         for event in fresh:
-            if event.envelope.subject != where:
-                raise Broken(f"sequence {event.seq} is of {event.envelope.subject}, not {where}")
+            if event.envelope.subject != self._where:
+                raise Broken(f"sequence {event.seq} is of {event.envelope.subject}, not {self._where}")
             position = link(event, position)
         return (*events, *fresh), position
 
@@ -85,7 +116,3 @@ def event_in(stored: Stored) -> Recorded:
     if is_unreadable(event.envelope):
         raise Broken(f"sequence {stored.seq}: {complaint(event.envelope)}")
     return event
-
-
-def _before(stored: Stored) -> int:
-    return stored.seq - 1 if stored.expected is None else stored.expected
