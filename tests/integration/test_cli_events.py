@@ -202,6 +202,10 @@ def test_an_export_holds_the_log_and_is_sound_without_servers(place: Cycle, tmp_
     key = place.aps("events", "key").out.strip()
     elsewhere = place.aps("events", "verify", str(file), "--key", key, APS_HOME=str(tmp_path / "nothing"))
     assert (elsewhere.code, list(tmp_path.iterdir())) == (Exit.OK, [file])
+    kept = file.read_bytes()
+    again = place.aps("events", "export", str(file), "--until", "12")
+    assert (again.code, file.read_bytes() == kept) == (Exit.CONFLICT, True)
+    assert "nothing is written over" in again.err
     earlier = place.aps("events", "export", "-", "--until", "12").out.encode().splitlines()
     assert [line.seq for line in map(decoded, earlier) if isinstance(line, Exported)] == [*range(1, 13)]
 

@@ -127,6 +127,8 @@ def export(
 ) -> None:
     """Export the log as JSON lines: the signed heads, then every event byte for byte, then a seal.
 
+    Nothing is written over.
+
     Example: aps events export log.jsonl.gz
 
     Example: aps events export log.jsonl --until 1200

@@ -33,7 +33,8 @@ class Paged(Protocol):
 
 
 async def export(settings: Settings, file: str, until: str, *, packed: bool, as_json: bool) -> None:
-    """Write the log to a file, whole or not at all."""
+    """Write the log to a file, whole or not at all; 5 where the file is there already."""
+    refuse_existing(file)
     key = signing_key(settings)
     with draft(file, packed=packed or file.endswith(GZIP)) as out:
         async with at_log(settings) as desk:
@@ -44,6 +45,13 @@ async def export(settings: Settings, file: str, until: str, *, packed: bool, as_
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
         closing = writer.close(key)
     tell(file, closing, heads, end, as_json=as_json)
+
+
+def refuse_existing(file: str) -> None:
+    """End the command with 5 rather than write over what somebody kept: before anything else runs."""
+    path = Path(file)
+    if file != STDIO and path.exists() and not path.is_dir():
+        raise Stop(Exit.CONFLICT, f"{path} exists already; nothing is written over: name another file")
 
 
 def opening(settings: Settings, end: int) -> Opening:

@@ -19,7 +19,7 @@ from events.head_stream import published
 from events.stream_reader import Stored, StreamReader
 from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM
 from services.cli.desk import at_views
-from services.cli.history.exporting import draft, end_of, opening, write_events
+from services.cli.history.exporting import draft, end_of, opening, refuse_existing, write_events
 from services.cli.history.proving_file import lines_of, prove_lines
 from services.cli.history.telling import told
 from services.cli.history.watched import progress
@@ -50,8 +50,7 @@ class Written:
 async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: bool) -> None:
     """Write an archive and prove it; ends the command with 1 when what is there is not sound."""
     path = Path(file)
-    if path.exists():  # noqa: ASYNC240 -- before anything else runs
-        raise Stop(Exit.CONFLICT, f"{path} exists already; nothing is written over: name another file")
+    refuse_existing(file)
     with draft(file, packed=True, mode=OWNER_ONLY) as out:
         async with at_views(settings) as desk:
             await signer(settings, desk.pool, desk.connection).sign()
