@@ -2,6 +2,7 @@
 
 Rules
 1. An unfinished scan of the same commit is followed, not doubled: this is how an interrupted cycle goes on.
+   A look and a cycle never stand for each other.
 2. The target is read at HEAD; what is not committed takes no part, and a note says so.
 """
 
@@ -134,7 +135,8 @@ async def _looked_at(place: Place, wish: Wish) -> Place:
 
 
 async def _running(book: Log, state: Target, head: str, wish: Wish) -> Scan | None:
-    scan = state.latest
+    alike = (one for one in reversed(state.scans.values()) if one.requested.look_only == wish.look_only)
+    scan = next(alike, None)
     if scan is None or (scan.requested.base, scan.requested.request) != (head, wish.request):
         return None
     return None if await is_settled(book, state, scan) else scan
