@@ -8,6 +8,8 @@ Rules
    at the next head.
 3. After a fault the check goes on from what it found, so that one fault is reported once.
 4. A message that is no event is no fault: it counts in the chain as it stands, and is noted.
+5. Where a stored event says which sequence it follows on, its aggregate is read that way: it must lead to the
+   message before it in the aggregate. One that says nothing is found by its subject, which is no fault.
 """
 
 import hashlib
@@ -134,6 +136,24 @@ class LogProof:
             yield Fault(seq, LOG, f"{what} something {since} was altered")
             self._chain = head.chain
         self.signed = seq
+
+
+class WayProof:
+    """Looks at where each event of the stream, from its first on, says that the one before it stands."""
+
+    def __init__(self) -> None:
+        """Nothing was seen yet."""
+        self._last: dict[str, int] = {}
+
+    def see(self, one: Item, subject: str, told: int | None) -> Iterator[Fault]:
+        """Yield what is wrong with the next one, stored on `subject`; `told` is the sequence it names."""
+        aggregate = subject.rpartition(".")[0]
+        before = self._last.get(aggregate, 0)
+        self._last[aggregate] = one.seq
+        if isinstance(one, Fault) or is_unreadable(one.envelope) or told in (None, before):
+            return
+        stands = f"the one before it stands at {before}" if before else "there is none before it"
+        yield Fault(one.seq, one.envelope.subject, f"its way back leads to sequence {told}; {stands}")
 
 
 def _faults(envelope: Envelope, before: Position | None) -> Iterator[str]:

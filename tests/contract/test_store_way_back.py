@@ -12,7 +12,9 @@ from events.envelope import Cause
 from events.improvement_facts import Reprioritised
 from events.jetstream import JetStreamEventStore
 from events.store import Batch, Broken, Position
-from events.stream_reader import EXPECTED
+from events.stream_reader import EXPECTED, StreamReader
+from events.subjects import STREAM
+from events.verify import Fault, WayProof, item
 from tests.log_server import LogServer, started
 
 CAUSE = Cause(actor="test", source="/test", correlation=str(UUID(int=7)))
@@ -116,3 +118,26 @@ async def test_a_way_to_another_aggregate_is_told_of_the_aggregate_it_starts_fro
     await follow(admin, "a", first, [(EXPECTED, "2"), (EXPECTED, "1")])
     with pytest.raises(Broken, match="way back of improvement/a from sequence 3 leads to 1"):
         await versions(admin, "a")
+
+
+async def faults(connection: Client) -> list[Fault]:
+    ways = WayProof()
+    return [
+        fault
+        for one in await StreamReader(connection, STREAM).page(0, 100)
+        for fault in ways.see(item(one.seq, one.subject, one.body), one.subject, one.expected)
+    ]
+
+
+async def test_a_way_past_the_event_before_is_a_fault_of_its_own(admin: Client) -> None:
+    first = await follow(admin, "a", Position(), [(EXPECTED, "0")])
+    second = await follow(admin, "a", first, [(EXPECTED, "1")])
+    await put(admin, NEIGHBOUR, b"garbage", [(EXPECTED, "0")])
+    third = await follow(admin, "a", second)
+    assert await faults(admin) == []
+    await follow(admin, "a", third, [(EXPECTED, "4"), (EXPECTED, "1")])
+    await follow(admin, "c", Position(), [(EXPECTED, "0"), (EXPECTED, "2")])
+    assert await faults(admin) == [
+        Fault(5, "improvement/a", "its way back leads to sequence 1; the one before it stands at 4"),
+        Fault(6, "improvement/c", "its way back leads to sequence 2; there is none before it"),
+    ]

@@ -12,6 +12,7 @@ from events.envelope import NO_HASH
 from events.head_proof import DATABASE, STREAM
 from events.heads import sign
 from events.store import Recorded
+from events.stream_reader import EXPECTED
 from events.verify import LOG
 from projections.journal import JournalRow
 from projections.journal import lines as journal_lines
@@ -257,3 +258,11 @@ def test_an_export_written_by_a_forger_is_told_by_the_trusted_key(seq: int, kind
     assert faults_of(export_of(forged, own, THEIRS)), "with heads and a seal of the forger"
     faults = faults_of(export_of(forged, HEADS, None))
     assert min(next_head(seq), len(forged)) in places(faults), "with the true heads and no seal"
+
+
+def test_a_way_back_that_misses_the_event_before_is_told() -> None:
+    system = System()
+    misled = system.messages[-1]._replace(headers={EXPECTED: "0"})
+    system.messages[-1] = misled
+    (fault,) = system.faults()
+    assert (fault.seq, "way back leads to sequence 0" in fault.what) == (misled.seq, True)

@@ -20,7 +20,7 @@ from events.head_stream import published
 from events.heads import PublicKey
 from events.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
-from events.verify import LOG, Fault, LogProof, item
+from events.verify import LOG, Fault, LogProof, WayProof, item
 from projections.heads import heads as signed_heads
 from projections.journal import JournalRow
 from projections.journal_proof import JOURNAL, JournalProof, TableJournal
@@ -103,15 +103,16 @@ async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Adva
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     def looked_at() -> Iterator[Fault]:
-        after, beside = 0, JournalProof(journal_end)
+        after, beside, ways = 0, JournalProof(journal_end), WayProof()
         while after < head and not stopped.is_set():
             page = wait(reader.page(after, min(PAGE, head - after)))
             until = page[-1].seq if page else head
             items = {stored.seq: item(stored.seq, stored.subject, stored.body) for stored in page}
             rows = wait(_rows(journal, after, until, journal_end))
             yield from beside.see(items, rows, until)
-            for one in items.values():
-                yield from log.see(one)
+            for stored in page:
+                yield from log.see(items[stored.seq])
+                yield from ways.see(items[stored.seq], stored.subject, stored.expected)
             if not page:
                 yield Fault(head, LOG, f"nothing follows sequence {after}, {after + 1} was expected")
             after = until
