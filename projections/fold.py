@@ -1,7 +1,7 @@
 """Folding events into aggregates' states and views' changes: pure, one event at a time.
 
 Rules
-1. An event links to the one before it of its aggregate, and its hash is right; else `Broken`.
+1. An event links to the one before it of its aggregate, and its hash is right; else `Unlinked`.
 2. An event that cannot be read, folded or shown poisons its aggregate: nothing of the aggregate is
    applied from there on. Its links are still checked, and every other aggregate goes on.
 3. So does a message that is no event. It is no version of the aggregate and links to nothing.
@@ -23,6 +23,10 @@ from projections.table import Row, row_of
 
 Key = tuple[str, str]
 LONGEST_REASON = 2000
+
+
+class Unlinked(Broken):
+    """An event is not the next of its aggregate, or was altered: nothing is projected over it."""
 
 
 class Standing(NamedTuple):
@@ -92,7 +96,7 @@ def fold(
     """Fold events onto the standings of their aggregates (missing: never seen before).
 
     `refused` names events whose rows the database would not take: they poison their aggregate.
-    Raises `Broken` for an event that does not link.
+    Raises `Unlinked`.
     """
     folded = Folded({}, tuple(Pending(view) for view in views))
     for recorded in events:
@@ -109,18 +113,17 @@ def fold(
 
 
 def require_link(recorded: Recorded, standing: Standing) -> None:
-    """Raise `Broken` unless the event is the next of its aggregate and its hash is right."""
+    """Raise `Unlinked` unless the event is the next of its aggregate and its hash is right."""
     envelope = recorded.envelope
     if (envelope.sequence, envelope.prevhash) != (standing.version + 1, standing.hash):
-        raise Broken(
+        raise Unlinked(
             f"event {recorded.seq} ({envelope.subject}) does not link: it says version {envelope.sequence}"
             f" after {str(envelope.prevhash)[:12]}, the journal has version {standing.version}"
-            f" with {standing.hash[:12]}. Nothing more is projected; check the log against the journal"
+            f" with {standing.hash[:12]}"
         )
     if envelope.hash != digest(envelope):
-        raise Broken(
-            f"event {recorded.seq} ({envelope.subject}) was altered: its hash is not its content's."
-            " Nothing more is projected; check the log against the journal"
+        raise Unlinked(
+            f"event {recorded.seq} ({envelope.subject}) was altered: its hash is not its content's"
         )
 
 

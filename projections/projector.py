@@ -1,7 +1,8 @@
 """The projector: follows the log and keeps every view at one checkpoint, exactly once.
 
 Rules
-1. Events are applied in the order of the log, none left out: a missing sequence is `Broken`.
+1. Events are applied in the order of the log, none left out: a missing sequence is `Broken`. One that does
+   not link halts it, with all before it applied.
 2. A log shorter than the checkpoint, or another log than the one projected, stops the projector.
 3. What is kept in memory is bounded and may be lost at any time: the journal restores it.
 4. Views that do not stand yet are loaded; from there on batch after batch is applied.
@@ -21,8 +22,9 @@ from events.store import Broken, EventStore, Gone, Recorded
 from projections import database, journal
 from projections.catalogue import VIEWS
 from projections.database import SCHEMA, Checkpoint, Overtaken
-from projections.fold import Folded, Key, Pending, Standing, fold, key_of
+from projections.fold import Folded, Key, Pending, Standing, Unlinked, fold, key_of
 from projections.gathering import gather
+from projections.halting import CURE, cure_of_log
 from projections.journal import Blocking
 from projections.loading import load, require_contiguous
 from projections.step import View
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
 STANDBY_SECONDS = 0.25
 IDLE_SECONDS = 5.0  # after this long without an event, look whether log and lead still stand
-CURE = (
-    "The journal still has them: restore the log from it (aps restore --journal), or begin anew (aps reset)"
-)
 SILENT_SECONDS = 20.0  # a leader that gives no sign of life for this long is stuck: another takes over
 
 
@@ -120,10 +119,11 @@ class Projector:
     async def _require_same_log(self, at: Checkpoint) -> None:
         async for recorded in self._store.read_all(after=at.seq - 1, until=at.seq):
             if recorded.envelope.hash != at.hash:
+                cure = cure_of_log(at.seq, await self._store.head())
                 raise Broken(
                     f"event {at.seq} of the log is not the one the views were built from"
                     f" (hash {recorded.envelope.hash[:12]}, projected {at.hash[:12]}):"
-                    f" this is another log, or an altered one. {CURE}"
+                    f" this is another log, or an altered one. {cure}"
                 )
 
     async def _apply_all(
@@ -140,11 +140,14 @@ class Projector:
         return at
 
     async def _apply(self, connection: Connection, at: Checkpoint, events: Sequence[Recorded]) -> Checkpoint:
-        """Write events; find the one the database will not take by halving."""
+        """Write events; find the one that does not link, or the database will not take, by halving."""
         try:
             return await self._write(connection, at, events, {})
-        except asyncpg.DataError as problem:
+        except (asyncpg.DataError, Unlinked) as problem:
             if len(events) == 1:
+                if isinstance(problem, Unlinked):
+                    cure = cure_of_log(at.seq, await self._store.head())
+                    raise Unlinked(f"{problem}. Nothing more is projected. {cure}") from problem
                 return await self._write(connection, at, events, {events[0].seq: str(problem)})
             middle = len(events) // 2
             at = await self._apply(connection, at, events[:middle])

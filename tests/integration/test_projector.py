@@ -250,6 +250,20 @@ async def test_a_missing_sequence_stops_the_projector(store: InMemoryEventStore,
         await Projector(Altered([*events[:4], *events[5:]]), pool).catch_up()
 
 
+async def test_an_event_that_does_not_link_halts_after_all_before_it_with_the_command_to_go_on(
+    store: InMemoryEventStore, pool: Pool, views: Views
+) -> None:
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up(3)
+    events = await everything(store)
+    wrong = events[8].envelope
+    events[8] = Recorded(9, replace(wrong, sequence=wrong.sequence + 7).sealed())
+    lost = len(CYCLE) - 8
+    with pytest.raises(Broken, match=f"does not link.*aps restore --journal --anew --lose {lost} "):
+        await Projector(Altered(events), pool).catch_up()
+    assert (await views.checkpoint()).seq == 8
+
+
 @pytest.mark.parametrize(
     ("table", "change", "expected"),
     [

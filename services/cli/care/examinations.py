@@ -15,8 +15,10 @@ from pydantic import BaseModel
 from events.heads import wrong
 from events.streams import compare, declare
 from events.subjects import Address, subject
+from projections.halting import CURE as CURE_OF_LOG
+from projections.halting import cure_of_log, unlinked_after
 from projections.heads import heads
-from projections.projector import CURE as CURE_OF_LOG
+from projections.queries import Views
 from schemas.base import Frozen
 from services.cli.care.condition import absent
 from services.gateway.health import ANOTHER_LOG, Asker, State, copies, projections_lag, room_at
@@ -196,10 +198,16 @@ async def permissions(asker: Asker) -> Check:
 
 
 async def projections(asker: Asker) -> Check:
-    """Compare the views with the log: how far behind they are, and whether it is the same log."""
+    """Compare the views with the log: how far behind, whether it is the same log, whether they can go on."""
     state, detail, *_ = await projections_lag(asker)
+    at, head = await Views(asker.pool).checkpoint(), await asker.store.head()
     if ANOTHER_LOG in detail:
-        return _check("projections", state, detail, CURE_OF_LOG)
+        return _check("projections", state, detail, cure_of_log(at.seq, head))
+    if 0 < at.seq < head:
+        async with asker.pool.acquire() as connection:
+            halted = await unlinked_after(connection, asker.store, at)
+        if halted:
+            return _check("projections", State.FAILED, halted, cure_of_log(at.seq, head))
     cure = "run a projector (aps up, or aps run projector); when that does not mend it: aps views rebuild"
     return _check("projections", state, detail, cure)
 

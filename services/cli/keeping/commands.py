@@ -1,5 +1,6 @@
 """`aps backup` and `aps restore`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -34,6 +35,15 @@ def restore(
     anew: Annotated[
         bool, typer.Option("--anew", help="With --journal: remove the stream, write all of it again.")
     ] = False,
+    lose: Annotated[
+        int,
+        typer.Option(
+            "--lose",
+            help="With --anew: how many events the journal does not reach; they go.",
+            metavar="N",
+            min=0,
+        ),
+    ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="With --anew: do not ask.")] = False,
     key: Annotated[
         list[str] | None,
@@ -51,21 +61,15 @@ def restore(
         fail(Exit.USAGE, "give either an archive (a file: it is read twice) or --journal")
     if anew and not journal:
         fail(Exit.USAGE, "--anew goes with --journal")
-    if anew and not yes:
-        _confirm()
+    if lose and not anew:
+        fail(Exit.USAGE, "--lose goes with --anew")
+    if anew and not yes and not sys.stdin.isatty():
+        fail(Exit.USAGE, "nobody to ask: give --yes")
     from services.cli.history.keys import public_keys
     from services.cli.keeping import from_journal, putting_back
 
     if journal:
-        run(lambda settings: from_journal.restore_from_journal(settings, anew=anew, as_json=as_json))
+        wish = from_journal.Anew(lose, ask=not yes) if anew else None
+        run(lambda settings: from_journal.restore_from_journal(settings, wish, as_json=as_json))
     else:
         run(lambda settings: putting_back.restore(settings, file, public_keys(key), as_json=as_json))
-
-
-def _confirm() -> None:
-    import sys
-
-    if not sys.stdin.isatty():
-        fail(Exit.USAGE, "nobody to ask: give --yes")
-    if not typer.confirm("remove the stream of the log and write it anew?", default=False, err=True):
-        fail(Exit.FAILED, "nothing was changed")

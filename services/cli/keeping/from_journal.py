@@ -3,13 +3,16 @@
 Rules
 1. The journal is proven first, by its own chain and by the signed heads: what was altered there is never
    written into the log.
-2. The stream is replaced only where a person said so, and only where the journal has all that it had.
+2. The stream is replaced only where a person said so. What the journal does not have of it is told and kept
+   first; events after the journal's end go only where a person said how many.
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
+import typer
 from nats.aio.client import Client
 
 from events.head_proof import prove_heads
@@ -22,6 +25,7 @@ from projections.heads import heads as signed_heads
 from projections.journal_proof import TableJournal, journaled, prove_journal
 from services.cli.desk import open_pool
 from services.cli.history.telling import told
+from services.cli.keeping.dropping import dropped, keep_dropped, require_given_up, tell_dropped
 from services.cli.keeping.putting_back import ADMIN, Put, finish
 from services.cli.session import Exit, Stop, say
 from services.runtime.ground import Ground, set_up, stand
@@ -35,18 +39,27 @@ JOURNAL = "the journal"
 ANSWER_SECONDS = 30.0
 
 
-async def restore_from_journal(settings: Settings, *, anew: bool, as_json: bool) -> None:
-    """Put back what the log lost. Ends the command with 1 when the journal is not sound, 3 without one."""
+@dataclass(frozen=True)
+class Anew:
+    """The wish to write the stream anew, and to `lose` so many events after the journal's end."""
+
+    lose: int = 0
+    ask: bool = True
+
+
+async def restore_from_journal(settings: Settings, anew: Anew | None, *, as_json: bool) -> None:
+    """Put back what the log lost. Ends the command with 1 when the journal is not sound, 3 without one,
+    5 where events would be lost that nobody gave up."""
     async with stand(settings, say) as ground:
         connection = await ground.connect(ADMIN)
         try:
-            put = await _put_back(ground, connection, anew=anew)
+            put = await _put_back(ground, connection, anew)
         finally:
             await connection.close()
         await finish(settings, put, as_json=as_json)
 
 
-async def _put_back(ground: Ground, connection: Client, *, anew: bool) -> Put:
+async def _put_back(ground: Ground, connection: Client, anew: Anew | None) -> Put:
     async with (
         open_pool(ground) as pool,
         pool.acquire() as database,
@@ -54,15 +67,18 @@ async def _put_back(ground: Ground, connection: Client, *, anew: bool) -> Put:
     ):
         end = await _proven_end(ground.settings, connection, database)
         head = await StreamReader(connection, STREAM).head()
-        if anew:
-            await _replace_stream(ground, connection, head, end)
+        put = Put(JOURNAL)
+        if anew is not None:
+            put.dropped, put.kept_in = await _give_up(ground, connection, TableJournal(database), anew)
+            await _replace_stream(ground, connection)
         elif head >= end:
             say(f"nothing is missing at the end: the log goes up to {head}, the journal up to {end}")
-            return Put(JOURNAL)
+            return put
         try:
-            return Put(JOURNAL, await Restoring(connection).restore(journaled(database)))
+            put.events = await Restoring(connection).restore(journaled(database))
         except NotEmpty as problem:
             raise Stop(Exit.CONFLICT, f"{problem}. To write it anew from the journal: --anew") from problem
+    return put
 
 
 async def _proven_end(settings: Settings, connection: Client, database: "Connection") -> int:
@@ -80,12 +96,26 @@ async def _proven_end(settings: Settings, connection: Client, database: "Connect
     return end
 
 
-async def _replace_stream(ground: Ground, connection: Client, head: int, end: int) -> None:
-    if head > end:
+async def _give_up(ground: Ground, connection: Client, journal: TableJournal, anew: Anew) -> tuple[int, str]:
+    """Tell and keep what of the log is not in the journal; return how many messages, and the file."""
+    reader, end = StreamReader(connection, STREAM), await journal.end()
+    head = await reader.head()
+    found = [(stored.seq, stored.subject) async for stored in dropped(reader, journal, head, end)]
+    if found:
+        tell_dropped(found, end)
+    require_given_up(anew.lose, head, end)
+    if anew.ask and not typer.confirm("remove the stream of the log and write it anew?", err=True):
+        raise Stop(Exit.FAILED, "nothing was changed")
+    file = await keep_dropped(ground.settings, dropped(reader, journal, head, end), head) if found else ""
+    if await reader.head() != head:
         raise Stop(
             Exit.CONFLICT,
-            f"the log goes up to {head}, the journal only up to {end}: {head - end} events would be lost",
+            f"the log went on after {head} meanwhile: stop every service first. Nothing was changed",
         )
+    return len(found), file
+
+
+async def _replace_stream(ground: Ground, connection: Client) -> None:
     answer = await connection.request(f"{API}.STREAM.DELETE.{STREAM}", b"", timeout=ANSWER_SECONDS)
     if error := orjson.loads(answer.data).get("error"):
         raise Unavailable(f"the stream {STREAM} was not removed: {error['description']}")

@@ -44,6 +44,8 @@ class Put:
     events: int = 0
     chunks: int = 0
     messages: int = 0
+    dropped: int = 0
+    kept_in: str = ""
 
 
 @dataclass
@@ -134,7 +136,8 @@ async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
     if as_json:
         found = {"events": proof.events, "sound": proof.sound, "signed": proof.signed}
         counted = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
-        print_json({"from": put.source, **counted, **found, "faults": proof.faults})
+        dropped = {"dropped": put.dropped, "kept_in": put.kept_in}
+        print_json({"from": put.source, **counted, **dropped, **found, "faults": proof.faults})
     else:
         beside = f", chunks of artefacts {put.chunks}, other messages {put.messages}" if put.chunks else ""
         print(f"put back from {put.source}: events {put.events}{beside}; the log has {proof.events}")
