@@ -197,7 +197,7 @@ class Architect:
         *,
         doubtful: bool,
     ) -> Surface:
-        repository = self.bench.workspace.repository(target_id)
+        repository = await self.bench.clone(target_id, discovered.base)
         sources = {
             path: text_of(await repository.read_file(discovered.base, path))
             for path in sorted({site.path for site in sites})

@@ -95,14 +95,16 @@ async def _prepare(
     formed = batch.formed
     target = await bench.book.state(TARGET, formed.target)
     assert target.registered is not None  # noqa: S101 -- only a registered target has batches
-    repository = bench.workspace.repository(formed.target)
     expected = await standing_at(bench, formed.target, target.registered.path)
+    repository = await bench.clone(formed.target, formed.base)
     start = expected if expected and await contains(repository, expected, formed.base) else formed.base
     standing = (await history(repository, formed.base, start)).standing
     if all(id in standing for id in members):
         commits = tuple((id, standing[id]) for id in members)
         return await _plan(repository, formed, target.registered.path, expected, commits)
     proven = _proven(start, members, states)
+    if proven and not await repository.has(proven[-1][1]):
+        proven = None  # they went with an earlier clone
     commits = proven or ()
     if proven is None:
         async with bench.worktree(formed.target, f"{formed.scan}-restack", start) as tree:
@@ -150,6 +152,8 @@ async def _refuse(
     assert target.registered is not None  # noqa: S101 -- only a registered target has batches
     commits = tuple((id, verdict.commit) for id in members if (verdict := states[id].verdict))
     repository = bench.workspace.repository(batch.formed.target)
+    if not (commits and await repository.has(commits[-1][1])):
+        raise problem  # without a clone nobody can say which attempt this is
     plan, begun = await _begun(
         bench, await _plan(repository, batch.formed, target.registered.path, None, commits)
     )

@@ -90,9 +90,9 @@ async def _branch(bench: Workbench, target: str, asked: dict[str, Improvement]) 
     tip = await standing_at(bench, target, state.registered.path)
     if tip is None:
         raise CannotTakeBack(f"the branch {BRANCH} is gone from the target")
-    repository = bench.workspace.repository(target)
     discovered = [s.discovered for s in asked.values() if s.discovered]
     last = max(discovered, key=lambda d: state.scans[d.scan].number)
+    repository = await bench.clone(target, last.base)
     if not await contains(repository, tip, last.base):
         raise CannotTakeBack(
             f"the branch {BRANCH} no longer contains {last.base}, on which the change stands"

@@ -123,7 +123,7 @@ class PM:
         """What must hold after a request; why it is not done, where no engine says."""
         if self.consultant is None:
             return Abandoned(reason=NOT_CAPABLE)
-        files = tuple(await self.bench.workspace.repository(found.target).entries(found.base))
+        files = tuple(await (await self.bench.clone(found.target, found.base)).entries(found.base))
         async with self.bench.worktree(found.target, f"{id}-specify", found.base) as tree:
             try:
                 return await specified(

@@ -35,7 +35,7 @@ async def record_baseline(bench: Workbench, target: str, scan: Scan, cause: Caus
     """Measure the baseline of a scan and record it, unless it is recorded already."""
     book, name = bench.book, scan.id
     async with bench.claim(TARGET, target, "baseline", cause) as held:
-        repository = bench.workspace.repository(target)
+        repository = await bench.clone(target, scan.requested.base)
         measured = await measure(bench.prover, repository, f"{name}-baseline", scan.requested.base)
         report = measured.report
         fact = BaselineRecorded(

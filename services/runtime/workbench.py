@@ -11,6 +11,7 @@ from events.fact import AggregateType, Stamp
 from events.improvement import IMPROVEMENT, Improvement
 from events.improvement_facts import ImprovementFact
 from events.store import Recorded
+from events.target import TARGET
 from schemas.aps_vocabulary import Phase
 from schemas.risk import RiskClass
 from services.documents.render import file_name, render
@@ -19,6 +20,7 @@ from services.runtime.log import Change, Log, answering
 from services.runtime.settings import Settings
 from services.sandbox.port import Limits, Sandbox
 from services.workspace.checkout import Workspace, WorktreeBusy
+from services.workspace.git import Repository
 from services.workspace.proving import Prover
 
 YAML = "application/yaml"
@@ -50,16 +52,25 @@ class Workbench:
 
     @asynccontextmanager
     async def worktree(self, target: str, name: str, commit: str) -> AsyncIterator[Path]:
-        """Give a clean work tree of a target's clone; raises `Later` when another copy works in it."""
-        entered = False
+        """Give a clean work tree of a target's clone, which is made where there is none.
+
+        Raises `Later` when another copy works in it, and as `clone` does.
+        """
+        repository, entered = await self.clone(target, commit), False
         try:
-            async with self.workspace.worktree(self.workspace.repository(target), name, commit) as tree:
+            async with self.workspace.worktree(repository, name, commit) as tree:
                 entered = True
                 yield tree
         except WorktreeBusy as busy:
             if entered:
                 raise
             raise Later(BUSY_SECONDS, str(busy)) from busy
+
+    async def clone(self, target: str, commit: str) -> Repository:
+        """Return our clone of a target with `commit` in it. Raises `TargetProblem`; see `Workspace.clone`."""
+        registered = (await self.book.state(TARGET, target)).registered
+        assert registered is not None  # noqa: S101 -- there is work on registered targets only
+        return await self.workspace.clone(target, registered.path, commit)
 
     def cause(self, event: Recorded) -> Cause:
         """Return the cause of this copy's answers to `event`."""

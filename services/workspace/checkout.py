@@ -22,6 +22,7 @@ from services.workspace.fork import copy_of, fork_of
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
 from services.workspace.locks import give_up, try_lock
+from services.workspace.target import TargetProblem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _HEADING = "# files a build generates, shown in work trees and never committed\n"
@@ -40,6 +41,22 @@ class Workspace:
     def repository(self, target_id: str) -> Repository:
         """Return our clone of a target, which `clone_from` makes or brings up to date."""
         return Repository(self.root / "repositories" / f"{_checked(target_id)}.git")
+
+    async def clone(self, target_id: str, recorded: str, commit: str) -> Repository:
+        """Return our clone of the target at the path `recorded`; what it lacks of `commit` is copied.
+
+        Raises `TargetProblem` when that is to be copied from a target that is gone, or lacks it.
+        """
+        repository = self.repository(target_id)
+        if await repository.has(commit):
+            return repository
+        source = self.path(recorded)
+        if not await asyncio.to_thread(source.is_dir):
+            raise TargetProblem(f"{source} is gone: put the repository back where it was, then retry")
+        if not await Repository(source).has(commit):
+            raise TargetProblem(f"{source} has no commit {commit}: bring it back there, then retry")
+        await repository.clone_from(source, commit)
+        return repository
 
     def source(self, name: str) -> Path:
         """Return where the repository made from a source distribution stands."""

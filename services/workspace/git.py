@@ -86,7 +86,7 @@ class Repository:
         self.path.mkdir(parents=True, exist_ok=True)
         await self.initialise(bare=True)
         kept = set((await self._refs("refs")).values())
-        mine = sorted([name for name in kept if await origin._has(name)])  # it may be made anew at its path
+        mine = sorted([name for name in kept if await origin.has(name)])  # it may be made anew at its path
         try:
             cut = await cuts(origin.git, commit, mine)
             tags = await origin._refs("refs/tags", f"--{'points-at' if cut else 'merged'}={commit}")
@@ -277,7 +277,7 @@ class Repository:
             return
         await there.refuse_move(ref, expected_old)
         git = there.git.as_owner()
-        known = [name for name in set((await there._refs("refs")).values()) if await self._has(name)]
+        known = [name for name in set((await there._refs("refs")).values()) if await self.has(name)]
         await copy_objects(self.git, git, [commit], sorted(known))
         try:
             await git("update-ref", "--no-deref", "-m", "aps: deploy", ref, commit, expected_old or _ABSENT)
@@ -318,7 +318,10 @@ class Repository:
             await asyncio.to_thread(clear_remains, self.git.git_dir)
             yield
 
-    async def _has(self, commit: str) -> bool:
+    async def has(self, commit: str) -> bool:
+        """Say whether `commit` is here; nothing is where no repository stands."""
+        if not await asyncio.to_thread(self.git.git_dir.is_dir):
+            return False
         return (await self.git("cat-file", "-e", commit, accept=(0, 1, 128))).exit_code == 0
 
     async def _mark_shallow(self, origin: "Repository", cut: Sequence[str]) -> None:
