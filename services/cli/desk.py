@@ -6,7 +6,7 @@ import os.path
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 from nats.aio.client import Client
@@ -25,6 +25,7 @@ from services.runtime.tls import database_away
 
 VIEWS_SECONDS = 120.0
 CONNECTIONS = 8
+APPEND_TAKES = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,19 @@ class LogDesk:
         return found
 
     async def _last_at(self, moment: datetime) -> int:
-        """Return the last event of that time or before; an event is stored a moment after its own time."""
+        """Return the last event stored by that time, or the event whose own time it is, as views show it.
+
+        An event is stored a moment after its own time; one stored later than an append takes counts as
+        stored, whatever its writer's clock said.
+        """
         store = self.book.store
         seq = await store.seq_at(moment)
-        async for event in store.read_all(seq):
-            if event.envelope.at > moment:
-                break
-            seq = event.seq
-        return seq
+        own = [
+            event.seq
+            async for event in store.read_all(seq, await store.seq_at(moment + APPEND_TAKES))
+            if event.envelope.at == moment
+        ]
+        return max(own, default=seq)
 
     async def _known(self, seq: int) -> int:
         head = await self.book.store.head()

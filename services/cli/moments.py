@@ -3,10 +3,20 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import typer
+
 from services.cli.session import Exit, Stop
 
 AGO = re.compile(r"(?P<count>\d{1,5}) ?(?P<unit>[smhd])( ago)?")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def given(context: typer.Context, option: typer.CallbackParam, value: str) -> str:
+    """Return the value of an option; ends the command with 2 for an empty one, as an unset variable gives."""
+    source = context.get_parameter_source(option.name or "")
+    if not value.strip() and source is not None and source.name != "DEFAULT":
+        raise typer.BadParameter("it is empty; name a sequence or a time, or leave the option out")
+    return value
 
 
 def moment_of(at: str, present: datetime) -> int | datetime | None:

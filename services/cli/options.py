@@ -6,14 +6,25 @@ from typing import Annotated
 
 import typer
 
+from services.cli.moments import given
+
 EXAMPLES = re.compile(r"\n\n(?=Example:)")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 At = Annotated[
-    str, typer.Option("--at", metavar="SEQ|TIME", help="As it stood at a sequence of the log, or a time.")
+    str,
+    typer.Option(
+        "--at",
+        metavar="SEQ|TIME",
+        help="As it stood at a sequence of the log, or a time.",
+        callback=given,
+    ),
 ]
 Until = Annotated[
-    str, typer.Option("--until", metavar="SEQ|TIME", help="Up to a sequence of the log, or a time.")
+    str,
+    typer.Option(
+        "--until", metavar="SEQ|TIME", help="Up to a sequence of the log, or a time.", callback=given
+    ),
 ]
 Target = Annotated[str, typer.Option("--target", help="Of one target: its id, title or path.")]
 Timeout = Annotated[int, typer.Option(help="Seconds to wait for the outcome; 0 is no limit.", min=0)]
