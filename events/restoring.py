@@ -4,7 +4,9 @@ Rules
 1. Every batch names the sequence it follows: nothing that came in between is overwritten or mixed up.
 2. Each event gets the concurrency header, the trail and the id that it had; events of one aggregate that
    stand together count as one append.
-3. Each carries when it was stored first (`Aps-Stored-At`), never before the one before it.
+3. Each carries when it was stored first (`Aps-Stored-At`), never before the one before it. The stream's
+   metadata name the restored sequences, batch by batch, each before it is written: an interrupted restore
+   goes on from them.
 4. Memory grows with the aggregates, not with the events.
 5. A message that is no event is put back like any other; it has no id, and the time of the one before it
    where no other is known.
@@ -22,9 +24,10 @@ from nats.aio.client import Client
 from events.appending import MAX_EVENT_BYTES
 from events.committer import Committer, Uncertain
 from events.envelope import Unreadable, decode
-from events.moments import STORED_AT, is_moment, moment, stored_at
+from events.moments import RESTORED, STORED_AT, Restored, is_moment, moment, restored, stored_at
 from events.store import Broken, Unavailable
 from events.stream_reader import EXPECTED, StreamReader
+from events.streams import note
 from events.subjects import STREAM
 from events.trail import LENGTH, PART, TRAIL, trail_after
 from events.wire import Message
@@ -140,6 +143,8 @@ class Restoring:
 
     def __init__(self, connection: Client, stream: str = STREAM) -> None:
         """Nobody else may write meanwhile; who does is found out, and nothing is stored over it."""
+        self._connection = connection
+        self._stream = stream
         self._reader = StreamReader(connection, stream)
         self._committer = Committer(connection)
 
@@ -149,7 +154,8 @@ class Restoring:
         What is there must be the beginning of `log`. Raises `NotEmpty`, `Broken` or `Unavailable`.
         """
         head = await self._reader.head()
-        batches = Batches(head, await self._time_at(head))
+        before = await restored(self._reader)
+        batches = Batches(head, await self._time_at(head, before))
         reached = head
         async for kept in log:
             if kept.seq <= head:
@@ -158,14 +164,21 @@ class Restoring:
                     await self._require_same(kept)
                 continue
             for messages in batches.add(kept):
+                await self._vouch(before, head, reached + len(messages))
                 reached += await self._commit(messages, reached)
         if batches.known < head:
             raise NotEmpty(f"the log goes up to {head}, further than what is to be restored")
-        return reached + await self._commit(batches.finish(), reached) - head
+        messages = batches.finish()
+        await self._vouch(before, head, reached + len(messages))
+        return reached + await self._commit(messages, reached) - head
 
-    async def _time_at(self, head: int) -> datetime | None:
+    async def _vouch(self, before: Restored, head: int, until: int) -> None:
+        if until > head:
+            await note(self._connection, self._stream, RESTORED, before.and_then(head, until).text)
+
+    async def _time_at(self, head: int, before: Restored) -> datetime | None:
         stored = await self._reader.at(head) if head else None
-        return moment(stored_at(stored)) if stored else None
+        return moment(stored_at(stored, before)) if stored else None
 
     async def _require_same(self, kept: Kept) -> None:
         stored = await self._reader.at(kept.seq)

@@ -117,12 +117,19 @@ class StreamReader:
 
     async def head(self) -> int:
         """Return the last sequence of the stream."""
+        return int((await self._info())["state"]["last_seq"])
+
+    async def metadata(self) -> dict[str, str]:
+        """Return what the stream's configuration has beside its settings, which only `admin` may write."""
+        return dict((await self._info())["config"].get("metadata") or {})
+
+    async def _info(self) -> dict[str, Any]:
         answer = await self._patiently(lambda: self._request(f"{API}.STREAM.INFO.{self._stream}", b""))
-        found = orjson.loads(answer.data)
+        found: dict[str, Any] = orjson.loads(answer.data)
         if "error" in found:
             kind = Gone if found["error"].get("err_code") == STREAM_NOT_FOUND else Unavailable
             raise kind(f"stream {self._stream}: {found['error']['description']}")
-        return int(found["state"]["last_seq"])
+        return found
 
     async def at(self, seq: int) -> Stored | None:
         """Return the message at `seq`, None when it is not there."""

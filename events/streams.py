@@ -23,6 +23,7 @@ ANSWER_SECONDS = 15.0  # a cluster that lost a leader has another within some se
 TRY_SECONDS = 2.5  # what was asked while there was none is never answered
 PAUSE_SECONDS = 0.2
 NOT_FOUND = 404
+OURS = "aps."
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,21 @@ async def declare(
             await _request(connection, part.create, part.create_body)
             found = await _found(connection, part)
         if update and _differences(part, found):
-            await _request(connection, part.update, part.update_body)
+            noted = {"metadata": _noted(found)} if found and _noted(found) else {}
+            await _request(connection, part.update, {**part.update_body, **noted})
             found = await _found(connection, part)
         drifts += _differences(part, found)
     return drifts
+
+
+async def note(connection: Client, stream: str, key: str, text: str) -> None:
+    """Write into a stream's metadata, as admin; the settings stay as they stand."""
+    answer = await _ask(connection, f"{API}.STREAM.INFO.{stream}", b"")
+    if error := answer.get("error"):
+        raise Unavailable(f"stream {stream}: {error['description']}")
+    config = answer["config"]
+    body = {**config, "metadata": {**_noted(config), key: text}, "pedantic": True}
+    await _request(connection, f"{API}.STREAM.UPDATE.{stream}", body)
 
 
 async def compare(connection: Client, folder: Path, replicas: int = 1) -> list[Drift]:
@@ -128,6 +140,11 @@ async def _found(connection: Client, part: Declared) -> dict[str, Any] | None:
     if error["code"] == NOT_FOUND:
         return None
     raise Unavailable(f"{part.where}: {error['description']}")
+
+
+def _noted(config: dict[str, Any]) -> dict[str, str]:
+    """Return the metadata that are ours: an update without them would take them away."""
+    return {k: v for k, v in (config.get("metadata") or {}).items() if k.startswith(OURS)}
 
 
 def _differences(part: Declared, found: dict[str, Any] | None) -> list[Drift]:

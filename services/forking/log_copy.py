@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from nats.aio.client import Client
 
 from events.artefacts import JetStreamArtefacts
-from events.moments import stored_at
+from events.moments import restored, stored_at
 from events.restoring import Kept, Restoring
 from events.store import Broken
 from events.stream_reader import Stored, StreamReader
@@ -29,10 +29,12 @@ async def copy_log(source: Client, sink: Client, until: int, seen: Seen, advance
 
 
 async def _events(source: Client, until: int, seen: Seen, advance: Advance) -> AsyncIterator[Kept]:
-    async for page in StreamReader(source, STREAM).pages(0, until):
+    reader = StreamReader(source, STREAM)
+    known = await restored(reader)
+    async for page in reader.pages(0, until):
         for one in page:
             seen(one)
-            yield Kept(one.seq, one.subject, one.body, stored_at(one))
+            yield Kept(one.seq, one.subject, one.body, stored_at(one, known))
             advance(one.seq)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from events.envelope import NO_HASH, Unreadable, decode
 from events.export import Exported, decoded, encoded
 from events.heads import sign
-from events.moments import STORED_AT, stored_at
+from events.moments import STORED_AT, Restored, stored_at
 from events.restoring import Batches, Kept
 from events.store import Broken, Recorded
 from events.stream_reader import Stored
@@ -298,7 +298,7 @@ def test_a_restore_writes_it_as_it_was() -> None:
 @pytest.mark.parametrize("told", ["bad", "", "2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00"])
 def test_a_time_that_somebody_wrote_into_a_header_counts_only_where_it_is_one(told: str) -> None:
     headers = {STORED_AT: told, "Nats-Time-Stamp": "2026-11-23T06:23:20.05Z"}
-    assert stored_at(Stored(1, SUBJECT, b"", headers)) == "2026-11-23T06:23:20.05Z"
+    assert stored_at(Stored(1, SUBJECT, b"", headers), Restored(((1, 1),))) == "2026-11-23T06:23:20.05Z"
 
 
 def test_loading_from_nothing_makes_the_rows_that_applying_makes() -> None:

@@ -2,16 +2,15 @@
 
 import gzip
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from events.export import Closing, ExportWriter, Opening, Writable
 from events.head_stream import published
 from events.heads import Head
-from events.moments import stored_at
-from events.stream_reader import Stored, StreamReader
+from events.moments import restored, stored_at
+from events.stream_reader import StreamReader
 from events.subjects import STREAM
 from services.cli.desk import LogDesk, at_log
 from services.cli.history.watched import Advance, progress
@@ -22,14 +21,6 @@ from services.runtime.settings import Settings
 
 STDIO = "-"
 GZIP = ".gz"
-
-
-class Paged(Protocol):
-    """A stream by pages; see `StreamReader`."""
-
-    def pages(self, after: int, until: int) -> AsyncIterator[list[Stored]]:
-        """Yield its messages, what is there of them."""
-        ...
 
 
 async def export(settings: Settings, file: str, until: str, *, packed: bool, as_json: bool) -> None:
@@ -69,11 +60,12 @@ async def end_of(desk: LogDesk, until: str) -> int:
     return found
 
 
-async def write_events(reader: Paged, writer: ExportWriter, end: int, advance: Advance) -> None:
+async def write_events(reader: StreamReader, writer: ExportWriter, end: int, advance: Advance) -> None:
     """Write what the stream has up to a sequence, a page at a time."""
+    known = await restored(reader)
     async for page in reader.pages(0, end):
         for stored in page:
-            writer.event(stored.seq, stored.subject, stored_at(stored), stored.body)
+            writer.event(stored.seq, stored.subject, stored_at(stored, known), stored.body)
         advance(writer.last)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from events.envelope import Unreadable
 from events.export import ExportWriter
-from events.moments import stored_at
+from events.moments import Restored, stored_at
 from events.stream_reader import Stored
 from projections.halting import cure_of_log
 from projections.journal import message_of
@@ -65,14 +65,16 @@ def tell_dropped(found: Sequence[tuple[int, str]], end: int) -> None:
         say(f"  and {len(found) - MOST_TOLD} more")
 
 
-async def keep_dropped(settings: Settings, found: AsyncGenerator[Stored, None], head: int) -> str:
+async def keep_dropped(
+    settings: Settings, found: AsyncGenerator[Stored, None], head: int, known: Restored
+) -> str:
     """Write them into an export in the data folder, byte for byte; return its name."""
     file = str(settings.home / f"dropped-{now():%Y%m%dT%H%M%S}.jsonl")
     with draft(file, packed=False, mode=OWNER_ALONE) as out:
         writer = ExportWriter(out, opening(settings, head))
         async with aclosing(found) as messages:
             async for stored in messages:
-                writer.event(stored.seq, stored.subject, stored_at(stored), stored.body)
+                writer.event(stored.seq, stored.subject, stored_at(stored, known), stored.body)
         writer.close(signing_key(settings))
     say(f"kept in {file}")
     return file

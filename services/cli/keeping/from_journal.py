@@ -17,6 +17,7 @@ from nats.aio.client import Client
 
 from events.head_proof import prove_heads
 from events.head_stream import published
+from events.moments import restored
 from events.restoring import NotEmpty, Restoring
 from events.store import Unavailable
 from events.stream_reader import API, StreamReader
@@ -26,7 +27,7 @@ from projections.journal_proof import TableJournal, journaled, prove_journal
 from services.cli.desk import open_pool
 from services.cli.history.telling import told
 from services.cli.keeping.dropping import dropped, keep_dropped, require_given_up, tell_dropped
-from services.cli.keeping.putting_back import ADMIN, Put, finish
+from services.cli.keeping.putting_back import ADMIN, Put, begin_anew, finish
 from services.cli.session import Exit, Stop, say
 from services.runtime.ground import Ground, set_up, stand
 from services.runtime.head_keys import trusted_keys
@@ -50,7 +51,8 @@ class Anew:
 async def restore_from_journal(settings: Settings, anew: Anew | None, *, as_json: bool) -> None:
     """Put back what the log lost. Ends the command with 1 when the journal is not sound, 3 without one,
     5 where events would be lost that nobody gave up."""
-    async with stand(settings, say) as ground:
+    async with stand(settings, say, lost_log_too=True) as ground:
+        await begin_anew(ground)
         connection = await ground.connect(ADMIN)
         try:
             put = await _put_back(ground, connection, anew)
@@ -106,7 +108,9 @@ async def _give_up(ground: Ground, connection: Client, journal: TableJournal, an
     require_given_up(anew.lose, head, end)
     if anew.ask and not typer.confirm("remove the stream of the log and write it anew?", err=True):
         raise Stop(Exit.FAILED, "nothing was changed")
-    file = await keep_dropped(ground.settings, dropped(reader, journal, head, end), head) if found else ""
+    file, known = "", await restored(reader)
+    if found:
+        file = await keep_dropped(ground.settings, dropped(reader, journal, head, end), head, known)
     if await reader.head() != head:
         raise Stop(
             Exit.CONFLICT,
@@ -119,4 +123,4 @@ async def _replace_stream(ground: Ground, connection: Client) -> None:
     answer = await connection.request(f"{API}.STREAM.DELETE.{STREAM}", b"", timeout=ANSWER_SECONDS)
     if error := orjson.loads(answer.data).get("error"):
         raise Unavailable(f"the stream {STREAM} was not removed: {error['description']}")
-    await asyncio.shield(set_up(ground))
+    await asyncio.shield(set_up(ground, anew=True))

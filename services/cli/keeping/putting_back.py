@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from events.archive import Chunk, KeyFile, Message, Setting, part
 from events.export import Exported, Other, decoded
 from events.heads import PublicKey
-from events.moments import STORED_AT
+from events.moments import restored
 from events.restoring import Kept, Restoring
 from events.stream_reader import StreamReader
 from events.subjects import STREAM
@@ -29,7 +29,7 @@ from services.cli.keeping.beside import Beside
 from services.cli.keeping.kept import give_back_keys, give_back_settings, trust_signer
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.data_folder import DataFolder
-from services.runtime.ground import Ground, stand
+from services.runtime.ground import Ground, set_up, stand
 from services.runtime.head_keys import signing_key, trusted_keys
 from services.runtime.settings import Settings
 
@@ -92,13 +92,20 @@ async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, a
         # before servers stand, which would make a secret of their own
         folder.create()
         give_back_keys(settings.home, keys_of(file))
-    async with stand(settings, say) as ground:
+    async with stand(settings, say, lost_log_too=True) as ground:
+        await begin_anew(ground)
         connection = await ground.connect(ADMIN)
         try:
             put = await _put_back(ground, connection, file, reading)
         finally:
             await connection.close()
         await finish(settings, put, as_json=as_json)
+
+
+async def begin_anew(ground: Ground) -> None:
+    """Make the streams of embedded servers where they are lost: what is put back goes there."""
+    if ground.servers is not None:
+        await set_up(ground, anew=True)
 
 
 def keys_of(file: str) -> list[KeyFile]:
@@ -159,8 +166,7 @@ def _require_sound(file: str, proof: Proof) -> None:
 async def _require_room(connection: Client) -> None:
     reader = StreamReader(connection, STREAM)
     head = await reader.head()
-    last = await reader.at(head) if head else None
-    if head and (last is None or STORED_AT not in last.headers):
+    if head and head not in await restored(reader):
         raise Stop(
             Exit.CONFLICT,
             f"the log is not empty: it has {head} events. Restore into a data folder of its own (APS_HOME),"
