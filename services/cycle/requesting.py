@@ -23,7 +23,7 @@ from services.runtime.claims import why_paused
 from services.runtime.log import Change, Log
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
-from services.workspace.fork import fork_of, meant, recorded_of
+from services.workspace.fork import fork_of, id_of, meant, recorded_of
 from services.workspace.landing import foreign_remarks, refuse_unmovable
 from services.workspace.sdist import fetch_sdist, unpack_as_repository
 from services.workspace.target import TargetInspection, TargetProblem, inspect_target
@@ -69,16 +69,19 @@ class Asked:
 async def locate(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
     """Find the target a person named: a path, or `sdist:NAME==VERSION`, which is fetched.
 
+    In a fork: the id of a target it holds, or the path of that or of its copy.
+
     Raises `TargetProblem`, or what fetching raises (`UnknownSdist`, `IndexUnreachable`, `WrongHash`).
     """
     if target.startswith("sdist:"):
         return await _fetched(target, workspace, sandbox)
     in_fork = fork_of(workspace.root) is not None
-    inspection = await inspect_target(meant(workspace.root, Path(target)) if in_fork else Path(target))
+    inspection = await inspect_target(meant(workspace.root, target) if in_fork else Path(target))
     root = inspection.root
     recorded = recorded_of(workspace.root, root) if in_fork else str(root)
     digest = hashlib.sha256(recorded.encode()).hexdigest()[:8]
-    return Place(f"{slug(root.name)}-{digest}", root, recorded, root.name, recorded, inspection)
+    known = id_of(workspace.root, recorded)
+    return Place(known or f"{slug(root.name)}-{digest}", root, recorded, root.name, recorded, inspection)
 
 
 async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:

@@ -61,7 +61,7 @@ async def open_fork(
     folder = forks.begin(settings.home, begun)
     try:
         opened = await _filled(settings, connection, book, begun, folder, watch)
-        fork = replace(begun, finished=True)
+        fork = replace(opened.fork, finished=True)
         forks.mark(folder, fork)
     except BaseException:
         await forks.remove(settings.home, begun.name)
@@ -89,7 +89,10 @@ async def _filled(
     notes += await asyncio.to_thread(share, settings.home, folder)
     copies = {id: workspace.path(then.path) for id, then in sorted(moment.targets.items())}
     targets = {id: place for id, place in copies.items() if place.is_dir()}
-    return Opened(fork, folder, targets, len(moment.artefacts) - len(missing), tuple(notes))
+    held = {id: moment.targets[id].path for id in targets}
+    return Opened(
+        replace(fork, targets=held), folder, targets, len(moment.artefacts) - len(missing), tuple(notes)
+    )
 
 
 def _note(moment: Moment, stored: Stored) -> None:

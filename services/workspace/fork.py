@@ -9,7 +9,7 @@ Rules
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from services.workspace.target import TargetProblem
@@ -29,6 +29,7 @@ class Fork:
 
     `hash` is that of event `seq`, `time` when that was; `origin` is the data folder it was opened from,
     `made` when. `finished` is false until everything it needs was copied.
+    `targets` are those that have a copy: the path the log records, by id.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Fork:
     origin: str
     made: str
     finished: bool = False
+    targets: dict[str, str] = field(default_factory=dict)
 
     @property
     def told(self) -> str:
@@ -74,24 +76,52 @@ def copy_of(root: Path, recorded: str) -> Path:
 
 def recorded_of(root: Path, place: Path) -> str:
     """Return the recorded path whose copy a repository is. Raises `TargetProblem` for anything else."""
+    for recorded in _targets(root).values():
+        if copy_of(root, recorded).resolve() == place:
+            return recorded
     copies = (root / COPIES).resolve()
     if place != copies and place.is_relative_to(copies):
         return f"/{place.relative_to(copies)}"
     raise TargetProblem(f"{place} is no copy of a target: a fork reaches nothing outside")
 
 
-def meant(root: Path, named: Path) -> Path:
-    """Return the copy a person means by the path of a target, or of the copy. Raises `TargetProblem`."""
-    place = named.resolve()
-    copies = (root / COPIES).resolve()
-    found = (
-        root
-        / COPIES
-        / (place.relative_to(copies) if place.is_relative_to(copies) else place.relative_to("/"))
-    )
+def id_of(root: Path, recorded: str) -> str:
+    """Return the id of the target recorded at a path, empty for one the fork was opened without."""
+    return next((id for id, path in _targets(root).items() if path == recorded), "")
+
+
+def meant(root: Path, named: str) -> Path:
+    """Return the copy a person means by a target's id, its path or that of the copy.
+
+    Raises `TargetProblem`.
+    """
+    known = _targets(root)
+    if named in known:
+        return copy_of(root, known[named])
+    place = Path(named).resolve()
+    found = _inside(root, place) or root / COPIES / place.relative_to("/")
     if not found.exists():
+        held = ", ".join(known) or "none"
         raise TargetProblem(
-            f"{named} has no copy in this fork: it holds the targets of its moment (aps fork list), and"
-            " reaches nothing outside"
+            f"{named} has no copy in this fork, which reaches nothing outside; the targets of its moment"
+            f" are: {held} (aps fork list)"
         )
     return found
+
+
+def _targets(root: Path) -> dict[str, str]:
+    fork = fork_of(root)
+    return fork.targets if fork else {}
+
+
+def _inside(root: Path, place: Path) -> Path | None:
+    """Return the place in a copy that `place` is, or has its like in: the innermost, for nested targets."""
+    fork, found = fork_of(root), []
+    for recorded in _targets(root).values():
+        copy = copy_of(root, recorded)
+        wholes = (copy.resolve(), Path(fork.origin if fork else "", recorded).resolve())
+        found += [(len(w.parts), copy / place.relative_to(w)) for w in wholes if place.is_relative_to(w)]
+    copies = (root / COPIES).resolve()
+    if place.is_relative_to(copies):
+        found.append((0, root / COPIES / place.relative_to(copies)))
+    return max(found)[1] if found else None

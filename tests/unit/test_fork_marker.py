@@ -1,5 +1,6 @@
 """A data folder with the marker of a fork reaches nothing outside."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from services.runtime.log import in_fork
 from services.runtime.settings import WrongSettings, load
 from services.sandbox.unsandboxed import Unsandboxed
 from services.workspace.checkout import Workspace
-from services.workspace.fork import MARKER, Fork, UnreadableMarker, fork_of
+from services.workspace.fork import MARKER, Fork, UnreadableMarker, copy_of, fork_of
 from services.workspace.target import TargetProblem
+from tests.acceptance.targets import repository
 
 FORK = Fork("try", 12, "a" * 64, "2026-01-02T03:04:05+00:00", "/data", "2026-01-03T00:00:00+00:00", True)
 OUTSIDE = {
@@ -93,6 +95,22 @@ async def test_a_repository_outside_is_no_target_of_a_fork(tmp_path: Path) -> No
     home = marked(tmp_path / "home")
     with pytest.raises(TargetProblem, match="has no copy in this fork"):
         await locate(str(tmp_path / "project"), Workspace(home), Unsandboxed())
+
+
+@pytest.mark.parametrize("recorded", ["{origin}/project", "sources/toolz-1.2.0"])
+async def test_a_target_of_a_fork_is_known_by_its_id_its_path_and_that_of_its_copy(
+    tmp_path: Path, recorded: str
+) -> None:
+    origin, home = tmp_path / "origin", tmp_path / "home"
+    recorded = recorded.format(origin=origin)
+    marked(home, replace(FORK, origin=str(origin), targets={"known-1": recorded}))
+    copy = repository(copy_of(home, recorded))
+    (copy / "inner").mkdir()
+    for named in ("known-1", str(origin / recorded), str(copy), str(copy / "inner")):
+        place = await locate(named, Workspace(home), Unsandboxed())
+        assert (place.id, place.recorded, place.root) == ("known-1", recorded, copy)
+    with pytest.raises(TargetProblem, match="are: known-1"):
+        await locate(str(tmp_path / "other"), Workspace(home), Unsandboxed())
 
 
 async def test_a_fork_that_was_never_finished_is_not_worked_in(tmp_path: Path) -> None:

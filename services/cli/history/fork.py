@@ -61,7 +61,7 @@ def open_fork(
 
 @app.command("list")
 def list_forks(as_json: Json = False) -> None:
-    """List the forks of this data folder.
+    """List the forks of this data folder, each with its targets' copies; in a fork itself that one too.
 
     Example: aps fork list
     """

@@ -17,7 +17,7 @@ from services.forking.comparing import Comparison, Course, Since, compared, cour
 from services.forking.opening import Opened
 from services.forking.opening import open_fork as opened_at
 from services.runtime.settings import Settings
-from services.workspace.fork import Fork
+from services.workspace.fork import Fork, copy_of, fork_of
 
 ORIGINAL = "the original"
 HEX = 10
@@ -78,19 +78,28 @@ def _described(opened: Opened) -> dict[str, object]:
 
 
 async def list_forks(settings: Settings, *, as_json: bool) -> None:
-    """List the forks."""
-    found = forks.every(settings.home)
+    """List the forks with the targets they hold; in a fork itself that one comes first."""
+    found = [(fork, forks.home_of(settings.home, fork.name)) for fork in forks.every(settings.home)]
+    if own := fork_of(settings.home):
+        found = [(own, settings.home), *found]
     if as_json:
-        print_json([{**asdict(fork), "home": str(forks.home_of(settings.home, fork.name))} for fork in found])
+        print_json(
+            [{**asdict(fork), "home": str(home), "targets": _held(fork, home)} for fork, home in found]
+        )
         return
     show_table(
         ("NAME!", "EVENT!", "OF", "OPENED!", "STATE!", "DATA FOLDER"),
-        [
-            (f.name, f.seq, f.time, f.made, _state(f), str(forks.home_of(settings.home, f.name)))
-            for f in found
-        ],
+        [(f.name, f.seq, f.time, f.made, _state(f), str(home)) for f, home in found],
         empty="no forks; open one: aps fork SEQ",
     )
+    for fork, home in found:
+        for id, place in _held(fork, home).items():
+            print(f"{fork.name}: {id} is {place}")
+
+
+def _held(fork: Fork, home: Path) -> dict[str, str]:
+    """Return where the copies of a fork's targets stand, by id."""
+    return {id: str(copy_of(home, recorded)) for id, recorded in fork.targets.items()}
 
 
 def _state(fork: Fork) -> str:
