@@ -18,21 +18,25 @@ from nats.aio.client import Client
 from events.artefacts import JetStreamArtefacts
 from events.jetstream import JetStreamEventStore
 from events.streams import compare, declare
+from projections.projector import LogBehindCheckpoint
 from services.runtime.data_folder import SHARED_ROOT, DataFolder, is_root, make_folder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ending import end
 from services.runtime.log import Log
+from services.runtime.lost_log import require_log
 from services.runtime.nats_connection import close_nats, open_nats
 from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.scratch import scratch
 from services.runtime.secret import current_root, former_root, refuse_wrong_secret, settle_secret
 from services.runtime.settings import Settings
-from services.runtime.tls import of_database, of_nats, refusal
+from services.runtime.tls import database_away, of_database, of_nats, refusal
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keyring import Keyring
 from services.workspace.fork import fork_of
+
+DATABASE_SECONDS = 10.0
 
 log = structlog.get_logger()
 
@@ -141,19 +145,22 @@ def actor(role: str) -> str:
 
 
 @asynccontextmanager
-async def stand(settings: Settings, tell: Callable[[str], None] = _untold) -> AsyncIterator[Ground]:
+async def stand(
+    settings: Settings, tell: Callable[[str], None] = _untold, *, lost_log_too: bool = False
+) -> AsyncIterator[Ground]:
     """Give ready ground for the time of the block: servers up, streams as declared.
 
     Embedded servers are started or adopted, and stopped by their last user. `tell` is called, and the log
     written, with one sentence whenever a disk is full or a server died, and when that is over. Raises
     `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
-    servers do not start.
+    servers do not start, and `LogBehindCheckpoint` where the log of embedded servers is lost: with
+    `lost_log_too` the ground is given all the same, and nothing declared there.
     """
     _refuse_unfinished(settings.home)
     home = DataFolder(settings.home)
     make_folder(home.home, 0o711 if is_root() else 0o700)
     with scratch(home.scratch):
-        async with _standing(settings, tell) as ground:
+        async with _standing(settings, tell, lost_log_too) as ground:
             yield ground
 
 
@@ -166,7 +173,9 @@ def _refuse_unfinished(home: Path) -> None:
 
 
 @asynccontextmanager
-async def _standing(settings: Settings, tell: Callable[[str], None]) -> AsyncIterator[Ground]:
+async def _standing(
+    settings: Settings, tell: Callable[[str], None], lost_log_too: bool
+) -> AsyncIterator[Ground]:
     if settings.nats_url is not None and settings.database_url is not None:
         given = Ground(
             settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()
@@ -179,7 +188,12 @@ async def _standing(settings: Settings, tell: Callable[[str], None]) -> AsyncIte
         nats_url = settings.nats_url.get_secret_value() if settings.nats_url else servers.nats_url
         database = settings.database_url.get_secret_value() if settings.database_url else servers.database_url
         ground = Ground(settings, nats_url, database, servers, tuple(servers.notes))
-        await set_up(ground)
+        try:
+            await set_up(ground)
+        except LogBehindCheckpoint as problem:
+            if not lost_log_too:
+                raise
+            log.warning("the log is lost", problem=str(problem))
         async with _watched(ground, tell):
             yield ground
 
@@ -217,16 +231,30 @@ async def _watched(ground: Ground, tell: Callable[[str], None]) -> AsyncIterator
             await end(task)
 
 
-async def set_up(ground: Ground) -> None:
-    """Declare streams and consumers as admin; raises `NotReady` where what stands there differs."""
+async def set_up(ground: Ground, *, anew: bool = False) -> None:
+    """Declare streams and consumers as admin; raises `NotReady` where what stands there differs.
+
+    Raises `LogBehindCheckpoint` rather than begin a second log in place of one that is lost, unless `anew`.
+    """
     connection = await ground.connect("admin")
     try:
+        if not anew:
+            await refuse_lost_log(ground, connection)
         drift = await declare(connection, configuration_folder(), ground.settings.nats_replicas)
         if drift:
             raise NotReady("the streams differ from their declaration: " + "; ".join(map(str, drift)))
         await settle_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
         await close_nats(connection)
+
+
+async def refuse_lost_log(ground: Ground, connection: Client) -> None:
+    """Raise `LogBehindCheckpoint` where the log is gone or empty, and its heads or journal stand higher."""
+    try:
+        await require_log(connection, lambda: ground.database(DATABASE_SECONDS))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
+        away = database_away(ground.database_url, problem)
+        raise NotReady(f"{away}. It is asked whether the log, which has no event, ever had one") from problem
 
 
 async def _refuse_drift(ground: Ground) -> None:

@@ -85,7 +85,7 @@ class System(Place):
             try:
                 messages = [await connection.jetstream().get_msg(STREAM, n) for n in range(1, kept + 1)]
                 await connection.request(f"$JS.API.STREAM.DELETE.{STREAM}", timeout=10)
-                await set_up(ground)
+                await set_up(ground, anew=True)
                 for message in messages:
                     assert message.subject
                     await connection.jetstream().publish(message.subject, message.data or b"")

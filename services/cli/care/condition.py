@@ -25,7 +25,7 @@ ACCEPTED = {"ok": (State.OK,), "degraded": (State.OK, State.DEGRADED)}
 
 async def status(settings: Settings, least: str | None, *, as_json: bool) -> None:
     """Print the health; ends the command with 6 when it is worse than `least`, else with 1 for a fault."""
-    async with stand(settings) as ground:
+    async with stand(settings, lost_log_too=True) as ground:
         found, paused = await _asked(ground)
     if as_json:
         print_json(found)

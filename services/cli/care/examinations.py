@@ -18,12 +18,14 @@ from events.subjects import Address, subject
 from projections.halting import CURE as CURE_OF_LOG
 from projections.halting import cure_of_log, unlinked_after
 from projections.heads import heads
+from projections.projector import LogBehindCheckpoint
 from projections.queries import Views
 from schemas.base import Frozen
 from services.cli.care.condition import absent
 from services.gateway.health import ANOTHER_LOG, Asker, State, copies, projections_lag, room_at
 from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
+from services.runtime.ground import refuse_lost_log
 from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
@@ -168,7 +170,10 @@ async def streams(asker: Asker) -> Check:
     if ground.servers is not None:
         admin = await ground.connect("admin")
         try:
+            await refuse_lost_log(ground, admin)
             drift = await declare(admin, folder, ground.settings.nats_replicas)
+        except LogBehindCheckpoint as problem:
+            return _check("streams", State.FAILED, str(problem), CURE_OF_LOG)
         finally:
             await admin.close()
     else:

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from events.streams import Drift, compare, declare
 from events.subjects import PREFIX, STREAM
+from projections.projector import LogBehindCheckpoint
 from services.cli.care.footing import footing
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.data_folder import DataFolder, write_durably
 from services.runtime.embedded.programs import configuration_folder
-from services.runtime.ground import Ground
+from services.runtime.ground import Ground, refuse_lost_log
 from services.runtime.secret import settle_secret
 from services.runtime.settings import Settings
 from services.runtime.tls import database_away, of_nats
@@ -39,6 +40,7 @@ async def setup(settings: Settings, *, as_json: bool) -> None:
     async with footing(settings) as ground:
         changed = await declared(ground)
         await _database_answers(ground)
+        await _tell_lost_log(ground)
         context = write_context(ground)
     if as_json:
         print_json({"changed": changed, "context": str(context)})
@@ -107,6 +109,16 @@ async def _database_answers(ground: Ground) -> None:
         asyncpg.InternalClientError,
     ) as problem:
         raise Stop(Exit.UNAVAILABLE, database_away(ground.database_url, problem)) from problem
+
+
+async def _tell_lost_log(ground: Ground) -> None:
+    connection = await ground.connect("admin")
+    try:
+        await refuse_lost_log(ground, connection)
+    except LogBehindCheckpoint as problem:
+        say(f"note: {problem}")
+    finally:
+        await connection.close()
 
 
 def _bare(urls: str) -> str:
