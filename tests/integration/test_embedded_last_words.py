@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from functools import partial
 from pathlib import Path
 
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
@@ -15,7 +16,9 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-async def end_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def end_at_once(
+    gone: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Let somebody in, and tell in the same breath that this is the end."""
     (length,) = struct.unpack("!i", await reader.readexactly(4))
     await reader.readexactly(length - 4)
@@ -25,12 +28,16 @@ async def end_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     writer.write(b"".join(said))
     await reader.read()
     writer.close()
+    await writer.wait_closed()
+    gone.set()
 
 
 async def test_a_server_that_ends_while_it_is_asked_is_told_as_away(tmp_path: Path) -> None:
-    async with await asyncio.start_server(end_at_once, LOOPBACK, 0) as dying:
+    gone = asyncio.Event()
+    async with await asyncio.start_server(partial(end_at_once, gone), LOOPBACK, 0) as dying:
         port = dying.sockets[0].getsockname()[1]
         addresses = Addresses(nats=1, monitoring=2, postgres=port, name="dying")
         why = await PostgresServer(tmp_path, tmp_path, addresses, "password").wrong()
+        await gone.wait()
     assert why is not None
     assert "in progress" in why  # the client's own words, of which its other errors are no kin
