@@ -16,7 +16,6 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 NANOSECONDS = 1_000_000_000
 SOON = 0.5  # of the time a request may wait: what ends it before is a refusal
@@ -33,7 +32,7 @@ class Deliveries:
         stream: str,
         durable: str,
         inbox: str,
-        answers: Subscription,
+        answers: asyncio.Queue[Msg],
         pause: float,
     ) -> None:
         self._connection = connection
@@ -64,9 +63,11 @@ class Deliveries:
     async def _ask(self, wanted: dict[str, object], most: int, seconds: float) -> list[Msg]:
         await self._connection.publish(self._next, orjson.dumps(wanted), reply=self._inbox)
         found: list[Msg] = []
-        with suppress(TimeoutError):  # nats.errors.TimeoutError is one
+        with suppress(TimeoutError):
             while len(found) < most:
-                message = await self._answers.next_msg(timeout=seconds)
+                # not `next_msg`: it waits by `wait_for`, which may lose a cancellation when a message comes
+                async with asyncio.timeout(seconds):
+                    message = await self._answers.get()
                 if not message.reply.startswith(ACKNOWLEDGED_AT):
                     break
                 found.append(message)
@@ -82,11 +83,12 @@ async def deliveries(
     `pause` is how many seconds a request is not repeated that was refused at once.
     """
     inbox = connection.new_inbox()
-    answers = await connection.subscribe(inbox)
+    answers: asyncio.Queue[Msg] = asyncio.Queue()
+    subscription = await connection.subscribe(inbox, cb=answers.put)
     try:
         found = Deliveries(connection, stream, durable, inbox, answers, pause)
         await found.require()
         yield found
     finally:
         with suppress(nats.errors.Error):
-            await answers.unsubscribe()
+            await subscription.unsubscribe()

@@ -6,7 +6,6 @@ from typing import cast
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from services.runtime.deliveries import ACKNOWLEDGED_AT, Deliveries
 
@@ -15,27 +14,22 @@ WAIT = 0.1
 
 
 class Answering:
-    """A server that answers each request at once: with the reply subject it has for it, none for silence."""
+    """A server that answers each request at once, with the reply subject it has for it."""
 
-    def __init__(self, *replies: str | None) -> None:
+    def __init__(self, *replies: str) -> None:
         self._client = cast("Client", None)  # no message is acknowledged
         self._replies = list(replies)
-        self._current: str | None = None
+        self.answers: asyncio.Queue[Msg] = asyncio.Queue()
         self.asked: list[bytes] = []
 
     async def publish(self, subject: str, payload: bytes, reply: str) -> None:
         self.asked.append(payload)
-        self._current = self._replies.pop(0)
-
-    async def next_msg(self, timeout: float) -> Msg:  # noqa: ASYNC109 -- the library's own signature
-        if self._current is None:
-            raise TimeoutError
-        return Msg(self._client, "inbox", self._current, b"", {"Status": "409"})
+        answer = Msg(self._client, "inbox", self._replies.pop(0), b"", {"Status": "409"})
+        self.answers.put_nowait(answer)
 
 
 def pulling(server: Answering) -> Deliveries:
-    client, answers = cast("Client", server), cast("Subscription", server)
-    return Deliveries(client, "APS", "pm", "inbox", answers, PAUSE)
+    return Deliveries(cast("Client", server), "APS", "pm", "inbox", server.answers, PAUSE)
 
 
 async def seconds(server: Answering, wait: float = WAIT) -> float:
