@@ -168,3 +168,8 @@ async def give_signs(connection: Connection, seconds: float) -> None:
     milliseconds = round(seconds * 1000)
     for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
         await connection.execute("select set_config($1, $2, false)", setting, str(milliseconds))
+
+
+async def allow_silence(connection: Connection) -> None:
+    """Let the caller's transaction be silent for as long as it likes."""
+    await connection.execute("set local idle_in_transaction_session_timeout = 0")

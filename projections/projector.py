@@ -78,11 +78,11 @@ class Projector:
         """
         async with self._pool.acquire() as connection:
             await database.keep_alive(connection)
+            await database.give_signs(connection, SILENT_SECONDS)
             while not await database.lead(connection, self.schema):  # noqa: ASYNC110 -- a lock tells nobody
                 await asyncio.sleep(STANDBY_SECONDS)
             while True:
                 at = await self._begin(connection)
-                await database.give_signs(connection, SILENT_SECONDS)
                 with suppress(Overtaken):  # a switch to rebuilt views moved the checkpoint: go on from there
                     await self._apply_all(connection, at, self._store.live(at.seq))
 
@@ -95,8 +95,8 @@ class Projector:
 
     async def _begin(self, connection: Connection, until: int | None = None) -> Checkpoint:
         self._standings.clear()
-        await database.give_signs(connection, 0)  # a load reads long between two statements
         async with connection.transaction():
+            await database.allow_silence(connection)  # a load reads long between two statements
             await database.hold_write_lock(connection, self.schema)
             if await database.exists(connection, self.schema):
                 at = await database.require_versions(connection, self.schema, self.views)

@@ -22,7 +22,7 @@ from events.stream_reader import StreamReader
 from events.subjects import DEAD_LETTER_STREAM, place
 from projections.catalogue import VIEWS
 from projections.database import OtherVersions, lock_key
-from projections.projector import LogBehindCheckpoint, Projector
+from projections.projector import SILENT_SECONDS, LogBehindCheckpoint, Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare
 from services.projector.letters import Letters
@@ -41,6 +41,20 @@ LEADER = """
 select pid from pg_locks where locktype = 'advisory' and granted
   and (classid::bigint << 32 | objid::bigint) = $1
 """
+
+
+class Hanging(InMemoryEventStore):
+    """A log that tells where it ends once, and then never answers again."""
+
+    def __init__(self, told: InMemoryEventStore) -> None:
+        super().__init__(Clock())
+        self._log, self._asked = told._log, False
+
+    async def head(self) -> int:
+        if self._asked:
+            await asyncio.Event().wait()
+        self._asked = True
+        return await super().head()
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +152,19 @@ async def test_the_second_service_takes_over_from_a_first_that_died(pool: Pool, 
     await views.wait_until(head, PATIENCE)
     assert [line.seq for line in await views.journal()] == list(range(1, head + 1))
     assert await rebuild_and_compare(store, pool) == []
+
+
+async def test_a_leader_that_hangs_right_after_its_first_load_loses_the_lead(
+    pool: Pool, start: Start
+) -> None:
+    store, views = InMemoryEventStore(Clock()), Views(pool)
+    await tell(store, CYCLE)
+    stuck = start(Projector(Hanging(store), pool).follow())
+    await views.wait_until(await store.head(), PATIENCE)
+    start(run(store, pool))
+    await tell(store, [("improvement", "imp-9", f.discovered())])
+    await views.wait_until(await store.head(), SILENT_SECONDS + PATIENCE)
+    assert not stuck.done()
 
 
 async def test_views_of_an_older_release_are_built_anew_at_the_start(pool: Pool, start: Start) -> None:
