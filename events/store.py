@@ -10,7 +10,7 @@ Rules, for every store (`tests/contract/test_event_store.py` holds them to it):
 
 What is checked when it is read: `read` and `as_of` check every event of the aggregate (version, link, hash
 over its content); `read_all` and `live` check that no sequence is missing and that no message holds an
-envelope of another subject, not its hash. `events.verify` checks a whole log.
+envelope of another subject, not its hash. `events.evidence.verify` checks a whole log.
 
 A message that holds no envelope at all comes in `read_all` and `live` as what stands in for it
 (`events.unreadable`); `read`, `as_of` and `position` of the aggregate that its subject names raise `Broken`.

@@ -14,8 +14,8 @@ from typing import IO
 
 import orjson
 
+from events.jetstream.walk import recorded
 from events.store import Broken
-from events.walk import recorded
 from projections.catalogue import VIEWS
 from projections.fold import Poisoned
 from projections.piles import Extents, messages

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from events.envelope import NO_HASH
-from events.heads import Head, PublicKey, SigningKey, sign, wrong
-from events.verify import chained
+from events.evidence.heads import Head, PublicKey, SigningKey, sign, wrong
+from events.evidence.verify import chained
 from projections import database
 from projections.database import SCHEMA, Checkpoint, lock_key
 from projections.table import within

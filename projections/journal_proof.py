@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from events.envelope import NO_HASH, Unreadable
-from events.heads import Head
-from events.restoring import Kept
+from events.evidence.heads import Head
+from events.evidence.verify import Fault, Item, LogProof, chained, item
+from events.jetstream.restoring import Kept
 from events.store import Recorded
-from events.verify import Fault, Item, LogProof, chained, item
 from projections import journal
 from projections.database import SCHEMA, exists
 from projections.journal import COLUMNS, JournalRow, message_of

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import asyncpg
 
 from events.envelope import NO_HASH, Unreadable, decode
+from events.jetstream.stream_reader import Stored
+from events.jetstream.walk import recorded
 from events.store import Broken, EventStore, Recorded
-from events.stream_reader import Stored
 from events.unreadable import message_of
-from events.walk import recorded
 from projections import database, journal
 from projections.database import Checkpoint
 from projections.fold import key_of

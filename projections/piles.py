@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from events.stream_reader import Stored
+from events.jetstream.stream_reader import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from events.artefacts import JetStreamArtefacts
-from events.jetstream import JetStreamEventStore
+from events.jetstream.artefacts import JetStreamArtefacts
+from events.jetstream.log import JetStreamEventStore
 from schemas.engine import Billing, Spent
 from services.asking.asker import Asker
 from services.asking.calling import Watch

@@ -16,8 +16,8 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 
+from events.jetstream.streams import Drift, compare, declare
 from events.rights import USERS, inbox
-from events.streams import Drift, compare, declare
 from services.runtime.embedded.addresses import free_port
 from tests.log_server import NATS, REPOSITORY
 

@@ -4,13 +4,13 @@ import io
 from collections.abc import Sequence
 
 from events.envelope import NO_HASH
-from events.export import ExportWriter, Opening
-from events.heads import Head, SigningKey, sign
+from events.evidence.export import ExportWriter, Opening
+from events.evidence.heads import Head, SigningKey, sign
+from events.evidence.verify import Fault, chained
+from events.evidence.verify_export import ExportProof
+from events.jetstream.stream_reader import Stored
 from events.store import Recorded
-from events.stream_reader import Stored
 from events.unreadable import message_of
-from events.verify import Fault, chained
-from events.verify_export import ExportProof
 from tests.projection_facts import START
 
 OURS = SigningKey(bytes(32))

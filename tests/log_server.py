@@ -11,8 +11,8 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
+from events.jetstream.streams import Drift, declare
 from events.rights import USERS, inbox
-from events.streams import Drift, declare
 
 REPOSITORY = Path(__file__).parents[1]
 NATS = REPOSITORY / "nats"

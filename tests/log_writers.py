@@ -12,10 +12,10 @@ from nats.aio.client import Client
 
 from events.appending import Prepared
 from events.envelope import Cause
+from events.evidence.verify import verify
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Batch, Broken, Conflict, Position, Recorded, Unavailable
-from events.verify import verify
 
 OWN = 3  # aggregates that one writer alone writes, each by a task of its own
 SHARED = ("shared-a", "shared-b")

@@ -10,7 +10,7 @@ from subprocess import DEVNULL, Popen
 
 import asyncpg
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from services.projector.letters import Letters
 from services.projector.service import run
 from tests.log_server import LogServer

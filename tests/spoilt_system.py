@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from events.envelope import NO_HASH
-from events.head_proof import prove_heads
-from events.heads import Head
+from events.evidence.head_proof import prove_heads
+from events.evidence.heads import Head
+from events.evidence.verify import Fault
+from events.jetstream.stream_reader import Stored
 from events.memory import InMemoryEventStore
 from events.store import Position, Recorded
-from events.stream_reader import Stored
-from events.verify import Fault
 from projections.journal import JournalRow
 from projections.journal import lines as journal_lines
 from services.cli.history.proving import prove

@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.log import LogRecorder
 from events.recorder.recorders import (

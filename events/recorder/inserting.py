@@ -26,13 +26,13 @@ from eventsourcing.persistence import (
     PersistenceError,
 )
 
-from events.committer import Committer, Uncertain
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.stream_reader import Stored
+from events.jetstream.wire import Message
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.loop import refuse_within_a_running_loop
 from events.recorder.stream import MAX_BATCH, Stream
 from events.store import Denied
-from events.stream_reader import Stored
-from events.wire import Message
 
 MAX_BYTES = 8 * 1024 * 1024
 PAUSE_SECONDS = 0.05

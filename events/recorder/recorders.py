@@ -25,12 +25,12 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
+from events.jetstream.stream_reader import EXPECTED, Stored
+from events.jetstream.wire import Message
 from events.recorder import subjects
 from events.recorder.connection import Bell, ThreadedConnection
 from events.recorder.inserting import MARK, Insert, Inserter, new_mark
 from events.recorder.stream import MAX_BATCH, Stream, TooMany
-from events.stream_reader import EXPECTED, Stored
-from events.wire import Message
 
 NO_PROCESS_RECORDER = (
     "a process recorder stores events and tracking in one transaction; here they lie in two streams, and "

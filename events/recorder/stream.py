@@ -14,7 +14,7 @@ from eventsourcing.persistence import OperationalError, ProgrammingError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.stream_reader import PAGE, PAGE_BYTES, Stored
+from events.jetstream.stream_reader import PAGE, PAGE_BYTES, Stored
 
 API = "$JS.API"
 ANSWER_SECONDS = 2.0

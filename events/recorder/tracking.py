@@ -6,14 +6,14 @@ the last one, and an unanswered write is settled by reading back.
 
 from eventsourcing.persistence import IntegrityError, OperationalError, Tracking, TrackingRecorder
 
-from events.committer import Committer, Uncertain
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.stream_reader import EXPECTED, Stored
+from events.jetstream.wire import Message
 from events.recorder import subjects
 from events.recorder.connection import ThreadedConnection
 from events.recorder.inserting import MARK, new_mark
 from events.recorder.stream import Stream
 from events.store import Denied
-from events.stream_reader import EXPECTED, Stored
-from events.wire import Message
 
 ATTEMPTS = 100  # each lost to another writer, or to a server that does not answer for seconds
 

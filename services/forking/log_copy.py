@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from nats.aio.client import Client
 
-from events.artefacts import JetStreamArtefacts
-from events.moments import restored, stored_at
-from events.restoring import Kept, Restoring
+from events.jetstream.artefacts import JetStreamArtefacts
+from events.jetstream.moments import restored, stored_at
+from events.jetstream.restoring import Kept, Restoring
+from events.jetstream.stream_reader import Stored, StreamReader
 from events.store import Broken
-from events.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
 
 AT_ONCE = 8

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
+from events.jetstream.stream_reader import Stored
+from events.jetstream.walk import recorded
 from events.store import Broken
-from events.stream_reader import Stored
-from events.walk import recorded
 from services.forking import forks
 from services.forking.copying import copy_target, share
 from services.forking.log_copy import Advance, copy_artefacts, copy_log

@@ -19,9 +19,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import ConfigDict, ValidationError
 
+from events.jetstream.streams import compare
 from events.rights import SERVICES
 from events.store import EventStore
-from events.streams import compare
 from projections.queries import Views
 from schemas.base import Frozen
 from services.runtime.embedded.programs import configuration_folder

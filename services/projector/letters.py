@@ -7,8 +7,8 @@ import orjson
 import structlog
 from nats.aio.client import Client
 
+from events.jetstream.stream_reader import StreamReader
 from events.store import Unavailable
-from events.stream_reader import StreamReader
 from events.subjects import DEAD_LETTER_STREAM, dead_letter
 from projections.journal import Blocking
 

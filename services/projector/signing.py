@@ -11,8 +11,8 @@ import asyncpg
 import nats.errors
 import structlog
 
-from events import head_stream
-from events.heads import Head, PublicKey, SigningKey, wrong
+from events.evidence.heads import Head, PublicKey, SigningKey, wrong
+from events.jetstream import head_stream
 from events.store import Denied, Unavailable
 from projections import heads
 from projections.database import SCHEMA

@@ -15,9 +15,9 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 
-from events.artefacts import JetStreamArtefacts
-from events.jetstream import JetStreamEventStore
-from events.streams import compare, declare
+from events.jetstream.artefacts import JetStreamArtefacts
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.streams import compare, declare
 from projections.projector import LogBehindCheckpoint
 from services.runtime.data_folder import SHARED_ROOT, DataFolder, is_root, make_folder
 from services.runtime.embedded.problem import ServerProblem

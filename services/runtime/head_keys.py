@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from events.heads import SEED_BYTES, NoKey, PublicKey, SigningKey
+from events.evidence.heads import SEED_BYTES, NoKey, PublicKey, SigningKey
 from services.runtime.data_folder import DataFolder, make_folder, write_durably
 from services.runtime.settings import Settings
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, cast
 import asyncpg
 from nats.aio.client import Client
 
-from events.head_stream import published
+from events.jetstream.head_stream import published
+from events.jetstream.stream_reader import StreamReader
 from events.store import Gone
-from events.stream_reader import StreamReader
 from events.subjects import HEAD_STREAM, STREAM
 from projections import database
 from projections.database import SCHEMA

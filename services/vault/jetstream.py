@@ -15,11 +15,11 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 
-from events.committer import Committer, Refused, Uncertain
+from events.jetstream.committer import Committer, Refused, Uncertain
+from events.jetstream.stream_reader import API, EXPECTED, Stored, StreamReader
+from events.jetstream.wire import Message
 from events.store import Denied, Unavailable
-from events.stream_reader import API, EXPECTED, Stored, StreamReader
 from events.subjects import KEY_STREAM, deleted_key, kept_keys, key_root, wrapped_key
-from events.wire import Message
 from services.vault.keys import Deletion, Entry, WrappedKey
 
 PAGE = 500

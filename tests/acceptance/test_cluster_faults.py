@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Recorded, Unavailable
 from services.runtime.ground import now
 from tests.cluster_servers import Cluster, Node, connected

@@ -15,14 +15,14 @@ import pytest
 from nats.aio.client import Client
 from structlog.testing import capture_logs
 
+from events.evidence.verify import verify
 from events.improvement_facts import Unblocked
-from events.jetstream import JetStreamEventStore
-from events.restoring import Restoring
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.restoring import Restoring
+from events.jetstream.stream_reader import StreamReader
+from events.jetstream.streams import declare
 from events.store import Batch, Broken, Position, Recorded, Unavailable
-from events.stream_reader import StreamReader
-from events.streams import declare
 from events.subjects import DEAD_LETTER_STREAM
-from events.verify import verify
 from projections.journal_proof import journaled
 from projections.projector import LogBehindCheckpoint
 from projections.queries import Views

@@ -20,7 +20,7 @@ from uuid import uuid4
 import asyncpg
 from eventsourcing.persistence import AggregateRecorder, InfrastructureFactory, StoredEvent
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Batch, Position
 from services.runtime.embedded.servers import EmbeddedServers
 from tests.benchmarks.log.content import AGGREGATE, CAUSE, fact, now

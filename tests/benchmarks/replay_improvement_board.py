@@ -21,10 +21,10 @@ from nats.aio.client import Client
 
 from events import improvement_facts as i
 from events.appending import prepare
-from events.committer import Committer
 from events.envelope import Cause
 from events.fact import Fact
-from events.jetstream import JetStreamEventStore, messages_of
+from events.jetstream.committer import Committer
+from events.jetstream.log import JetStreamEventStore, messages_of
 from events.lease import WorkRenewed
 from events.store import Batch, Position
 from projections import folding

@@ -8,10 +8,10 @@ from uuid import uuid4
 from nats.aio.client import Client
 
 from events.envelope import Cause
+from events.evidence.verify import verify
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Batch, Conflict, Position, Recorded
-from events.verify import verify
 from tests.log_server import LogServer
 from tests.lossy_wire import over_wire
 

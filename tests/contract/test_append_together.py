@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from events.envelope import Cause
+from events.evidence.verify import verify
 from events.fact import Fact
 from events.improvement_facts import ChangeDeployed, Reprioritised, Unblocked
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Batch, Conflict, Denied, Position
-from events.verify import verify
 from tests.log_server import LogServer
 
 

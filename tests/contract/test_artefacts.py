@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from events.artefacts import CHUNK_BYTES, JetStreamArtefacts
+from events.jetstream.artefacts import CHUNK_BYTES, JetStreamArtefacts
 from events.memory import InMemoryArtefacts
 from events.store import Artefacts, Broken
 from tests.log_server import LogServer, started

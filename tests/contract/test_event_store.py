@@ -9,7 +9,7 @@ import pytest
 
 from events.envelope import NO_HASH, Cause
 from events.improvement_facts import ChangeDeclined, Reprioritised, Unblocked
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Batch, Conflict, EventStore, Position
 from events.target import Paused, Resumed

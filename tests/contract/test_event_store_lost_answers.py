@@ -15,12 +15,12 @@ import pytest
 from nats.aio.client import Client
 
 from events.envelope import Cause, envelop
+from events.evidence.verify import verify
 from events.fact import Fact
 from events.improvement_facts import ChangeDeployed, Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.store import Batch, Broken, Conflict, Position, Unavailable
 from events.subjects import Address, subject
-from events.verify import verify
 from tests.log_server import LogServer, started
 from tests.lossy_wire import Wire, over_wire
 

@@ -28,13 +28,13 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import get_topic
 
 import nats
+from events.jetstream.wire import Message
 from events.recorder import Factory
 from events.recorder.inserting import Insert, gather
 from events.recorder.recorders import JetStreamApplicationRecorder
 from events.recorder.stream import MAX_BATCH
 from events.recorder.subjects import everything
 from events.recorder.tracking import JetStreamTrackingRecorder
-from events.wire import Message
 from tests.log_server import LogServer, started
 
 

@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 from events.catalogue import AGGREGATES, read_fact
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import RollbackRequested
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryArtefacts, InMemoryEventStore
 from events.past import Past
 from events.recorder.log import LogRecorder

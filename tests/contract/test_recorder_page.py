@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryArtefacts
 from services.runtime.log import Log
 from tests import cycle_example as example

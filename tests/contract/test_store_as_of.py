@@ -9,7 +9,7 @@ import pytest
 
 from events.envelope import Cause
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.past import up_to
 from events.store import Batch, EventStore, Position

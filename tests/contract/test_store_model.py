@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from events.envelope import Cause
+from events.evidence.verify import verify
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Batch, Conflict, EventStore, Position
-from events.verify import verify
 from tests.log_server import LogServer, started
 
 T = TypeVar("T")

@@ -9,12 +9,12 @@ from nats.aio.client import Client
 
 from events.envelope import Cause
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
-from events.moments import SERVER_TIME, STORED_AT, Restored, moment, restored, stored_at
-from events.restoring import Kept, Restoring
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.moments import SERVER_TIME, STORED_AT, Restored, moment, restored, stored_at
+from events.jetstream.restoring import Kept, Restoring
+from events.jetstream.stream_reader import Stored, StreamReader
+from events.jetstream.streams import compare, declare
 from events.store import Batch, Position
-from events.stream_reader import Stored, StreamReader
-from events.streams import compare, declare
 from events.subjects import STREAM
 from tests.log_server import NATS, LogServer, started
 

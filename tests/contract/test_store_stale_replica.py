@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from events.envelope import Cause
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.rights import inbox
 from events.store import Batch, Position
 from tests.log_server import LogServer, started

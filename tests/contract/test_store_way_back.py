@@ -9,12 +9,12 @@ from nats.aio.client import Client
 
 from events.appending import prepare
 from events.envelope import Cause
+from events.evidence.verify import Fault, WayProof, item
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.stream_reader import EXPECTED, StreamReader
 from events.store import Batch, Broken, Position
-from events.stream_reader import EXPECTED, StreamReader
 from events.subjects import STREAM
-from events.verify import Fault, WayProof, item
 from tests.log_server import LogServer, started
 
 CAUSE = Cause(actor="test", source="/test", correlation=str(UUID(int=7)))

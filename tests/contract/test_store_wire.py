@@ -8,7 +8,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.wire import Message, frame, in_batch, send_opening
+from events.jetstream.wire import Message, frame, in_batch, send_opening
 from tests.log_server import LogServer, started
 
 

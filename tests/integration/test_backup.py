@@ -12,10 +12,10 @@ import asyncpg
 import orjson
 import pytest
 
-from events.artefacts import JetStreamArtefacts
-from events.export import Exported, decoded
-from events.moments import moment
-from events.restoring import Kept, Restoring
+from events.evidence.export import Exported, decoded
+from events.jetstream.artefacts import JetStreamArtefacts
+from events.jetstream.moments import moment
+from events.jetstream.restoring import Kept, Restoring
 from events.subjects import STREAM, dead_letter
 from services.cli.history.proving_file import lines_of
 from services.cli.session import Exit

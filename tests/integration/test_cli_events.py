@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from events.envelope import NO_HASH
-from events.export import Exported, decoded
+from events.evidence.export import Exported, decoded
 from projections.catalogue import VIEWS
 from projections.improvement_board import TABLE
 from services.cli.session import Exit

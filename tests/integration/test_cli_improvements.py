@@ -12,12 +12,12 @@ import pytest
 import structlog
 from nats.aio.client import Client
 
-from events.artefacts import JetStreamArtefacts
 from events.envelope import Cause
 from events.fact import Rejected
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import ChangeRolledBack, RequirementsSpecified, Retried, RollbackRequested
-from events.jetstream import JetStreamEventStore
+from events.jetstream.artefacts import JetStreamArtefacts
+from events.jetstream.log import JetStreamEventStore
 from events.lease import WorkClaimed
 from events.rights import USERS
 from events.store import Recorded

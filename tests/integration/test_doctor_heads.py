@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from events.envelope import NO_HASH
-from events.heads import Head, SigningKey, sign
+from events.evidence.heads import Head, SigningKey, sign
 from events.memory import InMemoryEventStore
 from projections.heads import keep
 from services.cli.care.examinations import signed_heads

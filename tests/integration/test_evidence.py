@@ -15,14 +15,14 @@ import asyncpg
 import pytest
 from nats.aio.client import Client
 
-from events.head_stream import published
-from events.heads import SigningKey
-from events.jetstream import JetStreamEventStore
+from events.evidence.heads import SigningKey
+from events.evidence.verify import Fault
+from events.jetstream.head_stream import published
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.stream_reader import StreamReader
+from events.jetstream.streams import declare
 from events.store import Recorded
-from events.stream_reader import StreamReader
-from events.streams import declare
 from events.subjects import STREAM
-from events.verify import Fault
 from projections.heads import NotSigned, Pace, heads, sign_head
 from projections.projector import Projector
 from projections.rebuild import rebuild

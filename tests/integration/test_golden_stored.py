@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 import pytest
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Recorded
 from events.subjects import STREAM

@@ -15,7 +15,7 @@ from events.catalogue import AGGREGATES, MAY_RECORD
 from events.envelope import Cause
 from events.fact import Fact
 from events.improvement_facts import ChangeDeclined, ChangeDeployed, RollbackRequested
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.rights import ROLES, USERS, users_configuration
 from events.store import Batch, Denied, Position
 from events.subjects import Address, subject

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from events.jetstream.stream_reader import Stored
 from events.memory import InMemoryEventStore
 from events.store import Broken, Recorded
-from events.stream_reader import Stored
 from events.subjects import place
 from projections.catalogue import VIEWS
 from projections.folders import FoldingEnded, HereFolder, ProcessFolder, folders

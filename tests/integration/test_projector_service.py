@@ -15,10 +15,10 @@ import pytest
 
 from events.catalogue import FACTS
 from events.improvement_facts import Reprioritised
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.stream_reader import StreamReader
 from events.memory import InMemoryEventStore
 from events.store import Broken, EventStore
-from events.stream_reader import StreamReader
 from events.subjects import DEAD_LETTER_STREAM, place
 from projections.catalogue import VIEWS
 from projections.database import OtherVersions, lock_key

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
+from events.jetstream.streams import Drift, compare, declare
 from events.store import Unavailable
-from events.streams import Drift, compare, declare
 from tests.log_server import NATS, LogServer
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from events.envelope import decode
-from events.export import Exported, decoded
-from events.stream_reader import StreamReader
+from events.evidence.export import Exported, decoded
+from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers

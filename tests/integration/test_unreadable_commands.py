@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
-from events.stream_reader import StreamReader
+from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
 from projections.projector import Projector
 from services.cli.session import Exit

@@ -14,13 +14,13 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
-from events.export import Exported, ExportWriter, Opening, decoded
-from events.head_proof import HeadProof
-from events.jetstream import JetStreamEventStore
-from events.restoring import Kept, Restoring
+from events.evidence.export import Exported, ExportWriter, Opening, decoded
+from events.evidence.head_proof import HeadProof
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.restoring import Kept, Restoring
+from events.jetstream.stream_reader import Stored, StreamReader
+from events.jetstream.streams import declare
 from events.store import Broken
-from events.stream_reader import Stored, StreamReader
-from events.streams import declare
 from events.subjects import DEAD_LETTER_STREAM, STREAM
 from events.unreadable import is_unreadable
 from projections.catalogue import VIEWS

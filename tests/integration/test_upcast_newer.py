@@ -10,13 +10,13 @@ import pytest
 
 from events.catalogue import read_fact
 from events.envelope import NO_HASH, Envelope, envelop
+from events.evidence.verify import verify
 from events.improvement import IMPROVEMENT
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryArtefacts
 from events.store import Batch, Position, Recorded
 from events.subjects import DEAD_LETTERS, Address, subject
 from events.upcasting import NewerVersion
-from events.verify import verify
 from projections.catalogue import VIEWS
 from projections.fold import fold
 from services.runtime.consumer import Consumer

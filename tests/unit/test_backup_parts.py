@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.archive import ArtefactProof, Chunk, KeyFile, Message, Part, Setting, chunk_at, part
 from events.envelope import Unreadable
-from events.export import Other, decoded, encoded
+from events.evidence.archive import ArtefactProof, Chunk, KeyFile, Message, Part, Setting, chunk_at, part
+from events.evidence.export import Other, decoded, encoded
+from events.jetstream.restoring import AT_ONCE, FOLLOWS, Batches, Kept
+from events.jetstream.stream_reader import EXPECTED
+from events.jetstream.wire import Message as Sent
 from events.memory import InMemoryEventStore
-from events.restoring import AT_ONCE, FOLLOWS, Batches, Kept
 from events.store import Broken, Recorded
-from events.stream_reader import EXPECTED
 from events.trail import PART, TRAIL, trail_after
-from events.wire import Message as Sent
 from tests.exported_log import stored
 from tests.projection_facts import CYCLE, Clock, tell
 

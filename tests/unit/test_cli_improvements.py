@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from events.envelope import Envelope
+from events.jetstream.stream_reader import Stored
 from events.store import Recorded, Unavailable
-from events.stream_reader import Stored
 from events.subjects import closed_letter, dead_letter
 from schemas.findings import Site
 from schemas.improvement import GateResult, LeftOut, ScenarioResult, StepResult

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.envelope import Unreadable
-from events.export import Closing, Exported, ExportWriter, Opening, Other, decoded, encoded
-from events.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
+from events.evidence.export import Closing, Exported, ExportWriter, Opening, Other, decoded, encoded
+from events.evidence.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
+from events.evidence.verify_export import HEADS, SEALED, ExportProof
 from events.memory import InMemoryEventStore
 from events.store import Recorded
-from events.verify_export import HEADS, SEALED, ExportProof
 from tests.exported_log import NOON, OURS, THEIRS, export_of, faults_of, heads_of, stored
 from tests.projection_facts import CYCLE, START, Clock, tell
 

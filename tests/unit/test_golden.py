@@ -12,7 +12,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from events.catalogue import FACTS, read_fact
-from events.verify import verify
+from events.evidence.verify import verify
 from services.documents.generate import ROOT
 from services.documents.published import event_file
 from tests.golden_history import FOLDER, History, histories, lost, main, outcome, rows_lost

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.group_commit import Bounds, Member, next_group
-from events.room import Room
-from events.wire import Message
+from events.jetstream.group_commit import Bounds, Member, next_group
+from events.jetstream.room import Room
+from events.jetstream.wire import Message
 
 ROOMY = Bounds(appends=100)
 appends = st.lists(st.tuples(st.integers(1, 9), st.lists(st.sampled_from("abcde"), min_size=1, max_size=2)))

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.envelope import NO_HASH
-from events.head_proof import DATABASE, STREAM
-from events.heads import sign
+from events.evidence.head_proof import DATABASE, STREAM
+from events.evidence.heads import sign
+from events.evidence.verify import LOG
+from events.jetstream.stream_reader import EXPECTED
 from events.store import Recorded
-from events.stream_reader import EXPECTED
-from events.verify import LOG
 from projections.journal import JournalRow
 from projections.journal import lines as journal_lines
 from projections.journal_proof import JOURNAL

@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.envelope import NO_HASH, Unreadable, decode
-from events.export import Exported, decoded, encoded
-from events.heads import sign
-from events.moments import STORED_AT, Restored, stored_at
-from events.restoring import Batches, Kept
+from events.evidence.export import Exported, decoded, encoded
+from events.evidence.heads import sign
+from events.evidence.verify import LogProof, chained, item, verify
+from events.evidence.verify_export import ExportProof
+from events.jetstream.moments import STORED_AT, Restored, stored_at
+from events.jetstream.restoring import Batches, Kept
+from events.jetstream.stream_reader import Stored
+from events.jetstream.walk import event_in, recorded
 from events.store import Broken, Recorded
-from events.stream_reader import Stored
 from events.unreadable import (
     address_of,
     complaint,
@@ -23,9 +26,6 @@ from events.unreadable import (
     stand_in,
     subject_at,
 )
-from events.verify import LogProof, chained, item, verify
-from events.verify_export import ExportProof
-from events.walk import event_in, recorded
 from projections import journal
 from projections.catalogue import VIEWS
 from projections.fold import Folded, Key, Standing, fold, restored

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from events.envelope import Cause
+from events.evidence.verify import verify
 from events.improvement_facts import Reprioritised
 from events.memory import InMemoryEventStore
 from events.store import Batch, Position, Recorded
-from events.verify import verify
 from tests.exported_log import heads_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ import orjson
 from nats.aio.client import Client
 from pydantic import BaseModel
 
-from events.heads import wrong
-from events.streams import compare, declare
+from events.evidence.heads import wrong
+from events.jetstream.streams import compare, declare
 from events.subjects import Address, subject
 from projections.halting import CURE as CURE_OF_LOG
 from projections.halting import cure_of_log, unlinked_after

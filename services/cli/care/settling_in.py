@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from events.streams import Drift, compare, declare
+from events.jetstream.streams import Drift, compare, declare
 from events.subjects import PREFIX, STREAM
 from projections.projector import LogBehindCheckpoint
 from services.cli.care.footing import footing

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from events.export import Closing, ExportWriter, Opening, Writable
-from events.head_stream import published
-from events.heads import Head
-from events.moments import restored, stored_at
-from events.stream_reader import StreamReader
+from events.evidence.export import Closing, ExportWriter, Opening, Writable
+from events.evidence.heads import Head
+from events.jetstream.head_stream import published
+from events.jetstream.moments import restored, stored_at
+from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
 from services.cli.desk import LogDesk, at_log
 from services.cli.history.watched import Advance, progress

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from events.heads import NoKey, PublicKey
+from events.evidence.heads import NoKey, PublicKey
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.head_keys import earlier_keys, origin, signing_key
 from services.runtime.settings import Settings

@@ -15,12 +15,12 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from events.head_proof import HeadProof, prove_heads
-from events.head_stream import published
-from events.heads import PublicKey
-from events.stream_reader import Stored, StreamReader
+from events.evidence.head_proof import HeadProof, prove_heads
+from events.evidence.heads import PublicKey
+from events.evidence.verify import LOG, Fault, LogProof, WayProof, item
+from events.jetstream.head_stream import published
+from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
-from events.verify import LOG, Fault, LogProof, WayProof, item
 from projections.heads import heads as signed_heads
 from projections.journal import JournalRow
 from projections.journal_proof import JOURNAL, JournalProof, TableJournal

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from events.heads import PublicKey
-from events.verify import LOG, Fault
-from events.verify_export import ExportProof
+from events.evidence.heads import PublicKey
+from events.evidence.verify import LOG, Fault
+from events.evidence.verify_export import ExportProof
 from services.cli.history.exporting import STDIO
 from services.cli.history.telling import Proof, in_order, tell
 from services.cli.history.watched import Advance, progress

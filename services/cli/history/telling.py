@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from events.verify import LOG, Fault, Notice
+from events.evidence.verify import LOG, Fault, Notice
 from services.cli.session import Exit, Stop, print_json
 from services.cycle.text import plain_text
 

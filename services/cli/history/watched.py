@@ -7,8 +7,8 @@ from datetime import datetime
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from events.envelope import Cause
+from events.jetstream.stream_reader import Stored
 from events.store import Batch, EventStore, Position, Recorded
-from events.stream_reader import Stored
 from projections.loading import pages_of
 from services.cli.session import words
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from events.archive import Message, chunk_at
 from events.envelope import Unreadable
-from events.export import ExportWriter
-from events.head_stream import published
-from events.stream_reader import Stored, StreamReader
+from events.evidence.archive import Message, chunk_at
+from events.evidence.export import ExportWriter
+from events.jetstream.head_stream import published
+from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM
 from services.cli.desk import at_views
 from services.cli.history.exporting import draft, end_of, opening, refuse_existing, write_events

@@ -8,12 +8,12 @@ Rules
 
 from nats.aio.client import Client
 
-from events.archive import Chunk, Message
-from events.committer import Committer, Uncertain
+from events.evidence.archive import Chunk, Message
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.stream_reader import EXPECTED, StreamReader
+from events.jetstream.wire import Message as Sent
 from events.store import Unavailable
-from events.stream_reader import EXPECTED, StreamReader
 from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, closed_letter
-from events.wire import Message as Sent
 from services.cli.work.dead_letters import CLOSINGS, Closing
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.putting_back import put_back

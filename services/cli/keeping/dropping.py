@@ -5,9 +5,9 @@ from contextlib import aclosing
 from typing import Protocol
 
 from events.envelope import Unreadable
-from events.export import ExportWriter
-from events.moments import Restored, stored_at
-from events.stream_reader import Stored
+from events.evidence.export import ExportWriter
+from events.jetstream.moments import Restored, stored_at
+from events.jetstream.stream_reader import Stored
 from projections.halting import cure_of_log
 from projections.journal import message_of
 from projections.journal_proof import TableJournal

@@ -15,12 +15,12 @@ import orjson
 import typer
 from nats.aio.client import Client
 
-from events.head_proof import prove_heads
-from events.head_stream import published
-from events.moments import restored
-from events.restoring import NotEmpty, Restoring
+from events.evidence.head_proof import prove_heads
+from events.jetstream.head_stream import published
+from events.jetstream.moments import restored
+from events.jetstream.restoring import NotEmpty, Restoring
+from events.jetstream.stream_reader import API, StreamReader
 from events.store import Unavailable
-from events.stream_reader import API, StreamReader
 from events.subjects import STREAM
 from projections.heads import heads as signed_heads
 from projections.journal_proof import TableJournal, journaled, prove_journal

@@ -9,8 +9,8 @@ Rules
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from events.archive import KeyFile, Setting
-from events.heads import PublicKey, SigningKey
+from events.evidence.archive import KeyFile, Setting
+from events.evidence.heads import PublicKey, SigningKey
 from services.cli.session import say
 from services.runtime.data_folder import DataFolder, make_folder, write_durably
 from services.runtime.head_keys import FILE, trust

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from nats.aio.client import Client
 
-from events.archive import Chunk, KeyFile, Message, Setting, part
-from events.export import Exported, Other, decoded
-from events.heads import PublicKey
-from events.moments import restored
-from events.restoring import Kept, Restoring
-from events.stream_reader import StreamReader
+from events.evidence.archive import Chunk, KeyFile, Message, Setting, part
+from events.evidence.export import Exported, Other, decoded
+from events.evidence.heads import PublicKey
+from events.evidence.verify_export import ExportProof
+from events.jetstream.moments import restored
+from events.jetstream.restoring import Kept, Restoring
+from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
-from events.verify_export import ExportProof
 from projections.heads import keep
 from services.cli.desk import at_views, open_pool
 from services.cli.history.proving import prove_standing

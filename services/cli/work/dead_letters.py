@@ -12,7 +12,7 @@ from typing import Literal
 import orjson
 from nats.aio.client import Client
 
-from events.stream_reader import Stored, StreamReader
+from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS, closed_letter
 from schemas.base import Frozen
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 
-from events.jetstream import JetStreamEventStore
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.stream_reader import EXPECTED
 from events.store import Batch, Conflict, Position
-from events.stream_reader import EXPECTED
 from events.subjects import aggregate_subjects
 from tests.benchmarks.log.content import AGGREGATE, CAUSE, fact, now, place
 from tests.benchmarks.log.loading import name

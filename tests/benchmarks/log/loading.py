@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from nats.aio.client import Client
 
 from events.appending import prepare
-from events.committer import Committer
-from events.jetstream import messages_of
+from events.jetstream.committer import Committer
+from events.jetstream.log import messages_of
+from events.jetstream.wire import Message
 from events.store import Batch, Position
 from events.trail import longer
-from events.wire import Message
 from tests.benchmarks.log.content import AGGREGATE, CAUSE, fact, now
 
 LONG, SHORT = 15, 5

@@ -9,8 +9,8 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.jetstream import JetStreamEventStore
-from events.stream_reader import PAGE, PAGE_BYTES
+from events.jetstream.log import JetStreamEventStore
+from events.jetstream.stream_reader import PAGE, PAGE_BYTES
 from events.subjects import STREAM
 from tests.benchmarks.log.appending import p99
 from tests.benchmarks.log.content import AGGREGATE, now

@@ -9,10 +9,10 @@ Rules
 
 from events.appending import link
 from events.envelope import Unreadable, decode, parts_of
+from events.jetstream.replicas import Lag
+from events.jetstream.stream_reader import Stored, StreamReader
 from events.past import Key, Past
-from events.replicas import Lag
 from events.store import Broken, Recorded
-from events.stream_reader import Stored, StreamReader
 from events.subjects import aggregate_subjects, place
 from events.unreadable import complaint, is_unreadable, stand_in
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from events.heads import Head, PublicKey, gaps, wrong
-from events.verify import Fault
+from events.evidence.heads import Head, PublicKey, gaps, wrong
+from events.evidence.verify import Fault
 
 DATABASE, STREAM = "heads in the database", "heads on the stream"
 

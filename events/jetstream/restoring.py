@@ -22,15 +22,15 @@ from datetime import UTC, datetime
 from nats.aio.client import Client
 
 from events.appending import MAX_EVENT_BYTES
-from events.committer import Committer, Uncertain
 from events.envelope import Unreadable, decode
-from events.moments import RESTORED, STORED_AT, Restored, is_moment, moment, restored, stored_at
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.moments import RESTORED, STORED_AT, Restored, is_moment, moment, restored, stored_at
+from events.jetstream.stream_reader import EXPECTED, StreamReader
+from events.jetstream.streams import note
+from events.jetstream.wire import Message
 from events.store import Broken, Unavailable
-from events.stream_reader import EXPECTED, StreamReader
-from events.streams import note
 from events.subjects import STREAM
 from events.trail import LENGTH, PART, TRAIL, trail_after
-from events.wire import Message
 
 AT_ONCE = 500
 BYTES_AT_ONCE = 4 * 1024 * 1024

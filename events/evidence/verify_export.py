@@ -9,11 +9,11 @@ Rules
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from events.archive import ArtefactProof
 from events.envelope import NO_HASH, Unreadable
-from events.export import Closing, Exported, Line, Opening, Other, decoded
-from events.heads import Head, NoKey, PublicKey, gaps, wrong
-from events.verify import LOG, Fault, LogProof, Notice, chained, item
+from events.evidence.archive import ArtefactProof
+from events.evidence.export import Closing, Exported, Line, Opening, Other, decoded
+from events.evidence.heads import Head, NoKey, PublicKey, gaps, wrong
+from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item
 
 HEADS = "heads"
 SEALED = "seal"

@@ -18,18 +18,18 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.appending import Prepared, not_before, prepare, resolve
-from events.committer import Committer, Uncertain
 from events.envelope import Cause
-from events.group_commit import GroupCommit
-from events.moments import last_until
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.group_commit import GroupCommit
+from events.jetstream.moments import last_until
+from events.jetstream.replicas import Lag, pauses
+from events.jetstream.stream_reader import EXPECTED, Stored, StreamReader
+from events.jetstream.walk import Walk, event_in, recorded
+from events.jetstream.wire import Message
 from events.past import Past, PastEvents, up_to
-from events.replicas import Lag, pauses
 from events.store import Batch, Broken, Position, Recorded, Unavailable
-from events.stream_reader import EXPECTED, Stored, StreamReader
 from events.subjects import DOORBELL, STREAM, aggregate_subjects
 from events.trail import PART, TRAIL
-from events.walk import Walk, event_in, recorded
-from events.wire import Message
 
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
 

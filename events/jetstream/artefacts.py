@@ -12,11 +12,11 @@ import hashlib
 
 from nats.aio.client import Client
 
-from events.committer import Committer, Uncertain
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.stream_reader import EXPECTED, StreamReader
+from events.jetstream.wire import Message
 from events.store import Broken, Unavailable
-from events.stream_reader import EXPECTED, StreamReader
 from events.subjects import ARTEFACT_STREAM, artefact_chunk
-from events.wire import Message
 
 CHUNK_BYTES = 512 * 1024
 PAUSE_SECONDS = 0.1

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from events.envelope import NO_HASH, Envelope, Unreadable, decode, digest
-from events.heads import Head
+from events.evidence.heads import Head
 from events.store import Position, Recorded
 from events.subjects import place
 from events.unreadable import complaint, is_unreadable, message_of, stand_in

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.envelope import Unreadable
-from events.export import Other
+from events.evidence.export import Other
+from events.evidence.verify import Fault
 from events.subjects import ARTEFACTS, artefact_chunk
-from events.verify import Fault
 
 ARTEFACT, MESSAGE, SETTING, KEY = "artefact", "message", "setting", "key"
 KINDS = (ARTEFACT, MESSAGE, SETTING, KEY)

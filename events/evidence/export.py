@@ -4,7 +4,7 @@ Rules
 1. First `export` (how far it goes, the public key), then every `head`, then the events by sequence, at
    last `end`: what all before comes to, signed where a key is at hand.
 2. An event's body stands in its line as it is, or in base64 where it is no envelope on one line.
-3. A backup is an export with more lines between the heads and the events: see `events.archive`.
+3. A backup is an export with more lines between the heads and the events: see `events.evidence.archive`.
 """
 
 import base64
@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import orjson
 
 from events.envelope import NO_HASH, Unreadable, decode
-from events.heads import SEAL, Head, SigningKey, decode_head
-from events.verify import Fault, chained, item
+from events.evidence.heads import SEAL, Head, SigningKey, decode_head
+from events.evidence.verify import Fault, chained, item
 
 FORM = 1
 BODY = b',"event":'

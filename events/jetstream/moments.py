@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from events.stream_reader import Stored, StreamReader
+from events.jetstream.stream_reader import Stored, StreamReader
 
 STORED_AT = "Aps-Stored-At"
 SERVER_TIME = "Nats-Time-Stamp"

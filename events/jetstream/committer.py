@@ -16,9 +16,9 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from events.answers import Answers
+from events.jetstream.answers import Answers
+from events.jetstream.wire import Message, in_batch, send_opening
 from events.store import Denied
-from events.wire import Message, in_batch, send_opening
 
 OPEN_BATCHES = 5  # the server allows 50 a stream, for all ten writers together
 ANSWER_SECONDS = 2.0  # then it is read back, which is always right

@@ -3,13 +3,13 @@
 import nats.errors
 from nats.aio.client import Client
 
-from events.committer import Committer, Uncertain
-from events.heads import Head, decode_head
+from events.evidence.heads import Head, decode_head
+from events.evidence.verify import Fault
+from events.jetstream.committer import Committer, Uncertain
+from events.jetstream.stream_reader import EXPECTED, StreamReader
+from events.jetstream.wire import Message
 from events.store import Unavailable
-from events.stream_reader import EXPECTED, StreamReader
 from events.subjects import HEAD_STREAM, head_subject
-from events.verify import Fault
-from events.wire import Message
 
 PAGE = 500
 HEADS = "stream HEADS"

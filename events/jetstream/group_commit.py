@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from events.committer import Committer, Refused, Uncertain
-from events.room import Room
+from events.jetstream.committer import Committer, Refused, Uncertain
+from events.jetstream.room import Room
+from events.jetstream.wire import Message
 from events.store import Denied
-from events.wire import Message
 
 UNDER_WAY = 2  # while the server flushes one group the next is written; more of them make smaller groups
 WHOLE = 64  # so few appends are not parted: a group costs the server as much as some 150 events in it

@@ -1,0 +1,1 @@
+"""What proves the log to whoever does not trust us: signed heads, exports, backups, and verifying them."""
