@@ -20,15 +20,15 @@ import asyncpg
 
 from events.store import Broken, EventStore, Gone, Recorded
 from projections import database, journal
-from projections.catalogue import VIEWS
+from projections.building.loading import load, require_contiguous
 from projections.database import SCHEMA, Checkpoint, Overtaken
 from projections.fold import Folded, Key, Pending, Standing, Unlinked, fold, key_of
 from projections.gathering import gather
 from projections.halting import CURE, cure_of_log
 from projections.journal import Blocking
-from projections.loading import load, require_contiguous
 from projections.step import View
 from projections.table import as_json, within
+from projections.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
     from projections.connection import Connection, Pool

@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
-from projections import (
+from projections import database, journal
+from projections.database import SCHEMA, Checkpoint, channel
+from projections.fold import Poisoned
+from projections.journal import JournalRow
+from projections.table import Row, Table, within
+from projections.views import (
     budgets,
-    database,
     deployments,
     engine_usage,
     improvement_board,
-    journal,
     targets,
     task_board,
     timeline,
 )
-from projections.budgets import BudgetRow
-from projections.database import SCHEMA, Checkpoint, channel
-from projections.deployments import DeploymentRow
-from projections.engine_usage import By, RunRow, UsageRow
-from projections.fold import Poisoned
-from projections.improvement_board import ImprovementRow
-from projections.journal import JournalRow
-from projections.table import Row, Table, within
-from projections.targets import TargetRow
-from projections.task_board import TaskRow, TaskState
-from projections.timeline import TimelineRow
+from projections.views.budgets import BudgetRow
+from projections.views.deployments import DeploymentRow
+from projections.views.engine_usage import By, RunRow, UsageRow
+from projections.views.improvement_board import ImprovementRow
+from projections.views.targets import TargetRow
+from projections.views.task_board import TaskRow, TaskState
+from projections.views.timeline import TimelineRow
 from schemas.improvement import Status
 
 if TYPE_CHECKING:

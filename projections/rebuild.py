@@ -19,13 +19,13 @@ import asyncpg
 
 from events.store import Broken, EventStore
 from projections import database
-from projections.catalogue import VIEWS
+from projections.building.loading import load
 from projections.comparison import Difference, differences
 from projections.database import SCHEMA, Checkpoint
-from projections.loading import load
 from projections.projector import Projector, require_length
 from projections.step import View
 from projections.table import Row, Table, within
+from projections.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
     from projections.connection import Connection, Pool

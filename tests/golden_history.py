@@ -21,9 +21,9 @@ from events.envelope import Cause, decode
 from events.fact import Fact, Stamp
 from events.memory import InMemoryEventStore
 from events.store import Batch, EventStore, Position, Recorded
-from projections.catalogue import VIEWS
 from projections.fold import fold
 from projections.table import as_json
+from projections.views.catalogue import VIEWS
 from tests.golden_story import story
 from tests.golden_telling import BEGAN, Told
 

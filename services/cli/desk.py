@@ -12,7 +12,7 @@ import asyncpg
 from nats.aio.client import Client
 
 from projections.queries import Views
-from projections.targets import TargetRow
+from projections.views.targets import TargetRow
 from services.cli.moments import moment_of
 from services.cli.session import Exit, Stop, say
 from services.projector.service import run as project

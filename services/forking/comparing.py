@@ -16,7 +16,7 @@ from events.store import Recorded
 from events.target import TARGET, BaselineRecorded
 from events.unreadable import is_unreadable
 from events.upcasting import UnknownFact
-from projections.improvement_board import ImprovementRow
+from projections.views.improvement_board import ImprovementRow
 from schemas.base import Frozen
 
 

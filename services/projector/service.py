@@ -13,11 +13,11 @@ import asyncpg
 import structlog
 
 from events.store import EventStore, Unavailable
-from projections.catalogue import VIEWS
 from projections.database import SCHEMA, OtherVersions, Overtaken
 from projections.projector import Projector, Tell
 from projections.rebuild import rebuild
 from projections.step import View
+from projections.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
     from projections.connection import Pool

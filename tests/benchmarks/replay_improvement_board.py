@@ -27,9 +27,9 @@ from events.jetstream.committer import Committer
 from events.jetstream.log import JetStreamEventStore, messages_of
 from events.lease import WorkRenewed
 from events.store import Batch, Position
-from projections import folding
-from projections.improvement_board import IMPROVEMENT_BOARD
+from projections.building import folding
 from projections.rebuild import replayed
+from projections.views.improvement_board import IMPROVEMENT_BOARD
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from tests import projection_facts as f

@@ -12,8 +12,8 @@ import pytest
 
 from events.envelope import NO_HASH
 from events.evidence.export import Exported, decoded
-from projections.catalogue import VIEWS
-from projections.improvement_board import TABLE
+from projections.views.catalogue import VIEWS
+from projections.views.improvement_board import TABLE
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up

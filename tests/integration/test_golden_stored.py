@@ -13,9 +13,9 @@ from events.jetstream.log import JetStreamEventStore
 from events.memory import InMemoryEventStore
 from events.store import Recorded
 from events.subjects import STREAM
-from projections.catalogue import VIEWS
 from projections.projector import Projector
 from projections.table import as_json, within
+from projections.views.catalogue import VIEWS
 from tests.golden_history import History, histories, recorded
 from tests.golden_story import story
 from tests.golden_telling import BEGAN

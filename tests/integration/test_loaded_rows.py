@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from events.memory import InMemoryEventStore
-from projections.catalogue import VIEWS
 from projections.projector import Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare, replayed
+from projections.views.catalogue import VIEWS
 from tests import projection_facts as f
 from tests.projection_facts import Clock, tell
 

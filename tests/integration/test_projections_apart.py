@@ -14,9 +14,9 @@ from events.jetstream.stream_reader import Stored
 from events.memory import InMemoryEventStore
 from events.store import Broken, Recorded
 from events.subjects import place
-from projections.catalogue import VIEWS
-from projections.folders import FoldingEnded, HereFolder, ProcessFolder, folders
-from projections.piles import Piles
+from projections.building.folders import FoldingEnded, HereFolder, ProcessFolder, folders
+from projections.building.piles import Piles
+from projections.views.catalogue import VIEWS
 from tests.projection_facts import CYCLE, Clock, tell
 
 

@@ -14,14 +14,14 @@ import pytest
 from events.envelope import Envelope
 from events.memory import InMemoryEventStore
 from events.store import Broken, Recorded
-from projections.catalogue import VIEWS
 from projections.database import Checkpoint, OtherVersions, Overtaken
-from projections.deployments import DeploymentState
-from projections.engine_usage import By
 from projections.projector import LogBehindCheckpoint, Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare
-from projections.task_board import TaskState
+from projections.views.catalogue import VIEWS
+from projections.views.deployments import DeploymentState
+from projections.views.engine_usage import By
+from projections.views.task_board import TaskState
 from schemas.improvement import Status
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell

@@ -20,11 +20,11 @@ from events.jetstream.stream_reader import StreamReader
 from events.memory import InMemoryEventStore
 from events.store import Broken, EventStore
 from events.subjects import DEAD_LETTER_STREAM, place
-from projections.catalogue import VIEWS
 from projections.database import OtherVersions, lock_key
 from projections.projector import SILENT_SECONDS, LogBehindCheckpoint, Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare
+from projections.views.catalogue import VIEWS
 from services.projector.letters import Letters
 from services.projector.service import run
 from tests import projection_facts as f

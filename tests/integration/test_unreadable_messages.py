@@ -23,11 +23,11 @@ from events.jetstream.streams import declare
 from events.store import Broken
 from events.subjects import DEAD_LETTER_STREAM, STREAM
 from events.unreadable import is_unreadable
-from projections.catalogue import VIEWS
 from projections.journal_proof import TableJournal, journaled, prove_journal
 from projections.projector import Projector
 from projections.queries import Views
 from projections.rebuild import rebuild, rebuild_and_compare, replayed
+from projections.views.catalogue import VIEWS
 from services.cli.history.exporting import write_events
 from services.cli.history.proving import prove
 from services.cli.history.proving_file import prove_lines

@@ -17,8 +17,8 @@ from events.memory import InMemoryArtefacts
 from events.store import Batch, Position, Recorded
 from events.subjects import DEAD_LETTERS, Address, subject
 from events.upcasting import NewerVersion
-from projections.catalogue import VIEWS
 from projections.fold import fold
+from projections.views.catalogue import VIEWS
 from services.runtime.consumer import Consumer
 from services.runtime.ending import end
 from services.runtime.log import Log

@@ -17,13 +17,13 @@ from events import budget, run
 from events.improvement_facts import Abandoned, Reprioritised, Retried
 from events.lease import WorkReleased, WorkRenewed
 from events.memory import InMemoryEventStore
-from projections.catalogue import VIEWS
-from projections.engine_usage import By
 from projections.projector import Projector
 from projections.queries import Views
 from projections.rebuild import Replayed, rebuild_and_compare, replayed
 from projections.step import View
 from projections.table import within
+from projections.views.catalogue import VIEWS
+from projections.views.engine_usage import By
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, START, Clock, Told, tell
 

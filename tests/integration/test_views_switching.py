@@ -13,13 +13,13 @@ import pytest
 
 from events.memory import InMemoryEventStore
 from events.store import Broken
-from projections.catalogue import VIEWS
 from projections.comparison import CORE, Compared
 from projections.database import OtherVersions, lead
 from projections.projector import Projector
 from projections.queries import Views
 from projections.rebuild import NothingKept, rebuild, rebuild_and_compare, replayed, switch_back
 from projections.table import within
+from projections.views.catalogue import VIEWS
 from tests import projection_facts as f
 from tests.projection_facts import CYCLE, Clock, tell
 

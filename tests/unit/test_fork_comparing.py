@@ -8,7 +8,7 @@ from events.fact import Fact
 from events.store import Recorded
 from events.subjects import Address
 from events.target import Paused
-from projections.improvement_board import ImprovementRow
+from projections.views.improvement_board import ImprovementRow
 from schemas.artefacts import ArtefactRef
 from schemas.improvement import Status
 from services.forking.comparing import Since, compared, course

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from projections.catalogue import VIEWS
+from projections.views.catalogue import VIEWS
 from services.cli.history.rebuilding import SHOWN
 from services.cli.history.showing import QUERIES
 from services.cli.moments import moment_of

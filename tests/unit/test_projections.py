@@ -15,15 +15,15 @@ from events.lease import WorkReleased, WorkRenewed
 from events.memory import InMemoryEventStore
 from events.run import Failed, Reused
 from events.store import Broken, Recorded
-from projections.catalogue import VIEWS
-from projections.deployments import DeploymentState
 from projections.fold import Folded, Key, Standing, fold, restored
-from projections.improvement_board import IMPROVEMENT_BOARD
 from projections.journal import chained, lines
 from projections.step import View
-from projections.summary import SAYS, summary
 from projections.table import as_json
-from projections.task_board import TaskRow, TaskState
+from projections.views.catalogue import VIEWS
+from projections.views.deployments import DeploymentState
+from projections.views.improvement_board import IMPROVEMENT_BOARD
+from projections.views.summary import SAYS, summary
+from projections.views.task_board import TaskRow, TaskState
 from schemas.engine import Billing, FailureKind
 from schemas.improvement import Status
 from tests import projection_facts as f

@@ -27,11 +27,11 @@ from events.unreadable import (
     subject_at,
 )
 from projections import journal
-from projections.catalogue import VIEWS
+from projections.building.loading import hash_in
+from projections.building.sheets import sheet_of
 from projections.fold import Folded, Key, Standing, fold, restored
 from projections.journal_proof import JournalProof
-from projections.loading import hash_in
-from projections.sheets import sheet_of
+from projections.views.catalogue import VIEWS
 from tests import projection_facts as f
 from tests.exported_log import OURS, export_of
 from tests.spoilt_system import EVENTS

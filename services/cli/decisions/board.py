@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from projections.improvement_board import ImprovementRow
+from projections.views.improvement_board import ImprovementRow
 from schemas.improvement import Status
 from services.cli.decisions.dossier import dossier_of
 from services.cli.decisions.portrait import show_dossier

@@ -7,7 +7,7 @@ from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.improvement_facts import ChangeRefuted
 from events.recorder.replay import replayed
 from events.target import TARGET
-from projections.timeline import TimelineRow
+from projections.views.timeline import TimelineRow
 from schemas.base import Frozen
 from schemas.improvement import Component, GateResult, LeftOut, Requirement, ScenarioResult, Status
 from services.cli.desk import Desk, LogDesk

@@ -13,7 +13,7 @@ from events.improvement_facts import ChangeRolledBack
 from events.lease import LEASE_FACTS
 from events.store import Recorded
 from events.unreadable import address_of
-from projections.summary import summary
+from projections.views.summary import summary
 from services.cli.desk import LogDesk
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from projections.improvement_board import ImprovementRow
+from projections.views.improvement_board import ImprovementRow
 from services.cli.desk import at_log, at_views, not_found
 from services.cli.history.exporting import end_of
 from services.cli.history.watched import Advance, progress

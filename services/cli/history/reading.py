@@ -12,7 +12,7 @@ from events.catalogue import AGGREGATES, UnknownFact, read_fact
 from events.envelope import FIELDS, Envelope, digest
 from events.store import EventStore, Recorded
 from events.unreadable import complaint, is_unreadable, message_of
-from projections.summary import summary
+from projections.views.summary import summary
 from services.cli.desk import at_log
 from services.cli.session import Exit, Stop, print_json, print_json_line
 from services.cli.tables import show_lines, show_table

@@ -10,13 +10,13 @@ import asyncpg
 from events.store import EventStore
 from projections import database
 from projections import rebuild as building
-from projections.catalogue import VIEWS
 from projections.comparison import Difference
 from projections.database import SCHEMA, Checkpoint
 from projections.fold import Poisoned
 from projections.queries import Views
 from projections.step import View
 from projections.table import within
+from projections.views.catalogue import VIEWS
 from services.cli.desk import at_log, at_views, not_found, open_pool
 from services.cli.history.exporting import end_of
 from services.cli.history.watched import watched

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from projections.catalogue import VIEWS
 from projections.queries import Views
 from projections.table import Row
-from projections.timeline import TimelineRow
+from projections.views.catalogue import VIEWS
+from projections.views.timeline import TimelineRow
 from services.cli.desk import at_views, not_found
 from services.cli.history.rebuilding import SHOWN
 from services.cli.session import print_json, say

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from events.envelope import Cause
 from events.jetstream.stream_reader import Stored
 from events.store import Batch, EventStore, Position, Recorded
-from projections.loading import pages_of
+from projections.building.loading import pages_of
 from services.cli.session import words
 
 EVERY = 100  # events between two movements of the bar

@@ -7,7 +7,7 @@ from typing import Any
 from events.catalogue import AGGREGATES, MAY_RECORD
 from events.fact import AggregateType
 from events.lease import Claim, WorkReleased
-from projections.task_board import TaskRow, TaskState
+from projections.views.task_board import TaskRow, TaskState
 from services.cli.asking import because, cause
 from services.cli.desk import Desk, at_views, not_found
 from services.cli.session import Exit, Stop, print_json, say

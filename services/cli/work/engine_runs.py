@@ -6,8 +6,8 @@ from events.catalogue import read_fact
 from events.fact import Fact
 from events.run import RUN, Completed, Metered, Requested
 from events.store import Recorded
-from projections.engine_usage import RunRow
-from projections.summary import summary
+from projections.views.engine_usage import RunRow
+from projections.views.summary import summary
 from schemas.artefacts import ArtefactRef
 from services.cli.desk import Desk, at_views, not_found
 from services.cli.session import Exit, Stop, print_json, say

@@ -1,7 +1,7 @@
 """Shows what engines cost and what is left for them."""
 
 from events.budget import dollars
-from projections.engine_usage import By
+from projections.views.engine_usage import By
 from schemas.engine import Billing
 from services.cli.desk import at_views
 from services.cli.session import Exit, Stop, print_json

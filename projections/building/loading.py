@@ -24,12 +24,12 @@ from events.jetstream.walk import recorded
 from events.store import Broken, EventStore, Recorded
 from events.unreadable import message_of
 from projections import database, journal
+from projections.building.folders import Folder, folders
+from projections.building.piles import Extents, Piles, messages
+from projections.building.sheets import Sheet, sheet_of
 from projections.database import Checkpoint
 from projections.fold import key_of
-from projections.folders import Folder, folders
 from projections.gathering import gather
-from projections.piles import Extents, Piles, messages
-from projections.sheets import Sheet, sheet_of
 from projections.step import View
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from events.deployment import Deployment
 from events.improvement import Improvement
 from events.run import Run
 from projections.step import Change, Put, Step, View
-from projections.summary import summary
 from projections.table import Table
+from projections.views.summary import summary
 
 OF_IMPROVEMENT = """
 select * from {schema}.timeline

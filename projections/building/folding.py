@@ -1,4 +1,4 @@
-"""A process that folds piles: `python -m projections.folding DESCRIPTOR VIEW...`, driven by its parent.
+"""A process that folds piles for its parent: `python -m projections.building.folding DESCRIPTOR VIEW...`.
 
 It reads where a pile lies, a line of JSON each, and answers with a line of sizes, then the bytes. It knows
 no log, no database and no secret, and ends when its parent does: its input is then at its end.
@@ -16,11 +16,11 @@ import orjson
 
 from events.jetstream.walk import recorded
 from events.store import Broken
-from projections.catalogue import VIEWS
+from projections.building.piles import Extents, messages
+from projections.building.sheets import Sheet, sheet_of
 from projections.fold import Poisoned
-from projections.piles import Extents, messages
-from projections.sheets import Sheet, sheet_of
 from projections.step import View
+from projections.views.catalogue import VIEWS
 
 PATIENT_COLLECTION = (100_000, 50, 1000)  # states hold no cycles: looking for them took a third of the time
 

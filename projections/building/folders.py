@@ -13,13 +13,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from events.store import Broken
-from projections import folding
-from projections.catalogue import VIEWS
-from projections.folding import folded_pile
-from projections.sheets import Sheet
+from projections.building import folding
+from projections.building.folding import folded_pile
+from projections.building.sheets import Sheet
+from projections.views.catalogue import VIEWS
 
 if TYPE_CHECKING:
-    from projections.piles import Extents, Piles
+    from projections.building.piles import Extents, Piles
     from projections.step import View
 
 FEW_PILES = 8  # a process takes as long to start as these take to fold

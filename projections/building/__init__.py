@@ -1,0 +1,1 @@
+"""Building views from nothing: the log in piles, folded side by side, loaded as sheets."""

@@ -1,0 +1,1 @@
+"""The views: one file for each, its table and what an event does to its rows."""
