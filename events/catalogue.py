@@ -5,6 +5,7 @@ holds each role to its own facts.
 """
 
 from events import batch, improvement_facts, lease, run, target
+from events.access import ACCESS
 from events.batch import BATCH
 from events.budget import BUDGET
 from events.deployment import DEPLOYMENT
@@ -25,7 +26,7 @@ __all__ = (
 )
 
 AGGREGATES: dict[str, AggregateType] = {  # type: ignore[type-arg]  # the state differs by aggregate
-    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, SWARM)
+    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, SWARM, ACCESS)
 }
 
 VOCABULARY = Vocabulary(
@@ -63,6 +64,7 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
     "batch": (lease.WorkReleased,),
     "run": (run.Cancelled,),
     "swarm": SWARM.facts,
+    "access": ACCESS.facts,
 }
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {

@@ -14,6 +14,7 @@ from projections.fold import Poisoned
 from projections.journal import JournalRow
 from projections.table import Row, Table, within
 from projections.views import (
+    access,
     budgets,
     deployments,
     engine_usage,
@@ -22,6 +23,7 @@ from projections.views import (
     task_board,
     timeline,
 )
+from projections.views.access import AccessRow
 from projections.views.budgets import BudgetRow
 from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import By, RunRow, UsageRow
@@ -90,6 +92,10 @@ class Views:
     async def budgets(self, at_seq: int | None = None) -> tuple[BudgetRow, ...]:
         """Return the budgets, those opened first before others."""
         return await self._rows(budgets.TABLE, budgets.LIST, at_seq)
+
+    async def access(self, at_seq: int | None = None) -> tuple[AccessRow, ...]:
+        """Return the tokens, those granted first before others."""
+        return await self._rows(access.TABLE, access.LIST, at_seq)
 
     async def runs(
         self, improvement: str | None = None, outcome: str | None = None, at_seq: int | None = None

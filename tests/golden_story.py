@@ -4,7 +4,7 @@
 version of every fact; what it was before stands in `tests/golden/`.
 """
 
-from events import batch, budget, deployment, improvement_facts, run, swarm, target
+from events import access, batch, budget, deployment, improvement_facts, run, swarm, target
 from events.fact import Fact
 from schemas.engine import Billing, FailureKind
 from schemas.risk import RiskClass
@@ -21,6 +21,7 @@ def story() -> tuple[Told, ...]:
         tell(told)
     _runs(told)
     _asked_of_engines(told)
+    _let_in(told)
     return tuple(told.told)
 
 
@@ -302,3 +303,18 @@ def _asked_of_engines(told: Story) -> None:
 
 def _reserved(run: str) -> budget.Reserved:
     return budget.Reserved(run=run, micros=4_000, lease_until=UNTIL)
+
+
+def _let_in(told: Story) -> None:
+    granted = access.Granted(
+        title="a pipeline",
+        role=access.Role.OPERATOR,
+        secret_sha256=commit("secret")[:40].ljust(64, "0"),
+        expires_at=UNTIL,
+        scopes=("improvements",),
+    )
+    denied = access.Denied(
+        what="POST /api/pause", why="the token's scopes do not include swarm", address="127.0.0.1", times=3
+    )
+    told.tell("cli", "access", "5f3a1c2b4d6e", granted, denied, access.Revoked(reason="the pipeline is gone"))
+    told.tell("gateway", "access", access.NOBODY, denied)

@@ -1,6 +1,7 @@
 """Every view there is."""
 
 from projections.step import View
+from projections.views.access import ACCESS
 from projections.views.budgets import BUDGETS
 from projections.views.deployments import DEPLOYMENTS
 from projections.views.engine_usage import ENGINE_USAGE
@@ -17,4 +18,5 @@ VIEWS: tuple[View, ...] = (
     TARGETS,
     DEPLOYMENTS,
     BUDGETS,
+    ACCESS,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from events import batch, budget, deployment, improvement_facts, lease, run, swarm, target
+from events import access, batch, budget, deployment, improvement_facts, lease, run, swarm, target
 from events.budget import dollars
 from events.fact import Fact
 
@@ -56,6 +56,9 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     deployment.Succeeded: lambda f: f"deployed: the branch stands at {f.tip[:10]}",
     deployment.Failed: lambda f: f"deployment failed: {f.reason}",
     deployment.RolledBack: lambda f: f"restored: the branch stands at {f.tip[:10] or 'nothing'}",
+    access.Granted: lambda f: f"{f.role} token granted: {f.title}, until {f.expires_at:%Y-%m-%d %H:%M}",
+    access.Revoked: lambda f: f"token revoked: {f.reason}",
+    access.Denied: lambda f: f"denied{_times(f.times)}: {f.what}, {f.why}",
     run.Requested: lambda f: (
         f"{f.engine} asked by {f.role}: {f.task}"
         + (f", attempt {f.attempt}" if f.attempt > 1 else "")
@@ -107,3 +110,7 @@ def _because(reason: str) -> str:
 
 def _touched(fact: improvement_facts.ArchitectureDesigned) -> str:
     return _count(sum(component.touched for component in fact.components), "module")
+
+
+def _times(number: int) -> str:
+    return f" {number} times" if number > 1 else ""

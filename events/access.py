@@ -1,0 +1,110 @@
+"""Access: a token somebody holds, what it allows and until when, and every attempt that was denied.
+
+Rules
+1. The log holds the hash of a token's secret, never the secret.
+2. A token is granted once and revoked once; its rights never change, another token is granted instead.
+3. What is denied to nobody in particular is recorded on the one called `nobody`. Attempts that come in a
+   flood are recorded together, with their number.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from events.fact import AggregateType, Fact, Rejected, Stamp
+
+NOBODY = "nobody"
+
+
+class Role(StrEnum):
+    """What its holder may do: look; look and decide; all; or do the swarm's work from outside."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    AGENT = "agent"
+
+
+class Granted(Fact):
+    """Who holds the secret may do what the role may, within the scopes (none: all of them)."""
+
+    name: ClassVar[str] = "granted"
+    title: str
+    role: Role
+    secret_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    expires_at: datetime
+    scopes: tuple[str, ...] = ()
+
+
+class Revoked(Fact):
+    """The token is worth nothing from now on."""
+
+    name: ClassVar[str] = "revoked"
+    reason: str
+
+
+class Denied(Fact):
+    """An attempt was refused: what was asked for, why, from which address, and how often in a row."""
+
+    name: ClassVar[str] = "denied"
+    what: str
+    why: str
+    address: str
+    times: int = 1
+
+
+AccessFact = Granted | Revoked | Denied
+
+
+@dataclass(frozen=True)
+class Access:
+    """The state of one token; `denied` counts the attempts it was refused."""
+
+    granted: Granted | None = None
+    granted_by: str = ""
+    granted_at: datetime | None = None
+    revoked: Revoked | None = None
+    denied: int = 0
+
+    def why_not(self, now: datetime) -> str:
+        """Return why the token is worth nothing now; empty while it is worth something."""
+        if self.granted is None:
+            return "there is no such token"
+        if self.revoked is not None:
+            return "the token was revoked"
+        if now >= self.granted.expires_at:
+            return f"the token expired at {self.granted.expires_at:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+
+def evolve(state: Access, fact: AccessFact, stamp: Stamp) -> Access:
+    """Return the token after `fact`."""
+    match fact:
+        case Granted():
+            return replace(state, granted=fact, granted_by=stamp.actor, granted_at=stamp.time)
+        case Revoked():
+            return replace(state, revoked=fact)
+        case Denied():
+            return replace(state, denied=state.denied + fact.times)
+
+
+def decide(state: Access, fact: AccessFact, now: datetime) -> None:
+    """Admit `fact` or raise `Rejected`."""
+    match fact:
+        case Granted():
+            if state.granted is not None:
+                raise Rejected("the token was granted already")
+            if fact.expires_at <= now:
+                raise Rejected("the token would have expired before it is granted")
+        case Revoked():
+            if state.granted is None or state.revoked is not None:
+                raise Rejected("the token was revoked already" if state.revoked else "there is no such token")
+        case Denied():
+            if fact.times < 1:
+                raise Rejected("an attempt that was not made cannot be denied")
+
+
+ACCESS = AggregateType("access", (Granted, Revoked, Denied), Access(), evolve, decide)
