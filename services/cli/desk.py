@@ -6,26 +6,24 @@ import os.path
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import asyncpg
 from nats.aio.client import Client
 
 from projections.queries import Views
 from projections.views.targets import TargetRow
-from services.cli.moments import moment_of
 from services.cli.session import Exit, Stop, say
 from services.projector.service import run as project
 from services.projector.signing import signing
 from services.runtime.ending import end
 from services.runtime.ground import Ground, now, stand
 from services.runtime.log import Log
+from services.runtime.moments import NoMoment, NothingThen, seq_named
 from services.runtime.settings import Settings
 from services.runtime.tls import database_away
 
 VIEWS_SECONDS = 120.0
 CONNECTIONS = 8
-APPEND_TAKES = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -37,39 +35,16 @@ class LogDesk:
     book: Log
 
     async def seq_at(self, at: str) -> int | None:
-        """Return the sequence that `at` names (see `moment_of`), None when it is empty.
+        """Return the sequence that `at` names (see `seq_named`), None when it is empty.
 
         Ends the command with 2, or with 3 where nothing stands there.
         """
-        moment = moment_of(at, now())
-        if moment is None:
-            return None
-        found = await (self._known(moment) if isinstance(moment, int) else self._last_at(moment))
-        if not found:
-            empty = not await self.book.store.head()
-            raise Stop(Exit.NOT_FOUND, "the log is empty" if empty else f"there was no event yet at {at}")
-        return found
-
-    async def _last_at(self, moment: datetime) -> int:
-        """Return the last event stored by that time, or the event whose own time it is, as views show it.
-
-        An event is stored a moment after its own time; one stored later than an append takes counts as
-        stored, whatever its writer's clock said.
-        """
-        store = self.book.store
-        seq = await store.seq_at(moment)
-        own = [
-            event.seq
-            async for event in store.read_all(seq, await store.seq_at(moment + APPEND_TAKES))
-            if event.envelope.at == moment
-        ]
-        return max(own, default=seq)
-
-    async def _known(self, seq: int) -> int:
-        head = await self.book.store.head()
-        if seq > head:
-            raise Stop(Exit.NOT_FOUND, f"there is no event {seq}: the log ends at {head}")
-        return seq
+        try:
+            return await seq_named(self.book.store, at, now())
+        except NoMoment as problem:
+            raise Stop(Exit.USAGE, str(problem)) from None
+        except NothingThen as problem:
+            raise Stop(Exit.NOT_FOUND, str(problem)) from None
 
 
 @dataclass(frozen=True)

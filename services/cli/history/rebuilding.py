@@ -38,6 +38,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "targets": ("id", "title", "scans", "scan_state", "findings", "paused"),
     "deployments": ("id", "kind", "target", "state", "steps", "tip"),
     "budgets": ("id", "limit_micros", "left_micros", "limit_runs", "runs", "running", "exhausted"),
+    "access": ("id", "title", "role", "scopes", "expires_at", "revoked", "denied"),
 }
 
 

@@ -30,6 +30,7 @@ QUERIES: dict[str, Query] = {
     "targets": lambda views, seq: views.targets(seq),
     "deployments": lambda views, seq: views.deployments(at_seq=seq),
     "budgets": lambda views, seq: views.budgets(seq),
+    "access": lambda views, seq: views.access(seq),
 }
 
 
