@@ -139,13 +139,17 @@ def _require_utc(time: datetime) -> None:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why facts are appended: the event they answer, the chain it belongs to, and the actor."""
+    """Why facts are appended: the event they answer, the chain it belongs to, and the actor.
+
+    `depth` is how many events led there, that event included (see `events.depth`).
+    """
 
     actor: str
     source: str
     correlation: str
     event: str = ""
     traceparent: str = ""
+    depth: int = 0
 
     def answer_id(self, address: Address, version: int) -> str:
         """Return the id of the fact at `version` of `address`, the same at every repetition."""

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from events.appending import Prepared, not_before, prepare, resolve
+from events.depth import DEPTH
 from events.envelope import Cause
 from events.jetstream.committer import Committer, Uncertain
 from events.jetstream.group_commit import GroupCommit
@@ -70,7 +71,7 @@ class JetStreamEventStore:
         messages = [
             message
             for part, kept in zip(prepared, known, strict=True)
-            for message in messages_of(part, kept.trail if kept else "")
+            for message in messages_of(part, kept.trail if kept else "", cause.depth)
         ]
         aggregates = frozenset([part.subjects[0].rpartition(".")[0] for part in prepared])
         clock = asyncio.get_running_loop().time
@@ -202,16 +203,23 @@ class JetStreamEventStore:
         return complete if len(complete) == len(found) else None
 
 
-def messages_of(part: Prepared, trail: str) -> list[Message]:
-    """Return `part` as messages; `trail` leads to the events before it as far as they are known."""
+def messages_of(part: Prepared, trail: str, depth: int = 0) -> list[Message]:
+    """Return `part` as messages; `trail` leads to the events before it as far as they are known.
+
+    `depth` is that of the event which it answers, if any.
+    """
+    shared: dict[str, str] = {}
+    if trail:
+        shared[TRAIL] = trail
+    if depth:
+        shared[DEPTH] = str(depth + 1)
     expected = {
         EXPECTED: str(part.batch.expected.stream_seq),
         f"{EXPECTED}-Subject": aggregate_subjects(part.batch.aggregate, part.batch.id),
+        **shared,
     }
-    if trail:
-        expected[TRAIL] = trail
     messages = [Message(part.subjects[0], part.bodies[0], expected)]
     for number in range(1, len(part.bodies)):
-        headers = {PART: str(number), TRAIL: trail} if trail else {PART: str(number)}
+        headers = {PART: str(number), **shared}
         messages.append(Message(part.subjects[number], part.bodies[number], headers))
     return messages

@@ -1,11 +1,9 @@
-"""When a loop of attempts is to end: too many, no progress, or a chain of causes that goes too deep."""
+"""When a loop of attempts is to end: too many, or no progress."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from events.envelope import Envelope
 
 _VARYING = (
     (re.compile(r"0x[0-9a-fA-F]+"), "0x"),
@@ -26,11 +24,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class Bound:
-    """How many attempts there are, how often the same failure may come back, how deep a chain may go."""
+    """How many attempts there are, and how often the same failure may come back."""
 
     attempts: int = 3
     same_failures: int = 2
-    depth: int = 200
 
 
 def change_digest(patch: bytes) -> str:
@@ -63,30 +60,3 @@ def why_stop(tried: Sequence[Tried], bound: Bound) -> str | None:
     if len(tried) >= bound.attempts:
         return f"{len(tried)} attempts failed, and no more are allowed"
     return None
-
-
-def causes(envelopes: Iterable[Envelope]) -> dict[str, str]:
-    """Return each event's cause, by id; one that begins a chain has none (empty)."""
-    return {one.id: one.causationid or "" for one in envelopes}
-
-
-def depth(event: str, caused_by: Mapping[str, str]) -> int:
-    """Return how many events led to `event`, itself included, as far as they are known.
-
-    A cause that is not among the known ones ends the chain, and so does one that was met before.
-    """
-    met: set[str] = set()
-    while event in caused_by and event not in met:
-        met.add(event)
-        event = caused_by[event]
-    return len(met)
-
-
-def why_too_deep(event: str, caused_by: Mapping[str, str], bound: Bound) -> str | None:
-    """Return why nothing more is to answer `event`; None: it may be answered."""
-    deep = depth(event, caused_by)
-    if deep <= bound.depth:
-        return None
-    return (
-        f"the chain of events that leads here is {deep} long, and {bound.depth} are allowed: it may be a loop"
-    )

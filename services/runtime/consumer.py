@@ -7,6 +7,8 @@ Rules
    while the disk is full nothing new is pulled.
 4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason; one that this
    program cannot read, because it is malformed, unknown or newer, goes there at once.
+5. So does an event at the end of a chain of more than `MAX_DEPTH` events, each caused by the one before: it
+   may be a loop, and a person decides whether it goes on (`aps dead replay`).
 """
 
 import asyncio
@@ -22,6 +24,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from events.depth import depth_in
 from events.envelope import Unreadable, decode
 from events.store import Recorded, Unavailable
 from events.subjects import STREAM, dead_letter, subject
@@ -29,11 +32,13 @@ from events.upcasting import UnknownFact
 from services.runtime.claims import Later
 from services.runtime.deliveries import Deliveries, deliveries
 from services.runtime.ending import end
+from services.runtime.log import Delivered
 from services.runtime.room import Look, is_full, until_room
 
 log = structlog.get_logger()
 
 MAX_FAILURES = 5
+MAX_DEPTH = 200
 FETCH_SECONDS = 5.0
 ALIVE_SECONDS = 3.0
 
@@ -47,6 +52,10 @@ class Pauses:
 
 
 USUAL = Pauses()
+
+
+class TooDeep(Exception):  # noqa: N818 -- what was found
+    """The chain of causes that ends in an event is longer than any work needs."""
 
 
 class Agent(Protocol):
@@ -142,8 +151,8 @@ class Consumer:
         except Unavailable as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
             await message.nak(delay=self._pauses.retry)
-        except (Unreadable, UnknownFact) as unreadable:
-            await self._bury(message, seq, str(unreadable))
+        except (Unreadable, UnknownFact, TooDeep) as hopeless:
+            await self._bury(message, seq, str(hopeless))
         except (nats.errors.Error, ConnectionError):
             raise
         except Exception as failure:  # noqa: BLE001 -- the process boundary: whatever it was, retry
@@ -175,12 +184,19 @@ class Consumer:
         log.error("dead letter", **letter)
 
 
-def _checked(message: Msg, seq: int) -> Recorded:
-    """Read a delivered event; the server's rights hold subjects only, so the envelope must fit its own."""
+def _checked(message: Msg, seq: int) -> Delivered:
+    """Read a delivered event; the server's rights hold subjects only, so the envelope must fit its own.
+
+    Raises `Unreadable`, and `TooDeep` by rule 5.
+    """
     envelope = decode(message.data)
     if subject(envelope.address) != message.subject:
         raise Unreadable(f"{message.subject} holds a {subject(envelope.address)}")
-    return Recorded(seq, envelope)
+    depth = depth_in(message.headers)
+    if depth > MAX_DEPTH:
+        chain = f"the chain of events that leads here is {depth} long"
+        raise TooDeep(f"{chain}, and {MAX_DEPTH} are allowed: it may be a loop")
+    return Delivered(seq, envelope, depth)
 
 
 async def _keep_alive(message: Msg) -> None:

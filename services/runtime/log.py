@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from events.catalogue import read_fact
+from events.depth import FIRST
 from events.envelope import Cause
 from events.fact import AggregateType, Fact, Stamp
 from events.store import Artefacts, Batch, Conflict, EventStore, Position, Recorded
@@ -45,6 +46,13 @@ def stamp_of(recorded: Recorded) -> Stamp:
     """Return when and by whom an event was recorded."""
     envelope = recorded.envelope
     return Stamp(envelope.sequence, envelope.at, envelope.actor)
+
+
+@dataclass(frozen=True)
+class Delivered(Recorded):
+    """An event as a role is given it; `depth` counts the events that led to it, itself included."""
+
+    depth: int = FIRST
 
 
 class NoSecret(Exception):  # noqa: N818 -- says what is missing
@@ -192,4 +200,5 @@ def answering(event: Recorded, actor: str) -> Cause:
         correlation=envelope.correlationid,
         event=envelope.id,
         traceparent=envelope.traceparent,
+        depth=event.depth if isinstance(event, Delivered) else FIRST,
     )

@@ -1,26 +1,18 @@
-"""A loop ends when it goes nowhere: too many attempts, no change, no other failure, too deep a chain."""
+"""A loop ends when it goes nowhere: too many attempts, no change, no other failure."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.envelope import Cause, envelop
-from events.subjects import Address
-from events.swarm import Resumed
 from services.asking.stops import (
     Bound,
     Tried,
-    causes,
     change_digest,
-    depth,
     failure_digest,
     why_stop,
-    why_too_deep,
 )
-from tests.asking_example import BECAUSE
-from tests.projection_facts import START
 
-BOUND = Bound(attempts=3, same_failures=2, depth=5)
+BOUND = Bound(attempts=3, same_failures=2)
 
 
 def tried(*pairs: str) -> list[Tried]:
@@ -70,24 +62,3 @@ def test_a_failure_is_the_same_in_another_folder_at_another_time() -> None:
 @pytest.mark.parametrize("other", ["x.py:4: AssertionError", "x.py:3: KeyError", "y.py:3: AssertionError"])
 def test_another_place_or_error_is_another_failure(other: str) -> None:
     assert failure_digest("x.py:3: AssertionError") != failure_digest(other)
-
-
-def test_a_chain_is_as_deep_as_the_events_that_led_there() -> None:
-    chain = {"d": "c", "c": "b", "b": "a", "a": ""}
-    assert (depth("a", chain), depth("d", chain), depth("unknown", chain)) == (1, 4, 0)
-    assert why_too_deep("d", chain, BOUND) is None
-    deeper = {"f": "e", "e": "d", **chain}
-    assert why_too_deep("f", deeper, BOUND) == (
-        "the chain of events that leads here is 6 long, and 5 are allowed: it may be a loop"
-    )
-
-
-def test_a_chain_that_bites_its_tail_has_an_end() -> None:
-    assert depth("a", {"a": "b", "b": "a"}) == 2
-
-
-def test_the_chain_is_read_from_the_events() -> None:
-    first = envelop(Resumed(), Address("swarm", "all", "resumed"), 1, "0" * 64, BECAUSE, START)
-    cause = Cause(BECAUSE.actor, BECAUSE.source, BECAUSE.correlation, first.id)
-    second = envelop(Resumed(), Address("swarm", "all", "resumed"), 2, first.hash, cause, START)
-    assert depth(second.id, causes([first, second])) == 2
