@@ -68,11 +68,18 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
 }
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
-    "cli": PERSON,
+    "cli": {**PERSON, **CALLS},  # a command that explains or proposes asks an engine itself
     "gateway": PERSON,
     "pm": {
         "target": (target.Scanned, target.ScanFailed, *LEASE),
-        "improvement": (i.Discovered, i.Reprioritised, i.RequirementsSpecified, i.Abandoned, *LEASE),
+        "improvement": (
+            i.Discovered,
+            i.Reprioritised,
+            i.Related,
+            i.RequirementsSpecified,
+            i.Abandoned,
+            *LEASE,
+        ),
         **CALLS,
     },
     "architect": {"improvement": (i.ArchitectureDesigned, i.Abandoned, *LEASE), **CALLS},

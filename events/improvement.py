@@ -6,6 +6,7 @@ Rules
 3. Verdicts name their evidence; a landing names the commit and the tree that were proven.
 4. A refusal returns to the Developer at most `MAX_ATTEMPTS` times.
 5. `retried` re-opens an end, except a landing.
+6. How it stands to another is told once for each kind of relation, at any status, and changes none.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from events.improvement_facts import (
     DeploymentFailed,
     Discovered,
     ImprovementFact,
+    Related,
     Reprioritised,
     RequirementsSpecified,
     Retried,
@@ -45,7 +47,7 @@ from events.lease import (
     require_claim,
 )
 from schemas.findings import Site
-from schemas.improvement import LeftOut, Status
+from schemas.improvement import LeftOut, Relation, Status
 
 MAX_ATTEMPTS = 4
 
@@ -79,6 +81,7 @@ TRANSITIONS: dict[type[Fact], dict[Status, Status]] = {
     Blocked: {s: s for s in (*UNFINISHED, S.APPROVED)},
     Unblocked: {s: s for s in (*UNFINISHED, S.APPROVED)},
     Reprioritised: {s: s for s in UNFINISHED},
+    Related: {s: s for s in Status},
 }
 CLAIMED = (RequirementsSpecified, ArchitectureDesigned, ChangeImplemented)
 
@@ -102,6 +105,7 @@ class Improvement:
     rolled_back: ChangeRolledBack | None = None
     benefit: BenefitMeasured | None = None
     blocked: Blocked | None = None
+    relations: tuple[Related, ...] = ()
     reason: str = ""
     claim: Claim | None = None
 
@@ -172,12 +176,15 @@ def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improveme
             return replace(state, benefit=fact)
         case Blocked() | Unblocked():
             return replace(state, blocked=fact if isinstance(fact, Blocked) else None)
+        case Related():
+            return replace(state, relations=(*state.relations, fact))
         case Retried():
             return Improvement(
                 status=Status.INITIALIZED,
                 discovered=state.discovered,
                 discovered_at=state.discovered_at,
                 rank=state.rank,
+                relations=state.relations,
             )
         case WorkClaimed() | WorkRenewed() | WorkReleased():
             return replace(state, claim=evolve_claim(state.claim, fact, stamp))
@@ -198,6 +205,8 @@ def decide(state: Improvement, fact: ImprovementFact, now: datetime) -> None:
         raise Rejected(f"{fact.name} is not possible while the improvement is {state.status.value}")
     if isinstance(fact, CLAIMED):
         require_claim(state.claim, fact.claim, now)
+    if isinstance(fact, Related):
+        _decide_relation(state, fact)
     _decide_details(state, fact)
 
 
@@ -219,6 +228,13 @@ def _decide_details(state: Improvement, fact: ImprovementFact) -> None:
             raise Rejected("taking the change back was asked for already")
         case _:
             return
+
+
+def _decide_relation(state: Improvement, fact: Related) -> None:
+    if fact.relation is Relation.UNRELATED:
+        raise Rejected("that it is unrelated says nothing")
+    if any((one.other, one.relation) == (fact.other, fact.relation) for one in state.relations):
+        raise Rejected(f"that relation to {fact.other} is known")
 
 
 IMPROVEMENT = AggregateType("improvement", FACTS, Improvement(), evolve, decide)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from events.fact import Fact
 from events.lease import LEASE_FACTS, LeaseFact
 from schemas.artefacts import ArtefactRef
-from schemas.improvement import Component, GateResult, LeftOut, Requirement, ScenarioResult
+from schemas.improvement import Component, GateResult, LeftOut, Relation, Requirement, ScenarioResult
 from schemas.risk import RiskClass
 
 
@@ -199,6 +199,22 @@ class Unblocked(Fact):
     reason: str
 
 
+class Related(Fact):
+    """It was compared with the improvement `other` of its target, and how it stands to that is `relation`.
+
+    `evidence` are words of both; `judged_by` names the engine, or `rules`, and `run` the engine's call. Both
+    improvements tell it, each from its side.
+    """
+
+    name: ClassVar[str] = "related"
+    other: str
+    relation: Relation
+    reason: str
+    evidence: tuple[str, ...] = ()
+    judged_by: str
+    run: str = ""
+
+
 class Retried(Fact):
     """Somebody asked to try again from the start."""
 
@@ -231,6 +247,7 @@ ImprovementFact = (
     | BenefitMeasured
     | Blocked
     | Unblocked
+    | Related
     | Retried
     | Abandoned
     | LeaseFact
@@ -254,6 +271,7 @@ FACTS: tuple[type[Fact], ...] = (
     BenefitMeasured,
     Blocked,
     Unblocked,
+    Related,
     Retried,
     Abandoned,
     *LEASE_FACTS,

@@ -24,6 +24,32 @@ class Status(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
+class Relation(StrEnum):
+    """How one improvement stands to another of the same target."""
+
+    DUPLICATE = "duplicate"
+    SUPERSEDES = "supersedes"
+    SUPERSEDED_BY = "superseded_by"
+    DEPENDS_ON = "depends_on"
+    REQUIRED_BY = "required_by"
+    CONFLICTS = "conflicts"
+    RELATED = "related"
+    UNRELATED = "unrelated"
+
+    @property
+    def inverse(self) -> "Relation":
+        """How the other stands to the one."""
+        return _INVERSE.get(self, self)
+
+
+_INVERSE = {
+    Relation.SUPERSEDES: Relation.SUPERSEDED_BY,
+    Relation.SUPERSEDED_BY: Relation.SUPERSEDES,
+    Relation.DEPENDS_ON: Relation.REQUIRED_BY,
+    Relation.REQUIRED_BY: Relation.DEPENDS_ON,
+}
+
+
 class Requirement(Frozen):
     """One thing that must hold afterwards; `id` such as R1."""
 

@@ -7,6 +7,7 @@ version of every fact; what it was before stands in `tests/golden/`.
 from events import access, batch, budget, deployment, improvement_facts, run, swarm, target
 from events.fact import Fact
 from schemas.engine import Billing, FailureKind
+from schemas.improvement import Relation
 from schemas.risk import RiskClass
 from tests.golden_telling import FILE, PART, UNTIL, Story, Told, commit, designed, implemented, ref, validated
 
@@ -131,6 +132,15 @@ def _lived_and_taken_back(told: Story) -> None:
     )
     told.tell("deployer-1", "improvement", id, taken_back)
     told.tell("cli", "improvement", id, i.Retried(reason="start-up is fast again"))
+    related = i.Related(
+        other="dict-literals",
+        relation=Relation.CONFLICTS,
+        reason="both rewrite the imports of shelf/index.py",
+        evidence=("shelf/index.py",),
+        judged_by="claude_code",
+        run="relations-0123456789abcdef-1",
+    )
+    told.tell("pm-1", "improvement", id, related)
     told.tell("developer-1", "improvement", id, i.Abandoned(reason="the file is gone"))
 
 

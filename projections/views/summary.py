@@ -6,9 +6,20 @@ from typing import Any
 from events import access, batch, budget, deployment, improvement_facts, lease, run, swarm, target
 from events.budget import dollars
 from events.fact import Fact
+from schemas.improvement import Relation
 
 i = improvement_facts
 
+RELATIONS = {
+    Relation.DUPLICATE: "asks for the same as",
+    Relation.SUPERSEDES: "replaces",
+    Relation.SUPERSEDED_BY: "is replaced by",
+    Relation.DEPENDS_ON: "depends on",
+    Relation.REQUIRED_BY: "is required by",
+    Relation.CONFLICTS: "conflicts with",
+    Relation.RELATED: "is related to",
+    Relation.UNRELATED: "is unrelated to",
+}
 SAYS: dict[type[Fact], Callable[[Any], str]] = {
     i.Discovered: lambda f: f"found: {f.title} ({_count(f.expected, 'finding')}, rank {f.rank})",
     i.Reprioritised: lambda f: f"now rank {f.rank}: {f.reason}",
@@ -33,6 +44,7 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     i.BenefitMeasured: lambda f: f"{f.measure}: {f.before} before, {f.after} after",
     i.Blocked: lambda f: f"blocked: {f.reason}; needs {f.needs}",
     i.Unblocked: lambda f: f"unblocked: {f.reason}",
+    i.Related: lambda f: f"{RELATIONS[f.relation]} {f.other}: {f.reason} (judged by {f.judged_by})",
     i.Retried: lambda f: f"to be tried again: {f.reason}",
     i.Abandoned: lambda f: f"abandoned: {f.reason}",
     lease.WorkClaimed: lambda f: f"{f.work} claimed by {f.agent} until {f.lease_until:%H:%M:%S}",

@@ -18,6 +18,7 @@ from events.improvement_facts import (
     ChangeRolledBack,
     DeploymentFailed,
     ImprovementFact,
+    Related,
     Reprioritised,
     Retried,
     RollbackRefused,
@@ -26,7 +27,7 @@ from events.improvement_facts import (
 )
 from events.lease import WorkClaimed, WorkReleased, WorkRenewed
 from schemas.findings import Site
-from schemas.improvement import GateResult, LeftOut, ScenarioResult, Status, StepResult
+from schemas.improvement import GateResult, LeftOut, Relation, ScenarioResult, Status, StepResult
 from tests import projection_facts as f
 from tests.rules import Story, Waited, of
 
@@ -134,6 +135,36 @@ def test_a_change_is_written_at_most_four_times() -> None:
     story.when(fifth).then_rejected("refused 4 times; abandon it")
 
 
+def related(other: str = "imp-2", relation: Relation = Relation.DUPLICATE) -> Related:
+    return Related(other=other, relation=relation, reason="the same words", judged_by="rules")
+
+
+@pytest.mark.parametrize(
+    "story", [SPECIFIED, VALIDATED, LANDED_, (f.discovered(), Abandoned(reason="gone"))], ids=len
+)
+def test_how_it_stands_to_another_is_told_at_any_status_and_changes_none(story: tuple[Fact, ...]) -> None:
+    status = improvement.given(*story).state.status
+    improvement.given(*story).when(related()).then(status=status, relations=(related(),))
+
+
+def test_each_relation_to_another_is_told_once() -> None:
+    told = improvement.given(f.discovered(), related())
+    told.when(related()).then_rejected("that relation to imp-2 is known")
+    told.when(related(relation=Relation.CONFLICTS)).then(status=S.INITIALIZED)
+    told.when(related("imp-3")).then(status=S.INITIALIZED)
+    told.when(related("imp-3", Relation.UNRELATED)).then_rejected("says nothing")
+
+
+def test_relations_outlast_a_retry() -> None:
+    ended = (f.discovered(), related(), Abandoned(reason="asks for the same as imp-2"))
+    improvement.given(*ended).when(Retried(reason="all the same")).then(relations=(related(),))
+
+
+@pytest.mark.parametrize("relation", list(Relation))
+def test_the_inverse_of_a_relations_inverse_is_itself(relation: Relation) -> None:
+    assert relation.inverse.inverse is relation
+
+
 def test_an_unmet_gate_validates_nothing() -> None:
     red = validated.model_copy(update={"gates": (GREEN, RED)})
     improvement.given(*IMPLEMENTED).when(red).then_rejected("unmet gate")
@@ -225,7 +256,7 @@ def test_every_status_is_reached_and_no_end_is_left_but_by_a_named_way() -> None
         S.PARTLY_LANDED,
     }
     assert reached == set(Status)
-    ways = {fact for fact, moves in TRANSITIONS.items() for start, to in moves.items() if start in ENDED}
+    ways = {f for f, moves in TRANSITIONS.items() for at, to in moves.items() if at in ENDED and to != at}
     assert ways == {Retried}
 
 
