@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 from schemas.improvement import GateResult
 from services.gates.evaluator_files import is_test_code
 from services.gates.evidence import counted, verdict
-from services.gates.reach import below
+from services.gates.reach import below, walked
 from services.gates.strictness import Function, functions, identifier, parsed
 
 LOGGING_KEPT = "logging_kept"
@@ -88,15 +88,8 @@ def _scopes(tree: ast.Module) -> Iterator[tuple[str, Counter[str]]]:
 
 
 def _said(scope: ast.AST) -> Counter[str]:
-    distinct: set[Said] = set()
-    todo = below(scope)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, Function):
-            continue
-        if kind := _kind(node):
-            distinct.add((kind, ast.dump(node)))
-        todo += below(node)
+    own = walked(scope, lambda node: [part for part in below(node) if not isinstance(part, Function)])
+    distinct: set[Said] = {(kind, ast.dump(node)) for node in own if (kind := _kind(node))}
     return Counter(kind for kind, _ in distinct)
 
 

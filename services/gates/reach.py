@@ -1,18 +1,23 @@
 """What of a syntax tree can be reached: not what stands behind a return or under what never holds."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
+def walked(node: ast.AST, parts: Callable[[ast.AST], Iterable[ast.AST]]) -> Iterator[ast.AST]:
+    """Yield a node, its `parts`, the parts of these and so on, in no particular order."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting += parts(current)
+
+
 def reached(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a node and all below it that can be reached, in no particular order."""
-    todo: list[ast.AST] = [node]
-    while todo:
-        current = todo.pop()
-        yield current
-        todo += below(current)
+    return walked(node, below)
 
 
 def always_true(test: ast.expr) -> bool:

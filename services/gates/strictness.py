@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from services.gates.reach import always_true, below, reached
+from services.gates.reach import always_true, below, reached, walked
 
 _SKIPS = frozenset({
     "skip", "skipif", "xfail", "skipIf", "skipUnless", "skipTest", "SkipTest", "importorskip",
@@ -128,11 +128,7 @@ def _demand(node: ast.Module | Function) -> Demand:
 
 def _always_run(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what runs whenever the function runs, as far as it is under no condition."""
-    todo = [node]
-    while todo:
-        current = todo.pop()
-        yield current
-        todo += [one for one in below(current) if not isinstance(one, _CONDITIONS)]
+    return walked(node, lambda current: [one for one in below(current) if not isinstance(one, _CONDITIONS)])
 
 
 def _cases(node: ast.AST) -> int:

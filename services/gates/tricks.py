@@ -11,6 +11,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from services.gates.reach import walked
 from services.gates.strictness import Function
 
 _RUNNER = frozenset({"pytest", "_pytest", "unittest", "pluggy", "coverage", "aps_report"})
@@ -37,7 +38,7 @@ def tricks(tree: ast.Module, *, test_code: bool) -> Counter[str]:
     """Count the tricks of a parsed file, each as a person would call it."""
     names = _imported(tree)
     found = Counter(said for node in ast.walk(tree) for said in _tricks(node, names, test_code=test_code))
-    for node in _run_at_import(tree):
+    for node in walked(tree, _run_at_import):
         if isinstance(node, ast.Call | ast.Raise) and _dotted(_what_of(node), names) in _LEAVES:
             found["an exit when it is imported"] += 1
     return found
@@ -152,20 +153,16 @@ def _text(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _run_at_import(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what runs when a file is imported: no functions, nothing that asks whether it is the program."""
-    todo: list[ast.AST] = list(tree.body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, Function | ast.Lambda) or (
-            isinstance(node, ast.If) and _asks_for_main(node.test)
-        ):
-            continue
-        if isinstance(node, ast.ExceptHandler):  # what it catches is no exit
-            todo += node.body
-            continue
-        yield node
-        todo += ast.iter_child_nodes(node)
+def _run_at_import(node: ast.AST) -> list[ast.AST]:
+    """Return the parts of a node that run when its file is imported."""
+    # what a handler catches is no exit
+    parts = node.body if isinstance(node, ast.ExceptHandler) else ast.iter_child_nodes(node)
+    return [part for part in parts if not _runs_later(part)]
+
+
+def _runs_later(node: ast.AST) -> bool:
+    """Whether it is a function, or asks whether the file is the program."""
+    return isinstance(node, Function | ast.Lambda) or (isinstance(node, ast.If) and _asks_for_main(node.test))
 
 
 def _asks_for_main(test: ast.expr) -> bool:
