@@ -65,10 +65,11 @@ class Metered(Fact):
 
 
 class Completed(Metered):
-    """The engine answered."""
+    """The engine answered. `patch` is what stood in its work tree then, against the source, both sealed."""
 
     name: ClassVar[str] = "completed"
     answer: ArtefactRef | None = None
+    patch: ArtefactRef | None = None
 
 
 class Failed(Metered):

@@ -8,7 +8,7 @@ from typing import Protocol
 from events.envelope import Cause
 from events.improvement_facts import Abandoned
 from schemas.engine import FailureKind
-from services.asking.words import Ask, Asked, Choice, NotAnswered
+from services.asking.words import Ask, Asked, Choice, Left, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
 from services.engines.port import AnswerT, Bounds, Engine, Task, Tell
 from services.prompting.material import Material
@@ -48,7 +48,7 @@ def given_up(doing: str, nobody: NotAnswered, improvement: str) -> Abandoned:
 class Errand:
     """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask.
 
-    `materials` are what of the prompt strangers wrote.
+    `materials` are what of the prompt strangers wrote, `left` returns what was written as a patch.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Errand:
     inputs: str = ""
     only: str = ""
     materials: Sequence[Material] = ()
+    left: Left | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Consultant:
             may_write=errand.may_write,
             session=errand.session,
             bounds=self.bounds,
+            prompt_version=errand.template.version,
         )
         ask = Ask(
             role=self.role,
@@ -107,6 +109,7 @@ class Consultant:
             prompt_version=errand.template.version,
             inputs=errand.inputs,
             suspicions=tuple(line for one in errand.materials for line in one.reports)[:MOST_SUSPICIONS],
+            left=errand.left,
         )
         return await self.asker.ask(ask)
 

@@ -16,6 +16,7 @@ from services.runtime.log import Log
 LONG = 32 * 1024  # characters that take long enough to mask for others to notice
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
+DIFF = "text/x-diff"
 
 
 async def without_secrets(text: str, mask: Mask) -> str:
@@ -49,6 +50,10 @@ class Shelf:
         text = await without_secrets(content.decode("utf-8", "surrogateescape"), self.mask)
         body = text.encode("utf-8", "surrogateescape")
         return await self._keep(body, f"{run}.transcript.jsonl", JSON_LINES)
+
+    async def patch(self, run: str, content: bytes) -> ArtefactRef:
+        """Keep what a call left in its work tree, to the byte: it is to be applied again."""
+        return await self._keep(content, f"{run}.patch", DIFF)
 
     async def _keep(self, body: bytes, name: str, media_type: str) -> ArtefactRef:
         return await until_taken(

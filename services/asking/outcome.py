@@ -30,11 +30,15 @@ class Used(TypedDict):
 
 
 def completed(
-    answered: Answered[AnswerT], answer: ArtefactRef, transcript: ArtefactRef | None, took_ms: int
+    answered: Answered[AnswerT],
+    answer: ArtefactRef,
+    transcript: ArtefactRef | None,
+    patch: ArtefactRef | None,
+    took_ms: int,
 ) -> Completed:
     """Return what is recorded of an answer."""
     used = _used(answered.spent, answered.session, answered.version, transcript, took_ms)
-    return Completed(**used, answer=answer)
+    return Completed(**used, answer=answer, patch=patch)
 
 
 def ended(failed: Failed, transcript: ArtefactRef | None, took_ms: int, mask: Mask) -> RunFailed | Cancelled:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from events.run import RUN, Cancelled, Reused
+from schemas.artefacts import ArtefactRef
 from schemas.engine import FailureKind, Spent
 from services.asking.calling import called
 from services.asking.earlier import Found
@@ -123,9 +124,8 @@ class Runs:
             stopped = outcome.kind is FailureKind.CANCELLED
             await self._ended(begun, end, None if stopped else outcome.spent)
             return replace(outcome, reason=end.reason)
-        done = completed(
-            outcome, *await asyncio.gather(shelf.answer(begun.run, outcome.value), transcript), took_ms
-        )
+        kept = (shelf.answer(begun.run, outcome.value), transcript, self._left(one, shelf, begun.run))
+        done = completed(outcome, *await asyncio.gather(*kept), took_ms)
         if not await self._ended(begun, done, outcome.spent):
             return await self._too_late(begun.run, outcome)
         return Asked(
@@ -137,6 +137,10 @@ class Runs:
             spent=outcome.spent,
             runs=tuple(one.inquiry.runs),
         )
+
+    async def _left(self, one: Try[Any], shelf: Shelf, run: str) -> ArtefactRef | None:
+        left = one.inquiry.ask.left
+        return await shelf.patch(run, await left()) if left is not None else None
 
     async def _ended(self, begun: Begun, ending: Ending, spent: Spent | None) -> bool:
         return await until_taken(lambda: self._ledger.end(begun, ending, spent), self._manner.persistence)

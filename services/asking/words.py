@@ -1,12 +1,14 @@
 """The words for asking: what is asked of which engines, what came back, and why nothing did."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 from events.envelope import Cause
 from schemas.engine import FailureKind, Spent
 from services.engines.port import AnswerT, Engine, Task
+
+Left = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Ask(Generic[AnswerT]):
     `prompt_version` is the hash of the prompt's file. `inputs` is a hash of what the answer depends on beside
     the prompt, such as the tree that may be read; without it no answer of a task with a work tree is taken
     again. `whole` says that the answer holds all that a writing task made, so that it may be. A higher
-    `priority` is called first. `improvement` may be empty. `suspicions` are recorded with the run.
+    `priority` is called first. `improvement` may be empty. `suspicions` are recorded with the run. `left`
+    returns, once a writing task was answered, what stands in its work tree, as a patch against the source.
     """
 
     role: str
@@ -42,6 +45,7 @@ class Ask(Generic[AnswerT]):
     reuse: bool = True
     whole: bool = False
     suspicions: tuple[str, ...] = ()
+    left: Left | None = None
 
 
 @dataclass(frozen=True)

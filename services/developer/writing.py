@@ -14,6 +14,7 @@ from events.run import RUN, Completed
 from events.target import Target
 from schemas.base import Frozen
 from services.asking.consulting import Consultant, Errand
+from services.asking.context import context_of, in_prompt
 from services.asking.stops import change_digest
 from services.asking.words import Asked
 from services.changes.message import AUTHOR, commit_message
@@ -62,7 +63,10 @@ class Account(Frozen):
 
 @dataclass(frozen=True)
 class Brief:
-    """What the writer is told: the project, the behaviours, the plan, and what was refused before."""
+    """What the writer is told: the project, the behaviours, the plan, and what was refused before.
+
+    `context` is what was handed over with the request.
+    """
 
     title: str
     behaviours: Sequence[str]
@@ -70,6 +74,7 @@ class Brief:
     bug_reports: Sequence[str]
     engine: str = ""
     session: str = ""
+    context: Sequence[Material] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ async def brief(book: Log, target: Target, state: Improvement) -> Brief:
         plan=(await book.fetch(design.decision)).decode() if design.decision else "",
         bug_reports=reports,
         session=session,
+        context=await context_of(book, target, found.scan),
     )
 
 
@@ -141,6 +147,7 @@ async def draft(
     refusals = [material("bug report", f"QA, attempt {n}", one) for n, one in enumerate(brief.bug_reports, 1)]
     prompt = CHANGE.filled(
         base=found.base[:12],
+        context=in_prompt(brief.context),
         refusals="\n\n".join([REFUSED, *(one.fenced for one in refusals)]) if refusals else NO_REFUSAL,
         **{name: one.fenced for name, one in read.items()},
     )
@@ -152,11 +159,11 @@ async def draft(
         may_write=True,
         session=brief.session,
         only=brief.engine,
-        materials=(*read.values(), *refusals),
+        materials=(*read.values(), *brief.context, *refusals),
+        left=lambda: _left(repository, tree, found.base),
     )
     asked = await consultant.ask(errand, Account, id, cause)
-    _tidy(tree)
-    made = await repository.write_tree(tree, (".",))
+    made = await _tree(repository, tree)
     commit = await repository.commit_tree(
         made, (found.base,), commit_message(id, found, 0), AUTHOR, state.discovered_at
     )
@@ -174,6 +181,16 @@ def _read(state: Improvement, found: Discovered, brief: Brief) -> dict[str, Mate
         "behaviours": material("behaviours", "PM", "\n".join(f"- {one}" for one in brief.behaviours)),
         "plan": material("plan", "Architect", brief.plan),
     }
+
+
+async def _left(repository: Repository, tree: Path, base: str) -> bytes:
+    return await repository.patch(base, await _tree(repository, tree))
+
+
+async def _tree(repository: Repository, tree: Path) -> str:
+    """Return the tree of what was written."""
+    _tidy(tree)
+    return await repository.write_tree(tree, (".",))
 
 
 def _tidy(tree: Path) -> None:

@@ -43,7 +43,8 @@ class Task(Generic[AnswerT]):
     """What is asked. `answer` is the model of the answer; an empty `model` means the engine's own choice.
 
     `worktree` is the folder that may be read, with `may_write` also changed; `session` an earlier call's,
-    to go on from. Text of strangers in `prompt` is marked as such by whoever wrote the prompt.
+    to go on from. `prompt_version` is the hash of the file that the prompt was made from. Text of strangers
+    in `prompt` is marked as such by whoever wrote the prompt.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Task(Generic[AnswerT]):
     may_write: bool = False
     session: str = ""
     bounds: Bounds = Bounds()
+    prompt_version: str = ""
 
 
 @dataclass(frozen=True)
