@@ -5,7 +5,15 @@ from typing import ClassVar
 from events.fact import Fact
 from events.lease import LEASE_FACTS, LeaseFact
 from schemas.artefacts import ArtefactRef
-from schemas.improvement import Component, GateResult, LeftOut, Relation, Requirement, ScenarioResult
+from schemas.improvement import (
+    Component,
+    Declared,
+    GateResult,
+    LeftOut,
+    Relation,
+    Requirement,
+    ScenarioResult,
+)
 from schemas.risk import RiskClass
 
 
@@ -49,7 +57,7 @@ class RequirementsSpecified(Fact):
 
 class ArchitectureDesigned(Fact):
     """Architect drew what is touched (`view`: C4 component view) and classed its risk. `leave_out` are
-    sites that no test runs and whose fix is not known to be safe."""
+    sites that no test runs and whose fix is not known to be safe; `declared` is what a plan takes away."""
 
     name: ClassVar[str] = "architecture_designed"
     claim: int
@@ -57,6 +65,7 @@ class ArchitectureDesigned(Fact):
     reasons: tuple[str, ...]
     components: tuple[Component, ...]
     leave_out: tuple[LeftOut, ...] = ()
+    declared: Declared = Declared()
     view: ArtefactRef
     decision: ArtefactRef | None = None
     document: ArtefactRef | None = None

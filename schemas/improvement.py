@@ -75,14 +75,29 @@ class LeftOut(Frozen):
     reason: str
 
 
+class Declared(Frozen):
+    """What a plan says beforehand that its change takes away, so that gates let it pass.
+
+    `removes` names places (`path::function`, `path` alone for its module level) whose log lines, raised
+    errors or checks may go; `irreversible` the migrations, by path, that cannot be taken back.
+    """
+
+    removes: tuple[str, ...] = ()
+    irreversible: tuple[str, ...] = ()
+
+
 class GateResult(Frozen):
-    """The verdict of one gate. `evidence` is what a person reads; `artefact` the whole of it."""
+    """The verdict of one gate. `evidence` is what a person reads; `artefact` the whole of it.
+
+    `person` says why a person decides although the gate passed; empty where none need to.
+    """
 
     gate: str
     version: str
     passed: bool
     evidence: str
     artefact: ArtefactRef | None = None
+    person: str = ""
 
 
 class StepResult(Frozen):

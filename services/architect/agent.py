@@ -162,6 +162,7 @@ class Architect:
             risk=risk,
             reasons=reasons,
             components=parts,
+            declared=plan.declared,
             view=await book.keep(c4_view(f"{id}: {found.title}", title, parts), f"{id}.c4.mmd", MERMAID),
             decision=await book.keep(record, f"{id}.adr.md", MARKDOWN),
         )

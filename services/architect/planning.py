@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from events.envelope import Cause
 from events.improvement_facts import Discovered, RequirementsSpecified
 from schemas.base import Frozen
-from schemas.improvement import Component
+from schemas.improvement import Component, Declared
 from schemas.risk import RiskClass
 from services.architect.graph import ImportGraph
 from services.architect.risk import is_machinery
@@ -19,6 +20,9 @@ from services.prompting.template import Template
 PLAN = Template.load("services.architect", "plan")
 IMPORTS_CHARACTERS = 20_000
 WRITTEN = "An engine writes it: a person has not seen how."
+
+
+Place = Annotated[str, Field(pattern=r"^[^:\s][^:]{0,300}\.pyi?(::[\w.]{1,200})?$")]
 
 
 class Step(Frozen):
@@ -38,7 +42,14 @@ class Plan(Frozen):
     sketch: str = Field(default="", max_length=8000)
     decision: str = Field(min_length=1, max_length=8000)
     risks: tuple[str, ...] = Field(default=(), max_length=20)
+    removes: tuple[Place, ...] = Field(default=(), max_length=20)
+    irreversible: tuple[str, ...] = Field(default=(), max_length=5)
     suspicions: tuple[str, ...] = Field(default=(), max_length=20)
+
+    @property
+    def declared(self) -> Declared:
+        """What it says that the change takes away."""
+        return Declared(removes=self.removes, irreversible=self.irreversible)
 
 
 async def planned(
@@ -83,8 +94,20 @@ def risk_of(plan: Plan, parts: Sequence[Component], suite: str) -> tuple[RiskCla
             f"It touches how the project is built or checked: {', '.join(machinery)}.",
             WRITTEN,
         )
+    if taken := taken_away(plan.declared):
+        return RiskClass.HIGH, (*taken, WRITTEN)
     fan_in = max((part.fan_in for part in parts if part.touched), default=0)
     return RiskClass.MEDIUM, (WRITTEN, f"{fan_in} modules import what is touched.")
+
+
+def taken_away(declared: Declared) -> tuple[str, ...]:
+    """Say what a plan declares to take away, a sentence for each kind."""
+    said = []
+    if declared.removes:
+        said.append(f"Log lines, raised errors or checks go from {', '.join(declared.removes)}.")
+    if declared.irreversible:
+        said.append(f"It cannot be taken back by {', '.join(declared.irreversible)}.")
+    return tuple(said)
 
 
 def plan_record(id: str, found: Discovered, plan: Plan, risk: RiskClass, reasons: Sequence[str]) -> str:

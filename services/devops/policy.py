@@ -3,13 +3,14 @@
 Rules
 1. `autonomy` is the highest risk class that lands without a person.
 2. A dry run lands nothing; what it proved waits for a run that may land it.
-3. What keeps this product safe changes only with a person, at any autonomy.
+3. What keeps this product safe changes only with a person, at any autonomy; so does what a gate could not
+   try.
 """
 
 from dataclasses import dataclass
 
 from events.improvement import Improvement
-from events.improvement_facts import Blocked, ChangeApproved
+from events.improvement_facts import Blocked, ChangeApproved, ChangeValidated
 from schemas.improvement import Status
 from schemas.risk import RiskClass
 from services.gates.own_safety import needs_a_person
@@ -30,7 +31,7 @@ def assess(id: str, state: Improvement, at: Circumstances) -> ChangeApproved | B
     if state.status is not Status.TESTING_COMPLETE or state.verdict is None or state.design is None:
         return None
     risk = state.design.risk
-    guarded = needs_a_person(state.verdict.files)
+    guarded = _why_a_person(state.verdict)
     person = f"a person: aps improvements approve {id}"
     if at.dry_run:
         decision: ChangeApproved | Blocked = Blocked(reason=DRY_RUN, needs="a run without --dry-run")
@@ -46,3 +47,11 @@ def assess(id: str, state: Improvement, at: Circumstances) -> ChangeApproved | B
             needs=person,
         )
     return None if state.blocked == decision else decision
+
+
+def _why_a_person(verdict: ChangeValidated) -> str | None:
+    """Say why a person decides, whatever the autonomy; None where none need to."""
+    reasons = [f"{gate.gate}: {gate.person}" for gate in verdict.gates if gate.person]
+    if guarded := needs_a_person(verdict.files):
+        reasons.insert(0, guarded)
+    return "; ".join(reasons) or None

@@ -17,12 +17,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from schemas.improvement import GateResult
 from services.gates.evaluator_files import is_test_code
-from services.gates.evidence import counted, verdict
+from services.gates.evidence import counted, listed, verdict
 from services.gates.reach import below, walked
 from services.gates.strictness import Function, functions, identifier, parsed
 
 LOGGING_KEPT = "logging_kept"
-VERSION = "1"
+VERSION = "2"
 
 _LOUDNESS = {
     "debug": 1, "info": 2, "log": 2, "warning": 3, "warn": 3, "error": 4, "exception": 4, "critical": 5,
@@ -53,10 +53,14 @@ def logging_kept(
         lost += [(f"{path}::{scope}" if scope else path, kind) for scope, kind in gone]
         gained.update(new)
         offences += [f"{path}: new {means}" for means in sorted(_silencing(now) - _silencing(was))]
+    meant: list[str] = []
     for place, kind in sorted(lost, key=lambda one: -_loudness(one[1])):
-        if place not in declared and not _made_good(kind, gained):
-            offences.append(f"{place}: {kind} is gone")
-    return verdict(LOGGING_KEPT, VERSION, offences, f"kept in {counted(len(paths), 'file')}")
+        if not _made_good(kind, gained):
+            (meant if place in declared else offences).append(f"{place}: {kind} is gone")
+    otherwise = f"kept in {counted(len(paths), 'file')}"
+    if meant:
+        otherwise += f"; gone as the plan declares: {listed(meant)}"
+    return verdict(LOGGING_KEPT, VERSION, offences, otherwise)
 
 
 def _parsed(text: str | None) -> ast.Module | None:

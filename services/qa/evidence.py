@@ -165,7 +165,8 @@ class Examination:
             before, after = (
                 {path: texts.get(f"{at}:{path}") for path in one.applied.changed_paths} for at in _sides(one)
             )
-            known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after)
+            declared = await self._material.declared(one.layer.improvement)
+            known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after, declared)
 
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from events.batch import BATCH, Batch, Formed, Tested
 from events.envelope import Cause
+from events.improvement import IMPROVEMENT
 from events.target import TARGET, BaselineRecorded, Scan
+from schemas.improvement import Declared
 from schemas.suite import SuiteReport
 from services.changes.stacking import Made, Stack, Stacked
 from services.changes.verifying import baseline_report
@@ -59,6 +61,11 @@ class Material:
     async def batch(self) -> Batch:
         """Return the batch as it stands now."""
         return await self.bench.book.state(BATCH, self.id)
+
+    async def declared(self, improvement: str) -> Declared:
+        """Return what the plan of a change said beforehand that it takes away."""
+        design = (await self.bench.book.state(IMPROVEMENT, improvement)).design
+        return design.declared if design else Declared()
 
     @asynccontextmanager
     async def stack(self) -> AsyncIterator[Stack]:

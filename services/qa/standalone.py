@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from unidiff import PatchSet
 
-from schemas.improvement import GateResult
+from schemas.improvement import Declared, GateResult
 from services.gates.logging_kept import logging_kept
 from services.gates.public_api import public_api_unchanged
 from services.gates.runner import runner_untouched
@@ -14,6 +14,7 @@ from services.gates.size import SizeLimit, size_within
 from services.gates.weakening import evaluator_not_weakened
 
 LIMIT = SizeLimit(files=400, lines=8000)
+NOTHING = Declared()
 Texts = Mapping[str, str | None]
 
 
@@ -35,14 +36,17 @@ class Standalone:
         return self.evaluator, self.runner, self.logging, self.public_api, self.secrets, self.size
 
 
-def judged_alone(diff: str, before: Texts, after: Texts) -> Standalone:
-    """Judge a change by its diff and the texts of its files; None where a file is not there."""
+def judged_alone(diff: str, before: Texts, after: Texts, declared: Declared = NOTHING) -> Standalone:
+    """Judge a change by its diff and the texts of its files; None where a file is not there.
+
+    `declared` is what its plan said beforehand that it takes away.
+    """
     patch = PatchSet(diff)
     return Standalone(
         diff=diff,
         evaluator=evaluator_not_weakened(before, after),
         runner=runner_untouched(before, after),
-        logging=logging_kept(before, after),
+        logging=logging_kept(before, after, declared.removes),
         public_api=public_api_unchanged(_present(before), _present(after)),
         secrets=secrets_absent(added_lines(diff)),
         size=size_within(len(patch), patch.added, patch.removed, LIMIT),
