@@ -1,13 +1,20 @@
 """Runs the architect as a program of its own: `python -m services.architect`."""
 
 from services.architect.agent import Architect
-from services.asking.team import consultant_of
+from services.asking.team import Consulting, consultant_of
 from services.runtime.role import Role, main
+from services.runtime.workbench import Workbench
+
+
+def build(bench: Workbench, consult: Consulting = consultant_of) -> Architect:
+    """Return the agent; `consult` gives its way to the engines."""
+    return Architect(bench, consult(bench, "architect"))
+
 
 ROLE = Role(
     "architect",
     "Draws what a change touches and classes its risk",
-    lambda bench: Architect(bench, consultant_of(bench, "architect")),
+    build,
     parallel=4,
 )
 

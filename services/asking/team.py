@@ -1,6 +1,7 @@
 """The engines that are set up, and a role's way to them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from schemas.engine import Billing
@@ -8,7 +9,7 @@ from services.asking.asker import Asker
 from services.asking.consulting import Consultant
 from services.asking.limits import Limit, Limits
 from services.asking.manner import Manner
-from services.engines.choosing import policy_of
+from services.engines.choosing import Wanted, policy_of
 from services.engines.claude_code.engine import ClaudeCode
 from services.engines.claude_code.engine import Settings as ClaudeCodeSettings
 from services.engines.confined.credential import Credential, Kind
@@ -27,18 +28,38 @@ from services.sandbox.port import Sandbox
 MICROS = 1_000_000
 
 
+@dataclass(frozen=True)
+class Team:
+    """Engines by name, which of them is asked for what, and whose calls have no price of their own."""
+
+    engines: Mapping[str, Engine]
+    policy: Sequence[Wanted]
+    unpriced: frozenset[str] = frozenset()
+
+
 def consultant_of(bench: Workbench, role: str) -> Consultant | None:
     """Return a role's way to the engines; None where none is set up."""
     settings = bench.settings
     engines = engines_of(settings, bench.sandbox)
     if not engines:
         return None
+    manner = Manner(parallel=settings.engine_parallel)
+    return consultant_with(
+        bench, role, Team(engines, policy_of(settings.engines), unpriced(settings)), manner
+    )
+
+
+def consultant_with(bench: Workbench, role: str, team: Team, manner: Manner) -> Consultant:
+    """Return a role's way to the engines of a team."""
+    settings = bench.settings
     # shorter ones are ordinary words ("none", "x"), and would be hidden everywhere
     mask = partial(masked, values=[value for value in settings.secrets() if len(value) >= SHORTEST])
-    asker = Asker(bench.book, limits_of(settings), mask, Manner(parallel=settings.engine_parallel))
+    asker = Asker(bench.book, limits_of(settings), mask, manner)
     bounds = Bounds(seconds=settings.engine_seconds, turns=settings.engine_turns)
-    policy = policy_of(settings.engines)
-    return Consultant(asker, role, engines, policy, bounds, unpriced=unpriced(settings))
+    return Consultant(asker, role, team.engines, team.policy, bounds, unpriced=team.unpriced)
+
+
+Consulting = Callable[[Workbench, str], Consultant | None]
 
 
 def engines_of(settings: Settings, sandbox: Sandbox) -> Mapping[str, Engine]:

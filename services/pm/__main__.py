@@ -1,13 +1,20 @@
 """Runs PM as a program of its own: `python -m services.pm`."""
 
-from services.asking.team import consultant_of
+from services.asking.team import Consulting, consultant_of
 from services.pm.agent import PM
 from services.runtime.role import Role, main
+from services.runtime.workbench import Workbench
+
+
+def build(bench: Workbench, consult: Consulting = consultant_of) -> PM:
+    """Return the agent; `consult` gives its way to the engines."""
+    return PM(bench, consult(bench, "pm"))
+
 
 ROLE = Role(
     "pm",
     "Finds improvements, ranks them, writes requirements",
-    lambda bench: PM(bench, consultant_of(bench, "pm")),
+    build,
     parallel=4,
 )
 
