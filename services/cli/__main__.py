@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from services.cli.care import keys
+from services.cli.care import keys, tokens
 from services.cli.care.logs import logs
 from services.cli.care.setup import config, reset, setup
 from services.cli.care.status import doctor, status
@@ -57,6 +57,7 @@ app.command()(resume)
 app.command()(setup)
 app.add_typer(config, name="config")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="token")
 app.command()(reset)
 keep_examples(app)
 summarise(app)

@@ -29,6 +29,7 @@ LINES = {
     "fork": "Open the log up to a moment as its own world.",
     "process": "Export and validate APS documents.",
     "config": "The settings in effect.",
+    "token": "Let people and programs in, or out.",
     "keys": "See, rotate and delete keys of sealed content.",
 }
 EXAMPLES = """\b

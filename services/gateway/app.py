@@ -1,98 +1,84 @@
-"""The gateway's routes: is it alive, is it ready, how is every component.
+"""The gateway's application: the table of all routes, and what holds for every answer."""
 
-Errors are problem details (RFC 9457).
-"""
+from http import HTTPStatus
 
-from collections.abc import Awaitable, Callable
-
-import orjson
 import structlog
 from aiohttp import web
 
-from schemas.base import Frozen
-from services.gateway.health import Asker, State, health, ready
+from services.access.scopes import Scope
+from services.gateway.api import health, reading
+from services.gateway.desk import GatewayDesk
+from services.gateway.http.answering import Answer, Answering
+from services.gateway.http.openapi import document
+from services.gateway.http.problems import Problem, problem_response
+from services.gateway.http.route import ANYBODY, Call, Reply, Route
+from services.runtime.role import own_version
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-JSON = "application/json"
-PROBLEM = "application/problem+json"
+MOST_BYTES = 1 << 20
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
-ASKER = web.AppKey("asker", Asker)
 
 log = structlog.get_logger()
 
 
-class ProblemDetails(Frozen):
-    """Why a request was not answered, as RFC 9457 has it."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str
+async def openapi(_: Call) -> Reply:
+    """Answer the description of everything that is no page."""
+    return Reply(document(ROUTES, own_version()))
 
 
-def application(asker: Asker) -> web.Application:
-    """Return the application; `asker` reaches the components."""
-    app = web.Application(middlewares=[explained])
-    app[ASKER] = asker
-    app.add_routes(
-        [web.get("/livez", livez), web.get("/readyz", readyz), web.get("/api/health", component_health)]
-    )
+ROUTES: tuple[Route, ...] = (
+    *health.ROUTES,
+    *reading.ROUTES,
+    Route(
+        "GET",
+        "/api/openapi.json",
+        openapi,
+        ANYBODY,
+        Scope.SYSTEM,
+        "Describe this API",
+        answers={HTTPStatus.OK: dict[str, object]},
+    ),
+)
+
+
+def application(desk: GatewayDesk) -> web.Application:
+    """Return the application that serves every route at `desk`."""
+    app = web.Application(middlewares=[_explained], client_max_size=MOST_BYTES)
+    answering = Answering(desk)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, answering.answer(route))
+    app.on_response_prepare.append(_protect)
     return app
 
 
-async def livez(_: web.Request) -> web.Response:
-    """Answer that this process runs."""
-    return _json({"state": State.OK})
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Answer 200 when requests can be served, 503 when the log or the views are away."""
-    found = await ready(request.app[ASKER])
-    return _json(found, 503 if found.state is State.FAILED else 200)
-
-
-async def component_health(request: web.Request) -> web.Response:
-    """Answer how each component is: 200, or 503 when one that counts is down."""
-    found = await health(request.app[ASKER])
-    return _json(found, 503 if found.state is State.FAILED else 200)
-
-
 @web.middleware
-async def explained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into problem details."""
+async def _explained(request: web.Request, handler: Answer) -> web.StreamResponse:
+    """Turn what no route answers into problem details."""
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as refused:
-        response = _problem(request, refused.status, refused.reason, _hint(refused))
+        problem = Problem(HTTPStatus(refused.status), _hint(refused))
         if "Allow" in refused.headers:
-            response.headers["Allow"] = refused.headers["Allow"]
-    except Exception:
-        log.exception("request failed", path=request.path)
-        response = _problem(request, 500, "Internal Server Error", "It is in the log: aps logs --level error")
-    response.headers.update(HEADERS)
-    return response
+            problem.headers["Allow"] = refused.headers["Allow"]
+        return problem_response(problem, request.path)
 
 
 def _hint(refused: web.HTTPException) -> str:
     match refused.status:
-        case 404:
-            return "There is /livez, /readyz and /api/health."
-        case 405:
+        case HTTPStatus.NOT_FOUND:
+            return "There is nothing here; /api/openapi.json says what there is."
+        case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"Allowed here: {refused.headers.get('Allow', 'nothing')}."
         case _:
             return refused.text or refused.reason
 
 
-def _problem(request: web.Request, status: int, title: str, detail: str) -> web.Response:
-    problem = ProblemDetails(title=title, status=status, detail=detail, instance=request.path)
-    return _json(problem, status, PROBLEM)
-
-
-def _json(value: Frozen | dict[str, State], status: int = 200, kind: str = JSON) -> web.Response:
-    plain = value.model_dump(mode="json") if isinstance(value, Frozen) else value
-    return web.Response(body=orjson.dumps(plain), status=status, content_type=kind)
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
+    response.headers["Server"] = "aps"
+    response.headers.setdefault("Cache-Control", "no-cache" if "ETag" in response.headers else "no-store")

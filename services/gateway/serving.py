@@ -7,10 +7,13 @@ import socket
 import structlog
 from aiohttp import web
 
+from projections.queries import Views
+from services.access.sessions import Signer
 from services.gateway.app import application
-from services.gateway.health import Asker
+from services.gateway.desk import GatewayDesk
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
+from services.runtime.session_key import session_key
 
 NAME = "gateway"
 PURPOSE = "Answers over HTTP: health of every component"
@@ -39,9 +42,8 @@ async def run_gateway(ground: Ground) -> None:
         # No connection at first: the gateway answers while the database is away, and says so.
         ground.pool(0, 4, 2) as pool,
     ):
-        runner = web.AppRunner(
-            application(Asker(ground, connection, book.store, pool)), shutdown_timeout=CLOSING_SECONDS
-        )
+        desk = GatewayDesk(ground, connection, book, pool, Views(pool), Signer(session_key(ground.settings)))
+        runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
         try:
             await _listen(runner, ground.settings.port)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from events.jetstream.streams import Drift, compare, declare
 from events.subjects import PREFIX, STREAM
+from projections.database import SCHEMA
+from projections.heads import evidence
 from projections.projector import LogBehindCheckpoint
 from services.cli.care.footing import footing
 from services.cli.session import Exit, Stop, print_json, say
@@ -23,6 +25,10 @@ from services.vault.jetstream import JetStreamKeyStore
 
 CONTEXT = "nats-inspector.json"
 INSPECTOR = "inspector"
+OF_ONES_OWN = (
+    f". With servers of your own that is to remove their streams, and the schemas {SCHEMA} and"
+    f" {evidence(SCHEMA)} of the database, by hand"
+)
 
 
 class Context(BaseModel):
@@ -36,11 +42,14 @@ class Context(BaseModel):
 
 
 async def setup(settings: Settings, *, as_json: bool) -> None:
-    """Declare what is missing, put right what differs, write the context file, and tell it."""
+    """Declare what is missing, put right what differs, write the context file, and tell it.
+
+    Ends the command with 1 where the log was lost: nothing is declared then, for a second log would begin.
+    """
     async with footing(settings) as ground:
-        changed = await declared(ground)
         await _database_answers(ground)
-        await _tell_lost_log(ground)
+        await _refuse_lost_log(ground)
+        changed = await declared(ground)
         context = write_context(ground)
     if as_json:
         print_json({"changed": changed, "context": str(context)})
@@ -111,12 +120,13 @@ async def _database_answers(ground: Ground) -> None:
         raise Stop(Exit.UNAVAILABLE, database_away(ground.database_url, problem)) from problem
 
 
-async def _tell_lost_log(ground: Ground) -> None:
+async def _refuse_lost_log(ground: Ground) -> None:
     connection = await ground.connect("admin")
     try:
         await refuse_lost_log(ground, connection)
     except LogBehindCheckpoint as problem:
-        say(f"note: {problem}")
+        anew = "" if ground.servers is not None else OF_ONES_OWN
+        raise Stop(Exit.FAILED, f"nothing was declared: {problem}{anew}") from problem
     finally:
         await connection.close()
 

@@ -1,0 +1,36 @@
+"""What the gateway works at: the log, the views, the signer of sessions."""
+
+from dataclasses import dataclass
+
+import asyncpg
+from nats.aio.client import Client
+
+from events.envelope import Cause
+from projections.queries import Views
+from services.access.sessions import Signer
+from services.access.tokens import Holder
+from services.gateway.health import Asker
+from services.runtime.ground import Ground, actor
+from services.runtime.log import Log
+
+
+@dataclass(frozen=True)
+class GatewayDesk:
+    """Open for as long as the gateway runs; whoever opened it closes it."""
+
+    ground: Ground
+    connection: Client
+    book: Log
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    views: Views
+    signer: Signer
+
+    @property
+    def asker(self) -> Asker:
+        """What the questions after components' health go through."""
+        return Asker(self.ground, self.connection, self.book.store, self.pool)
+
+    def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
+        """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""
+        who = holder.id if holder else "nobody"
+        return Cause(actor=f"{actor('gateway')}/{who}", source="aps/gateway", correlation=chain, event=key)

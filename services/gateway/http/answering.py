@@ -1,0 +1,178 @@
+"""Answers a request by its route: who sends it, what it gives, what is answered, whether that is news.
+
+Rules
+1. Broken or unfit input is 400 or 422 and names each field; nothing of it reaches a handler.
+2. What a conditional route answers has the views' position as its ETag: unchanged is 304, nothing is made.
+   What was made at a position is kept, and given to whoever asks for the same.
+3. What is away is 503 and named; what nobody foresaw is 500, and whole in the log.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from events.fact import Rejected
+from events.store import Broken, Conflict, Denied, Unavailable
+from schemas.base import Frozen
+from services.access.tokens import Holder
+from services.gateway.desk import GatewayDesk
+from services.gateway.http.guard import SAFE, Guard
+from services.gateway.http.problems import Problem, problem_response
+from services.gateway.http.rates import Buckets, Rate
+from services.gateway.http.route import Call, Nothing, Reply, Route
+
+JSON = "application/json"
+KEPT = 256
+KEPT_BYTES = 1 << 20
+RATE = Rate(per_second=50, at_once=200)
+NOBODYS_RATE = Rate(per_second=5, at_once=30)
+RETRY_SECONDS = "2"
+
+log = structlog.get_logger()
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class _Made:
+    body: bytes
+    content_type: str
+
+
+class Answering:
+    """Makes handlers of routes for one gateway."""
+
+    def __init__(self, desk: GatewayDesk) -> None:
+        """Keep nothing yet."""
+        self._desk = desk
+        self._guard = Guard(desk)
+        self._kept: OrderedDict[tuple[str, str, str], _Made] = OrderedDict()
+        self._rates = {True: Buckets(RATE), False: Buckets(NOBODYS_RATE)}
+
+    def answer(self, route: Route) -> Answer:
+        """Return the handler of a route; it never raises but to be cancelled."""
+
+        async def answered(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._answered(route, request)
+            except Exception as problem:  # noqa: BLE001 -- the boundary: each kind has its status
+                found = problem if isinstance(problem, Problem) else _problem(problem, request)
+                return problem_response(found, request.path)
+
+        return answered
+
+    async def _answered(self, route: Route, request: web.Request) -> web.StreamResponse:
+        holder = await self._guard.admit(route, request)
+        self._refuse_flood(holder, request)
+        query = _read(route.query, dict(request.query))
+        if route.conditional:
+            return await self._conditional(route, request, holder, query)
+        body = await _body(route, request)
+        return _response(await route.handler(Call(request, self._desk, holder, query, body)))
+
+    async def _conditional(
+        self, route: Route, request: web.Request, holder: Holder | None, query: Any
+    ) -> web.StreamResponse:
+        at = await self._desk.views.checkpoint()
+        role = holder.role.value if holder else ""
+        tag = f'W/"{at.seq}-{at.hash[:8]}-{role}"'
+        if tag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+        key = (str(request.rel_url), tag, holder.id if holder and route.page else "")
+        made = self._kept.get(key)
+        if made is None:
+            response = _response(await route.handler(Call(request, self._desk, holder, query, None)))
+            if response.status != HTTPStatus.OK or not isinstance(response, web.Response):
+                return response
+            made = _Made(bytes(response.body or b""), response.content_type)  # type: ignore[arg-type]
+            self._keep(key, made)
+        return web.Response(
+            body=made.body, content_type=made.content_type, charset="utf-8", headers={"ETag": tag}
+        )
+
+    def _keep(self, key: tuple[str, str, str], made: _Made) -> None:
+        if len(made.body) <= KEPT_BYTES:
+            self._kept[key] = made
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+    def _refuse_flood(self, holder: Holder | None, request: web.Request) -> None:
+        sender = holder.id if holder else request.remote or ""
+        wait = self._rates[holder is not None].wait(sender, asyncio.get_running_loop().time())
+        if wait:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"more requests than are answered; again in {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
+
+
+async def _body(route: Route, request: web.Request) -> Any:
+    if route.body is None or request.method in SAFE:
+        return Nothing()
+    if request.content_type == "application/x-www-form-urlencoded" and route.page:
+        given = {name: str(value) for name, value in (await request.post()).items() if name != "form_key"}
+        return _read(route.body, given)
+    if request.content_type != JSON:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}, not {request.content_type[:60]}")
+    raw = await request.read()
+    try:
+        given = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as problem:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {problem}") from problem
+    return _read(route.body, given)
+
+
+def _read(model: type[Frozen], given: Any) -> Any:
+    try:
+        return model.model_validate_json(orjson.dumps(given))
+    except ValidationError as wrong:
+        errors = tuple(
+            f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}"[:300] for one in wrong.errors()
+        )
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "what was given does not fit; see errors", errors=errors[:20]
+        ) from wrong
+
+
+def _response(answer: Reply | web.StreamResponse) -> web.StreamResponse:
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    return web.Response(
+        body=orjson.dumps(answer.value, default=_plain, option=orjson.OPT_UTC_Z),
+        status=answer.status,
+        content_type=JSON,
+        headers=dict(answer.headers),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not answered as JSON")
+
+
+def _problem(problem: Exception, request: web.Request) -> Problem:
+    again = {"Retry-After": RETRY_SECONDS}
+    match problem:
+        case web.HTTPException():
+            return Problem(HTTPStatus(problem.status), problem.text or problem.reason)
+        case Rejected() | Conflict():
+            return Problem(HTTPStatus.CONFLICT, str(problem))
+        case Unavailable() | Broken() | Denied():
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"NATS: {problem}", headers=again)
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError() | TimeoutError():
+            told = f"PostgreSQL or NATS is away: {problem or type(problem).__name__}"
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, told, headers=again)
+        case _:
+            log.error("request failed", path=request.path, exc_info=problem)
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "It is in the log: aps logs --level error")

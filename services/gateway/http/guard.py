@@ -1,0 +1,139 @@
+"""Finds out who sends a request, and whether they may: what is not allowed is denied, and recorded.
+
+Rules
+1. A token comes in the header `Authorization: Bearer`, a session in its cookie. A session changes something
+   only with the key of its forms, in the field `form_key` or the header `X-Form-Key`.
+2. Where the log is away, a token that was let in within the last minutes is let in still.
+3. Every denial is a fact on the token it was told with, else on `nobody`. Those that come close together
+   from one address are recorded as one, with their number.
+"""
+
+import hmac
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from events.access import ACCESS, NOBODY, Denied
+from events.store import Unavailable
+from services.access.sessions import COOKIE
+from services.access.tokens import Holder, NotLetIn, holder_of, holder_with
+from services.gateway.desk import GatewayDesk
+from services.gateway.http.problems import Problem
+from services.gateway.http.route import ANYBODY, Route
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+FORM_KEY = "form_key"
+FORM_HEADER = "X-Form-Key"
+REMEMBERED = timedelta(minutes=5)
+TOGETHER = timedelta(seconds=10)
+MOST_KNOWN = 1000
+LONGEST = 200
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="aps"'}
+
+log = structlog.get_logger()
+
+
+class Guard:
+    """Stands before every route of one gateway."""
+
+    def __init__(self, desk: GatewayDesk) -> None:
+        """Know nobody yet."""
+        self._desk = desk
+        self._known: dict[str, tuple[datetime, Holder]] = {}
+        self._held_back: dict[tuple[str, str], tuple[datetime, int]] = {}
+
+    async def admit(self, route: Route, request: web.Request) -> Holder | None:
+        """Return who sends the request, None for nobody. Raises `Problem` where they may not."""
+        try:
+            holder = await self._holder(request)
+        except NotLetIn as refused:
+            if route.roles is ANYBODY:
+                return None
+            await self._deny(request, refused.id, str(refused))
+            raise Problem(HTTPStatus.UNAUTHORIZED, f"{refused}: {HOW}", headers=CHALLENGE) from refused
+        if route.roles is ANYBODY:
+            return holder
+        if holder is None:
+            await self._deny(request, "", "no token")
+            raise Problem(HTTPStatus.UNAUTHORIZED, f"a token is needed: {HOW}", headers=CHALLENGE)
+        if not holder.may(route.roles, route.scope):
+            why = _why_not(holder, route)
+            await self._deny(request, holder.id, why)
+            raise Problem(HTTPStatus.FORBIDDEN, why)
+        return holder
+
+    async def _holder(self, request: web.Request) -> Holder | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme:
+            if scheme.lower() != "bearer":
+                raise NotLetIn(f"{scheme[:20]!r} is not a way in")
+            return await self._seen(text.strip(), None)
+        if cookie := request.cookies.get(COOKIE):
+            return await self._in_session(request, cookie)
+        return None
+
+    async def _in_session(self, request: web.Request, cookie: str) -> Holder:
+        session = self._desk.signer.read(cookie, self._desk.book.clock())
+        if session is None:
+            raise NotLetIn("the session has ended")
+        if request.method not in SAFE:
+            given = request.headers.get(FORM_HEADER) or await _form_key(request)
+            if not hmac.compare_digest(given.encode(), self._desk.signer.form_key(session).encode()):
+                raise NotLetIn("the request did not come from a page of ours", session.token)
+        return await self._seen(cookie, session.token)
+
+    async def _seen(self, text: str, token: str | None) -> Holder:
+        """Ask the log; while it is away, take the word of a moment ago."""
+        now, book = self._desk.book.clock(), self._desk.book
+        try:
+            holder = await (holder_of(book, text) if token is None else holder_with(book, token))
+        except (Unavailable, TimeoutError):
+            when, known = self._known.get(text, (now, None))
+            if known is None or now - when > REMEMBERED:
+                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, AWAY) from None
+            return known
+        except NotLetIn:
+            self._known.pop(text, None)
+            raise
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[text] = (now, holder)
+        return holder
+
+    async def _deny(self, request: web.Request, id: str, why: str) -> None:
+        """Record a denial; one more of many within seconds is counted, and told with the next."""
+        now, address = self._desk.book.clock(), request.remote or ""
+        last, times = self._held_back.get((id, address), (None, 0))
+        if last is not None and now - last < TOGETHER:
+            self._held_back[id, address] = (last, times + 1)
+            return
+        if len(self._held_back) >= MOST_KNOWN:
+            self._held_back.clear()
+        self._held_back[id, address] = (now, 0)
+        what = f"{request.method} {request.path}"[:LONGEST]
+        fact = Denied(what=what, why=why[:LONGEST], address=address, times=times + 1)
+        try:
+            cause = self._desk.cause(None, str(uuid4()))
+            await self._desk.book.record(ACCESS, id or NOBODY, fact, cause=cause)
+        except (Unavailable, TimeoutError) as away:
+            log.warning("a denial could not be recorded", what=what, why=why, problem=str(away))
+
+
+AWAY = "NATS is away, and with it what tells who may do what"
+HOW = "aps token create --role viewer makes one; send it as Authorization: Bearer, or enter it at /enter"
+
+
+async def _form_key(request: web.Request) -> str:
+    if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return ""
+    return str((await request.post()).get(FORM_KEY, ""))
+
+
+def _why_not(holder: Holder, route: Route) -> str:
+    if holder.role not in route.roles:
+        roles = " or ".join(sorted(route.roles))
+        return f"the token's role is {holder.role}, and this needs {roles}"
+    return f"the token's scopes do not include {route.scope}"

@@ -1,0 +1,77 @@
+"""One route: what it takes, what it answers, and who may take it. All that is served is a table of these.
+
+The application, the OpenAPI document and the test of every right are made from the same table.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from events.access import Role
+from schemas.base import Frozen
+from services.access.tokens import Holder
+from services.gateway.desk import GatewayDesk
+
+ANYBODY: frozenset[Role] = frozenset()
+LOOKING = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
+DECIDING = frozenset({Role.OPERATOR, Role.ADMIN})
+GOVERNING = frozenset({Role.ADMIN})
+WORKING = frozenset({Role.AGENT, Role.ADMIN})
+
+
+class Nothing(Frozen):
+    """No parameters, or no body."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that was let in: who sends it, and what it gives, read by the models of its route."""
+
+    request: web.Request
+    desk: GatewayDesk
+    holder: Holder | None
+    query: Any
+    body: Any
+
+    def named(self, name: str) -> str:
+        """Return a part of the path."""
+        return self.request.match_info[name]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered as JSON: a model, a frozen dataclass, or a sequence of these."""
+
+    value: Any
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """`roles` may take it (`ANYBODY`: without a token too), with the `scope`.
+
+    `query` and `body` are models of what it takes, `answers` the model of each status it answers by itself,
+    `problems` the statuses besides those that any route of its kind may end with.
+    `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
+    answers HTML, to people.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    roles: frozenset[Role]
+    scope: str
+    summary: str
+    query: type[Frozen] = Nothing
+    body: type[Frozen] | None = None
+    answers: Mapping[HTTPStatus, Any] = field(default_factory=dict)
+    problems: tuple[HTTPStatus, ...] = ()
+    conditional: bool = False
+    page: bool = False
