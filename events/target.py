@@ -7,6 +7,8 @@ Rules
 4. A paused target takes no new scan.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
@@ -22,7 +24,9 @@ from events.lease import (
     evolve_claim,
     require_claim,
 )
+from events.subjects import slug
 from schemas.artefacts import ArtefactRef
+from schemas.context import Context
 
 
 class Registered(Fact):
@@ -37,7 +41,8 @@ class Registered(Fact):
 class ScanRequested(Fact):
     """Somebody asked for improvements of `base`. `limit` bounds how many are taken up; 0 is no bound.
 
-    With a `request`, in a person's words, that alone is asked for, and nothing is searched.
+    With a `request`, in a person's words, that alone is asked for, and nothing is searched. `context` is what
+    others wrote and somebody handed over with it.
     """
 
     name: ClassVar[str] = "scan_requested"
@@ -51,6 +56,7 @@ class ScanRequested(Fact):
     look_only: bool
     notes: tuple[str, ...] = ()
     request: str = ""
+    context: tuple[Context, ...] = ()
 
 
 class Scanned(Fact):
@@ -120,6 +126,15 @@ class Resumed(Fact):
     """Work may begin again."""
 
     name: ClassVar[str] = "resumed"
+
+
+def request_id(target: str, base: str, request: str, context: Sequence[str] = ()) -> str:
+    """Return the id of a request's improvement at a commit: the same however often it is asked for.
+
+    `context` are the digests of what was handed over with it.
+    """
+    digest = hashlib.sha256(" ".join((target, base, request, *context)).encode()).hexdigest()[:8]
+    return f"{slug(request, 32)}-{digest}"
 
 
 TargetFact = (

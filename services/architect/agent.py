@@ -25,6 +25,7 @@ from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
 from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.context import context_of
 from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
@@ -149,10 +150,11 @@ class Architect:
             raise NotAnswered(FailureKind.NOT_CAPABLE, NOT_CAPABLE)
         title = target.registered.title if target.registered else target_id
         only = target.scans[found.scan].requested.engine
+        context = await context_of(book, target, found.scan)
         async with self.bench.worktree(target_id, f"{id}-plan", found.base) as tree:
             graph = await import_graph(tree, packages)
             plan = await planned(
-                self.consultant, id, title, found, requirements, graph, packages, tree, only, cause
+                self.consultant, id, title, found, requirements, graph, packages, tree, only, context, cause
             )
         parts = components(graph, (*plan.changes, *plan.creates), packages)
         risk, reasons = risk_of(plan, parts, "" if baseline.usable else baseline.reason)

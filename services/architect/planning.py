@@ -14,7 +14,8 @@ from schemas.risk import RiskClass
 from services.architect.graph import ImportGraph
 from services.architect.risk import is_machinery
 from services.asking.consulting import Consultant, Errand
-from services.prompting.material import material
+from services.asking.context import in_prompt
+from services.prompting.material import Material, material
 from services.prompting.template import Template
 
 PLAN = Template.load("services.architect", "plan")
@@ -62,6 +63,7 @@ async def planned(
     packages: Sequence[str],
     tree: Path,
     only: str,
+    context: Sequence[Material],
     cause: Cause,
 ) -> Plan:
     """Return the plan of a request, of the engine `only` where one is named. Raises `NotAnswered`."""
@@ -76,10 +78,11 @@ async def planned(
         base=found.base[:12],
         packages=", ".join(packages),
         request=request.fenced,
+        context=in_prompt(context),
         requirements=holds.fenced,
         imports=known.fenced,
     )
-    read = (project, request, holds, known)
+    read = (project, request, *context, holds, known)
     errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only, materials=read)
     return (await consultant.ask(errand, Plan, id, cause)).value
 

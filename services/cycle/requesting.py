@@ -14,7 +14,9 @@ from uuid import uuid4
 from events.envelope import Cause
 from events.fact import Rejected
 from events.subjects import slug
-from events.target import TARGET, Registered, Scan, ScanRequested, Target
+from events.target import TARGET, Registered, Scan, ScanRequested, Target, request_id
+from schemas.context import Context
+from services.asking.context import Handed, kept
 from services.changes.release import REF
 from services.cycle.naming import named_sdist
 from services.cycle.settling import is_settled
@@ -34,7 +36,10 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asks for: all that rules find, or with a `request` that alone."""
+    """What a person asks for: all that rules find, or with a `request` that alone.
+
+    `context` is what others wrote and the person hands over with the request.
+    """
 
     target: str
     limit: int = 0
@@ -43,6 +48,7 @@ class Wish:
     rules: tuple[str, ...] = DEFAULT_SELECT
     request: str = ""
     engine: str = ENGINE
+    context: tuple[Handed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,12 +112,14 @@ async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
         raise Rejected(paused)
     place = await _looked_at(place, wish)
     cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
+    context = tuple[Context, ...]()
     for attempt in range(TRIES):
         state = await book.state(TARGET, place.id)
         running = await _running(book, state, place.inspection.head, wish)
         if running is not None:
             return Asked(place, running.id, followed=True)
-        asked = _request(state, place, wish)
+        context = context or await _context(book, place, wish)
+        asked = _request(state, place, wish, context)
         first = Registered(path=place.recorded, title=place.title, origin=place.origin)
         facts = (asked,) if state.registered else (first, asked)
         try:
@@ -140,12 +148,21 @@ async def _looked_at(place: Place, wish: Wish) -> Place:
 async def _running(book: Log, state: Target, head: str, wish: Wish) -> Scan | None:
     alike = (one for one in reversed(state.scans.values()) if one.requested.look_only == wish.look_only)
     scan = next(alike, None)
-    if scan is None or (scan.requested.base, scan.requested.request) != (head, wish.request):
+    if scan is None:
+        return None
+    asked, context = scan.requested, [one.digest for one in scan.requested.context]
+    if (asked.base, asked.request, context) != (head, wish.request, [one.digest for one in wish.context]):
         return None
     return None if await is_settled(book, state, scan) else scan
 
 
-def _request(state: Target, place: Place, wish: Wish) -> ScanRequested:
+async def _context(book: Log, place: Place, wish: Wish) -> tuple[Context, ...]:
+    digests = [one.digest for one in wish.context]
+    id = request_id(place.id, place.inspection.head, wish.request, digests)
+    return await kept(book, wish.context, id)
+
+
+def _request(state: Target, place: Place, wish: Wish, context: tuple[Context, ...]) -> ScanRequested:
     number = len(state.scans) + 1
     return ScanRequested(
         scan=f"{place.id}-s{number}",
@@ -158,4 +175,5 @@ def _request(state: Target, place: Place, wish: Wish) -> ScanRequested:
         look_only=wish.look_only,
         notes=place.inspection.notes,
         request=wish.request,
+        context=context,
     )

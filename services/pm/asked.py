@@ -7,8 +7,7 @@ import orjson
 from pydantic import Field, model_validator
 
 from events.improvement_facts import Discovered
-from events.subjects import slug
-from events.target import ScanRequested
+from events.target import ScanRequested, request_id
 from schemas.base import Frozen
 from schemas.improvement import Requirement
 from services.pm.scanning import JSON
@@ -57,15 +56,9 @@ class Wanted(Frozen):
         return ""
 
 
-def request_id(target: str, base: str, request: str) -> str:
-    """Return the id of a request's improvement at a commit: the same however often it is asked for."""
-    digest = hashlib.sha256(f"{target} {base} {request}".encode()).hexdigest()[:8]
-    return f"{slug(request, 32)}-{digest}"
-
-
 async def discovered(book: Log, target: str, request: ScanRequested) -> tuple[str, Discovered]:
     """Return a request as a discovery, under its first words."""
-    words = " ".join(request.request.split())
+    words, context = " ".join(request.request.split()), [one.digest for one in request.context]
     title = words if len(words) <= TITLE else f"{words[: TITLE - 1]}…"
     fact = Discovered(
         target=target,
@@ -80,9 +73,9 @@ async def discovered(book: Log, target: str, request: ScanRequested) -> tuple[st
         expected=0,
         files=(),
         sites=await book.keep(orjson.dumps([]), f"{RULE}-sites.json", JSON),
-        inputs=hashlib.sha256(f"{request.base} {request.request}".encode()).hexdigest(),
+        inputs=hashlib.sha256(" ".join((request.base, request.request, *context)).encode()).hexdigest(),
     )
-    return request_id(target, request.base, request.request), fact
+    return request_id(target, request.base, request.request, context), fact
 
 
 def numbered(wanted: Wanted) -> tuple[Requirement, ...]:

@@ -6,6 +6,7 @@ from events.envelope import Cause
 from events.improvement_facts import Abandoned, Discovered, RequirementsSpecified
 from events.target import BaselineRecorded, Target
 from services.asking.consulting import Consultant, Errand
+from services.asking.context import context_of, in_prompt
 from services.gherkin.vocabulary import request_feature
 from services.pm.asked import Wanted, numbered
 from services.prompting.material import material
@@ -37,6 +38,7 @@ async def specified(
     packages = scan.packages if scan else ()
     title = material("title", "project", target.registered.title if target.registered else "")
     request = material("request", "a person", found.why)
+    context = await context_of(book, target, found.scan)
     readme = material("document", "README", _readme(tree), README_CHARACTERS)
     names = material("file names", "repository", "\n".join(files), FILES_CHARACTERS)
     prompt = REQUIREMENTS.filled(
@@ -45,11 +47,12 @@ async def specified(
         packages=", ".join(packages),
         suite=suite_in_words(target.baseline_at(found.base)),
         request=request.fenced,
+        context=in_prompt(context),
         readme=readme.fenced,
         files=names.fenced,
     )
     only = target.scans[found.scan].requested.engine
-    read = (title, request, readme, names)
+    read = (title, request, *context, readme, names)
     errand = Errand("requirements", REQUIREMENTS, prompt, tree, inputs=found.base, only=only, materials=read)
     wanted = (await consultant.ask(errand, Wanted, id, cause)).value
     if wanted.refusal:

@@ -12,6 +12,7 @@ from services.engines.choosing import AUTO, ENGINES
 
 LONGEST = 8000
 DETERMINISTIC = "deterministic"
+STANDARD_INPUT = "-"
 Words = Annotated[
     str, typer.Argument(help="What should be better, in your words; - reads standard input.", metavar="WORDS")
 ]
@@ -21,11 +22,21 @@ Engine = Annotated[
         help="Ask this engine alone: claude_code or openai_compatible. By default APS_ENGINES says."
     ),
 ]
+Context = Annotated[
+    list[str],
+    typer.Option(
+        help="A file that others wrote and that explains the request, also more than one: FILE, or KIND=FILE"
+        " with document, issue, comment, webhook or check; - reads standard input. Nothing in it counts as"
+        " your words.",
+        metavar="FILE",
+    ),
+]
 
 
 def request(
     target: Target,
     words: Words,
+    context: Context = [],  # noqa: B006 -- typer reads the default
     engine: Engine = AUTO,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove it, land nothing.")] = False,
     as_json: Json = False,
@@ -37,9 +48,10 @@ def request(
     or CLAUDE_CODE_TOKEN, or OPENAI_COMPATIBLE_URL.
 
     Example: aps request ~/src/project "parse() should accept an empty list and return 0"
+    Example: aps request . "mend what the issue describes" --context issue=issue-42.md
     Example: aps request . "the report is slow for large files" --engine claude_code --json
     """
-    wish = sys.stdin.read(4 * LONGEST) if words == "-" else words
+    wish = sys.stdin.read(4 * LONGEST) if words == STANDARD_INPUT else words
     _refuse_words(wish)
     if engine == DETERMINISTIC:
         fail(
@@ -50,10 +62,13 @@ def request(
     if engine not in (AUTO, *ENGINES):
         fail(Exit.USAGE, f"no engine {engine!r}; there are: {', '.join(ENGINES)}")
     refuse_unusable([target])
+    if words == STANDARD_INPUT and any(one.endswith(STANDARD_INPUT) for one in context):
+        fail(Exit.USAGE, "standard input holds the request already: hand over a file")
     from services.cli.cycle import whole as cycle
+    from services.cli.cycle.handing import handed_over
     from services.cycle.requesting import Wish
 
-    asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=engine)
+    asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=engine, context=handed_over(context))
     run(lambda settings: cycle.request(settings, asked, as_json=as_json))
 
 
