@@ -86,14 +86,18 @@ class Broken(Exception):  # noqa: N818 -- what was found
     """The log contradicts itself: a hash does not link, or a sequence is missing. Halt and look."""
 
 
+class Shortened(Broken):
+    """The log ends before events that were on it: it lost them, or is another log. It takes nothing more."""
+
+
 class EventStore(Protocol):
     """Appends facts and reads them back."""
 
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; return the new position of each, in order.
 
-        Raises `Conflict` or `Denied` (nothing stored), `Unavailable`, or ValueError for what can never
-        be stored: no fact, one aggregate twice, an event over the size limit, too many events at once.
+        Raises `Conflict`, `Denied` or `Shortened` (nothing stored), `Unavailable`, or ValueError for what can
+        never be stored: no fact, one aggregate twice, an event over the size limit, too many events at once.
         """
         ...
 

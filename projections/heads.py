@@ -71,10 +71,17 @@ def evidence(schema: str) -> str:
 
 async def heads(connection: Connection, schema: str = SCHEMA) -> list[Head]:
     """Return all heads by sequence; none where none was ever signed."""
-    there = evidence(schema)
-    if await connection.fetchval("select to_regclass($1)", f"{there}.head") is None:
+    if not await _is_there(connection, schema):
         return []
-    return [Head(*found) for found in await connection.fetch(within(there, ALL))]
+    return [Head(*found) for found in await connection.fetch(within(evidence(schema), ALL))]
+
+
+async def newest(connection: Connection, schema: str = SCHEMA) -> Head | None:
+    """Return the head of the highest sequence; None where none was ever signed."""
+    if not await _is_there(connection, schema):
+        return None
+    found = await connection.fetchrow(within(evidence(schema), LAST))
+    return Head(*found) if found else None
 
 
 async def keep(connection: Connection, found: Iterable[Head], schema: str = SCHEMA) -> None:
@@ -112,8 +119,12 @@ async def sign_head(
 async def _open(connection: Connection, schema: str) -> None:
     """Hold the heads to the end of the transaction, made where they are missing."""
     await connection.execute("select pg_advisory_xact_lock($1)", lock_key(schema, "heads"))
-    if await connection.fetchval("select to_regclass($1)", f"{evidence(schema)}.head") is None:
+    if not await _is_there(connection, schema):
         await connection.execute(within(evidence(schema), CREATE))
+
+
+async def _is_there(connection: Connection, schema: str) -> bool:
+    return await connection.fetchval("select to_regclass($1)", f"{evidence(schema)}.head") is not None
 
 
 def _require_trust(last: Head | None, trusted: Sequence[PublicKey]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from events.store import Broken, EventStore, Gone, Recorded
+from events.store import Broken, EventStore, Gone, Recorded, Shortened
 from projections import database, journal
 from projections.building.loading import load, require_contiguous
 from projections.database import SCHEMA, Checkpoint, Overtaken
@@ -41,7 +41,7 @@ SILENT_SECONDS = 20.0  # a leader that gives no sign of life for this long is st
 Tell = Callable[[Sequence[Blocking]], Awaitable[None]]
 
 
-class LogBehindCheckpoint(Broken):
+class LogBehindCheckpoint(Shortened):
     """The log is shorter than what was projected from it: events were lost, or it is another log."""
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from hypothesis import settings
+from nats.aio.client import Client
 
 from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.embedded.lock import is_locked
@@ -91,6 +92,13 @@ async def server(running: LogServer) -> AsyncIterator[LogServer]:
     """The module's server with all streams, empty."""
     await running.wipe()
     yield running
+
+
+@pytest.fixture
+async def admin(server: LogServer) -> AsyncIterator[Client]:
+    """A connection as `admin` to a server whose streams are empty."""
+    async with server.connection("admin") as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ Rules
 2. An uncertain append is resolved by reading back and comparing hashes, never by trusting ids.
 3. The server's rights hold subjects, not bodies. A message with the envelope of another subject breaks the
    log; one that holds none (`events.unreadable`) breaks its own aggregate alone.
+4. A log that ends before what was on it takes nothing more (`events.jetstream.length`).
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from events.depth import DEPTH
 from events.envelope import Cause
 from events.jetstream.committer import Committer, Uncertain
 from events.jetstream.group_commit import GroupCommit
+from events.jetstream.length import Length, Require
 from events.jetstream.moments import last_until
 from events.jetstream.replicas import Lag, pauses
 from events.jetstream.stream_reader import EXPECTED, Stored, StreamReader
@@ -46,21 +48,27 @@ class JetStreamEventStore:
         patience: float = 10.0,
         stream: str = STREAM,
         replicated: bool = False,
+        require: Require | None = None,
     ) -> None:
         """`patience` bounds in seconds how long one call goes on against an unwilling server.
 
         `replicated` says that several servers keep the stream: an aggregate is then read as far as their
-        leader has it, so that who was told of an event also reads it.
+        leader has it, so that who was told of an event also reads it. `require` asks others how far the log
+        reached; see `Length`.
         """
         self._connection = connection
         self._clock = clock
         self._patience = patience
         self._reader = StreamReader(connection, stream, patience, replicated=replicated)
         self._commits = GroupCommit(Committer(connection), DOORBELL)
+        self._length = Length(connection, self.head, require)
         self._past = PastEvents()
 
     async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
         """Append all batches atomically; see the port."""
+        if not self._length.is_known:
+            await self._length.look()
+        before = self._length.reached
         now = self._clock()
         known = [self._past.at((batch.aggregate, batch.id), batch.expected) for batch in batches]
         times = [
@@ -87,6 +95,7 @@ class JetStreamEventStore:
                     raise Unavailable(f"the append was not taken: {uncertain}") from uncertain
                 await asyncio.sleep(pause)
             else:
+                self._length.take(before, last - len(messages) + 1, last)
                 return self._stored(prepared, times, last)
         raise AssertionError("pauses never end")
 

@@ -3,8 +3,8 @@
 Rules
 1. An event is acknowledged only after its reaction appended what it had to.
 2. While an agent works, the delivery is kept alive.
-3. `Later`, a log out of reach and a full disk deliver again after a delay and never count as failures;
-   while the disk is full nothing new is pulled.
+3. `Later`, a log that is away or lost its end, and a full disk deliver again after a delay and never count
+   as failures; while the disk is full nothing new is pulled.
 4. An event that failed `MAX_FAILURES` times goes to the dead letters, with the reason; one that this
    program cannot read, because it is malformed, unknown or newer, goes there at once.
 5. So does an event at the end of a chain of more than `MAX_DEPTH` events, each caused by the one before: it
@@ -26,7 +26,7 @@ from nats.aio.msg import Msg
 
 from events.depth import depth_in
 from events.envelope import Unreadable, decode
-from events.store import Recorded, Unavailable
+from events.store import Recorded, Shortened, Unavailable
 from events.subjects import STREAM, dead_letter, subject
 from events.upcasting import UnknownFact
 from services.runtime.claims import Later
@@ -148,7 +148,7 @@ class Consumer:
             await message.ack()
         except Later as later:
             await message.nak(delay=later.seconds)
-        except Unavailable as away:
+        except (Unavailable, Shortened) as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
             await message.nak(delay=self._pauses.retry)
         except (Unreadable, UnknownFact, TooDeep) as hopeless:

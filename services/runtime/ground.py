@@ -3,10 +3,11 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,14 +19,16 @@ from nats.aio.client import Client
 from events.jetstream.artefacts import JetStreamArtefacts
 from events.jetstream.log import JetStreamEventStore
 from events.jetstream.streams import compare, declare
+from events.store import Unavailable
 from projections.projector import LogBehindCheckpoint
 from services.runtime.data_folder import SHARED_ROOT, DataFolder, is_root, make_folder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ending import end
+from services.runtime.head_keys import trusted_keys
 from services.runtime.log import Log
-from services.runtime.lost_log import require_log
+from services.runtime.lost_log import AWAY, Witnesses
 from services.runtime.nats_connection import close_nats, open_nats
 from services.runtime.room import refuse_without_room, shortage, watch_room
 from services.runtime.scratch import scratch
@@ -37,6 +40,7 @@ from services.vault.keyring import Keyring
 from services.workspace.fork import fork_of
 
 DATABASE_SECONDS = 10.0
+LOOK_SECONDS = 2.0  # appends wait meanwhile
 
 log = structlog.get_logger()
 
@@ -118,12 +122,28 @@ class Ground:
         tls = of_database(self.settings)
         return await asyncpg.connect(self.database_url, timeout=seconds, ssl=tls.context() if tls else None)
 
+    def witnesses(self, connection: Client, seconds: float = DATABASE_SECONDS) -> Witnesses:
+        """Return who knows how far the log reached; PostgreSQL is given `seconds` to open."""
+        return Witnesses(connection, lambda: self.database(seconds), lambda: trusted_keys(self.settings))
+
+    async def require_length(self, connection: Client, own: int = 0) -> bool:
+        """Raise `LogBehindCheckpoint` where the log lost its end; see `Witnesses`. Raises `Unavailable`."""
+        try:
+            return await self.witnesses(connection, LOOK_SECONDS).require_length(own)
+        except AWAY as problem:
+            raise Unavailable(_not_asked(self.database_url, problem)) from problem
+
     @asynccontextmanager
     async def log(self, user: str) -> AsyncIterator[tuple[Client, Log]]:
         """Give a connection and the log as `user` for the time of the block."""
         connection = await self.connect(user)
         try:
-            store = JetStreamEventStore(connection, now, replicated=self.settings.nats_replicas > 1)
+            store = JetStreamEventStore(
+                connection,
+                now,
+                replicated=self.settings.nats_replicas > 1,
+                require=partial(self.require_length, connection),
+            )
             keyring = self.keyring(connection)
             yield connection, Log(store, JetStreamArtefacts(connection), now, self.settings.fork, keyring)
         finally:
@@ -153,8 +173,8 @@ async def stand(
     Embedded servers are started or adopted, and stopped by their last user. `tell` is called, and the log
     written, with one sentence whenever a disk is full or a server died, and when that is over. Raises
     `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
-    servers do not start, and `LogBehindCheckpoint` where the log of embedded servers is lost: with
-    `lost_log_too` the ground is given all the same, and nothing declared there.
+    servers do not start, and `LogBehindCheckpoint` where the log is lost: with `lost_log_too` the ground is
+    given all the same, and nothing declared there.
     """
     _refuse_unfinished(settings.home)
     home = DataFolder(settings.home)
@@ -180,7 +200,8 @@ async def _standing(
         given = Ground(
             settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()
         )
-        await _refuse_drift(given)
+        with _said(lost_log_too):
+            await _refuse_drift(given)
         async with _watched(given, tell):
             yield given
         return
@@ -188,14 +209,21 @@ async def _standing(
         nats_url = settings.nats_url.get_secret_value() if settings.nats_url else servers.nats_url
         database = settings.database_url.get_secret_value() if settings.database_url else servers.database_url
         ground = Ground(settings, nats_url, database, servers, tuple(servers.notes))
-        try:
+        with _said(lost_log_too):
             await set_up(ground)
-        except LogBehindCheckpoint as problem:
-            if not lost_log_too:
-                raise
-            log.warning("the log is lost", problem=str(problem))
         async with _watched(ground, tell):
             yield ground
+
+
+@contextmanager
+def _said(lost_log_too: bool) -> Iterator[None]:
+    """Leave a lost log to the log of the process, where it is wanted all the same."""
+    try:
+        yield
+    except LogBehindCheckpoint as problem:
+        if not lost_log_too:
+            raise
+        log.warning("the log is lost", problem=str(problem))
 
 
 @asynccontextmanager
@@ -251,15 +279,20 @@ async def set_up(ground: Ground, *, anew: bool = False) -> None:
 async def refuse_lost_log(ground: Ground, connection: Client) -> None:
     """Raise `LogBehindCheckpoint` where the log is gone or empty, and its heads or journal stand higher."""
     try:
-        await require_log(connection, lambda: ground.database(DATABASE_SECONDS))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
-        away = database_away(ground.database_url, problem)
-        raise NotReady(f"{away}. It is asked whether the log, which has no event, ever had one") from problem
+        await ground.witnesses(connection).require_log()
+    except AWAY as problem:
+        raise NotReady(_not_asked(ground.database_url, problem)) from problem
+
+
+def _not_asked(database_url: str, problem: Exception) -> str:
+    away = database_away(database_url, problem)
+    return f"{away}. It is asked whether the log, which has no event, ever had one"
 
 
 async def _refuse_drift(ground: Ground) -> None:
     connection = await ground.connect("inspector")
     try:
+        await _refuse_lost_log_if_told(ground, connection)
         drift = await compare(connection, configuration_folder(), ground.settings.nats_replicas)
         if drift:
             told = "; ".join(map(str, drift))
@@ -267,6 +300,14 @@ async def _refuse_drift(ground: Ground) -> None:
         await refuse_wrong_secret(JetStreamKeyStore(connection), ground.settings)
     finally:
         await close_nats(connection)
+
+
+async def _refuse_lost_log_if_told(ground: Ground, connection: Client) -> None:
+    """As `refuse_lost_log`; who runs alone beside servers of one's own need not wait for PostgreSQL."""
+    try:
+        await refuse_lost_log(ground, connection)
+    except NotReady as problem:
+        log.warning("asked again before the first event", problem=str(problem))
 
 
 def _tell_error(user: str):  # type: ignore[no-untyped-def]  # nats-py's callback types are its own

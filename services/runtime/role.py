@@ -40,8 +40,12 @@ class Role:
 
 
 async def run_role(role: Role, ground: Ground) -> None:
-    """Run one copy of a role until cancelled; what was under way is delivered again to another copy."""
+    """Run one copy of a role until cancelled; what was under way is delivered again to another copy.
+
+    Raises `LogBehindCheckpoint` where the log lost its end.
+    """
     async with ground.log(role.name) as (connection, book):
+        await ground.require_length(connection)
         bench = await workbench(role.name, ground.settings, book)
         consumer = Consumer(connection, role.build(bench), role.parallel, ground.shortage)
         service = await announce(connection, role.name, role.purpose, bench.actor)

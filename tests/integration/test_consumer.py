@@ -14,6 +14,7 @@ from events.envelope import Cause
 from events.store import Recorded, Unavailable
 from events.subjects import Address, subject
 from events.target import TARGET, Registered, ScanRequested
+from projections.projector import LogBehindCheckpoint
 from services.runtime.consumer import MAX_FAILURES, Consumer, Pauses
 from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
@@ -95,7 +96,12 @@ async def letters(ground: Ground) -> int:
 
 
 @pytest.mark.parametrize(
-    "trouble", [OSError(errno.ENOSPC, "No space left on device"), Unavailable("the append was not taken")]
+    "trouble",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        Unavailable("the append was not taken"),
+        LogBehindCheckpoint("the log lost its end"),
+    ],
 )
 async def test_what_passes_by_itself_never_becomes_a_dead_letter(ground: Ground, trouble: Exception) -> None:
     agent = Trying(*[trouble] * (2 * MAX_FAILURES))

@@ -103,9 +103,8 @@ async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, a
 
 
 async def begin_anew(ground: Ground) -> None:
-    """Make the streams of embedded servers where they are lost: what is put back goes there."""
-    if ground.servers is not None:
-        await set_up(ground, anew=True)
+    """Make the streams where they are lost: what is put back goes there."""
+    await set_up(ground, anew=True)
 
 
 def keys_of(file: str) -> list[KeyFile]:

@@ -90,6 +90,7 @@ async def until_told(work: Coroutine[Any, Any, None]) -> None:
 async def _up(settings: Settings, order: Order, *, as_json: bool) -> None:
     async with stand(settings, say) as ground, ground.log("cli") as (connection, book):
         _tell_notes(ground)
+        await ground.require_length(connection)
         asked = await _ask_all(settings, order.targets, book)
         make = process_of if order.processes else service_of
         async with swarm(ground, SERVICES, make) as running:
