@@ -9,14 +9,8 @@ Rules
 from collections.abc import Awaitable, Callable, Sequence
 
 from events.fact import Fact, Rejected
-from events.improvement import IMPROVEMENT, LANDED, TRANSITIONS, Improvement
-from events.improvement_facts import (
-    ChangeApproved,
-    ChangeDeclined,
-    Reprioritised,
-    Retried,
-    RollbackRequested,
-)
+from events.improvement import IMPROVEMENT, LANDED, Improvement
+from events.improvement_facts import Reprioritised
 from events.target import TARGET
 from schemas.base import Frozen
 from schemas.improvement import Status
@@ -33,6 +27,7 @@ from services.cycle.commands import reaching
 from services.cycle.settling import settled
 from services.runtime.log import Change, Log
 from services.runtime.settings import Settings
+from services.steering.decisions import FACTS, Decision, refusal
 
 LANDING = ("deployer", "devops")
 TAKING_BACK = ("deployer",)
@@ -57,11 +52,10 @@ async def approve(
     """Approve proven changes and wait until they landed or failed."""
     why = because(reason, "approved")
 
-    def fact(state: Improvement) -> Fact:
-        return ChangeApproved(commit=state.verdict.commit if state.verdict else "", reason=why)
-
     async with at_views(settings) as desk:
-        await _record(desk, ids, fact, lambda state: state.status is Status.APPROVED)
+        await _record(
+            desk, ids, _decided_as(Decision.APPROVE, why), lambda state: state.status is Status.APPROVED
+        )
         await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, lambda state: state.status in LANDED, as_json=as_json)
 
@@ -70,9 +64,9 @@ async def decline(
     settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool
 ) -> None:
     """Decline proven changes; what waited for this decision goes on."""
-    declined = ChangeDeclined(reason=because(reason, "declined"))
+    declined = _decided_as(Decision.DECLINE, because(reason, "declined"))
     async with at_views(settings) as desk:
-        await _record(desk, ids, lambda _: declined, _never)
+        await _record(desk, ids, declined, _never)
         await follow(desk, LANDING, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, lambda state: state.status is Status.DECLINED, as_json=as_json)
 
@@ -87,19 +81,19 @@ async def roll_back(
     as_json: bool,
 ) -> None:
     """Take landed changes back (all of them when `ids` is empty) and wait until that is done or refused."""
-    requested = RollbackRequested(reason=because(reason, "asked for"))
+    requested = _decided_as(Decision.ROLL_BACK, because(reason, "asked for"))
     async with at_views(settings) as desk:
         chosen = list(ids) or await _landed(desk, target)
-        await _record(desk, chosen, lambda _: requested, lambda state: state.rollback is not None)
+        await _record(desk, chosen, requested, lambda state: state.rollback is not None)
         await follow(desk, TAKING_BACK, chosen, lambda: _all(desk.book, chosen, _answered), patience)
         await _tell(desk, chosen, lambda state: state.status is Status.ROLLED_BACK, as_json=as_json)
 
 
 async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: int, *, as_json: bool) -> None:
     """Begin improvements again and wait until each has ended or waits for a person."""
-    retried = Retried(reason=because(reason, "asked for"))
+    retried = _decided_as(Decision.RETRY, because(reason, "asked for"))
     async with at_views(settings) as desk:
-        await _record(desk, ids, lambda _: retried, _under_way)
+        await _record(desk, ids, retried, _under_way)
         await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, _landed_or_waits, as_json=as_json)
 
@@ -155,24 +149,12 @@ async def _admitted(desk: Desk, change: Change) -> None:
     except Rejected as refused:
         possible = [c.line for c in await commands_of(desk, change.id, state) if c.purpose != DIFF]
         hint = f"; possible is: {' or '.join(possible)}" if possible else ""
-        raise Stop(Exit.CONFLICT, f"{change.id} {_refusal(state, change.facts, refused)}{hint}") from refused
+        why = refusal(state, change.facts[0], refused)
+        raise Stop(Exit.CONFLICT, f"{change.id} {why}{hint}") from refused
 
 
-ASKED: dict[type[Fact], str] = {
-    ChangeApproved: "approved",
-    ChangeDeclined: "declined",
-    RollbackRequested: "taken back",
-    Retried: "tried again",
-    Reprioritised: "ranked anew",
-}
-
-
-def _refusal(state: Improvement, facts: Sequence[Fact], refused: Rejected) -> str:
-    """Return in a person's words why an improvement cannot be decided about so."""
-    for fact in facts:
-        if state.status is not None and state.status not in TRANSITIONS[type(fact)]:
-            return f"cannot be {ASKED[type(fact)]} while it is {state.status.value.replace('_', ' ')}"
-    return f"cannot be decided so: {refused}"
+def _decided_as(decision: Decision, reason: str) -> Callable[[Improvement], Fact]:
+    return lambda state: FACTS[decision](state, reason)
 
 
 def _landed_or_waits(state: Improvement) -> bool:
