@@ -9,6 +9,7 @@ from events.access import ACCESS
 from events.batch import BATCH
 from events.budget import BUDGET
 from events.deployment import DEPLOYMENT
+from events.engine import ENGINE
 from events.fact import AggregateType, Fact
 from events.improvement import IMPROVEMENT
 from events.run import RUN
@@ -26,7 +27,7 @@ __all__ = (
 )
 
 AGGREGATES: dict[str, AggregateType] = {  # type: ignore[type-arg]  # the state differs by aggregate
-    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, SWARM, ACCESS)
+    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, ENGINE, SWARM, ACCESS)
 }
 
 VOCABULARY = Vocabulary(
@@ -41,8 +42,8 @@ FACTS: dict[str, type[Fact]] = VOCABULARY.current
 read_fact = VOCABULARY.read
 
 LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
-# Who calls engines records each call and what it takes from the budgets.
-CALLS: dict[str, tuple[type[Fact], ...]] = {"run": RUN.facts, "budget": BUDGET.facts}
+# Who calls engines records each call, its place, and what it takes from the budgets.
+CALLS: dict[str, tuple[type[Fact], ...]] = {"run": RUN.facts, "budget": BUDGET.facts, "engine": ENGINE.facts}
 i = improvement_facts
 PERSON: dict[str, tuple[type[Fact], ...]] = {
     "target": (

@@ -13,7 +13,8 @@ Rules
 6. A role drops its own dead letters; what a person did about one is told by the cli or the gateway.
 7. Who writes artefacts also makes and reads the wrapped keys of what is sealed in them (`services/vault`);
    only admin says that one was deleted, and erases.
-8. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
+8. Who calls engines tells what they do, on a subject that no stream keeps; people's users hear it.
+9. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
 
 `python -m events.rights` prints the file.
 """
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Iterable
 
 from events.catalogue import MAY_RECORD
+from events.run import RUN, Started
 from events.subjects import (
     ARTEFACT_STREAM,
     ARTEFACTS,
@@ -37,6 +39,7 @@ from events.subjects import (
     closed_letter,
     facts,
     head_subject,
+    run_progress,
     wrapped_key,
 )
 
@@ -45,6 +48,7 @@ SERVICES = (*ROLES, "projector", "gateway")
 WRITERS = ("cli", *ROLES, "gateway")
 ASKERS = ("cli", "gateway")  # of $SRV: a service answers wherever it is told, with its own rights
 USERS = ("admin", "cli", *SERVICES, "inspector")
+HEARERS = ("cli", "gateway", "inspector")  # of what engines do
 SIGNERS = ("cli", "projector")  # who builds views
 # The streams that every user reads; the stream of keys is another matter.
 STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM, HEAD_STREAM)
@@ -137,6 +141,8 @@ def may_publish(user: str) -> tuple[str, ...]:
     subjects += [f"{API}.INFO", *(f"{API}.STREAM.INFO.{stream}" for stream in (*STREAMS, KEY_STREAM))]
     subjects += [f"{API}.DIRECT.GET.{stream}" for stream in STREAMS]
     subjects += [f"{API}.STREAM.MSG.GET.{STREAM}", f"{API}.CONSUMER.INFO.{STREAM}.*"]
+    if Started in MAY_RECORD.get(user, {}).get(RUN.name, ()):
+        subjects += [run_progress("*")]
     if user in ROLES:
         subjects += [f"{API}.CONSUMER.MSG.NEXT.{STREAM}.{user}", f"$JS.ACK.{STREAM}.{user}.>"]
     if user in SERVICES:
@@ -184,6 +190,8 @@ def may_subscribe(user: str) -> tuple[str, ...]:
     subjects = [f"{inbox(user)}.>", "_INBOX.>", DOORBELL]
     if user in ("cli", "projector", "gateway", "inspector"):
         subjects += [EVERYTHING, f"{DEAD_LETTERS}.>"]
+    if user in HEARERS:
+        subjects += [run_progress("*")]
     if user in SERVICES:
         subjects += ["$SRV.>"]
     return tuple(subjects)

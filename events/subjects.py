@@ -17,6 +17,7 @@ HEADS = "aps.heads"
 HEAD_STREAM = "HEADS"
 CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
+PROGRESS = "aps.progress.run"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -99,6 +100,11 @@ def wrapped_key(owner: str, root: str) -> str:
 def deleted_key(owner: str) -> str:
     """Return the subject of the record that the key of `<aggregate>/<id>` was deleted."""
     return f"{KEYS}.{owner.replace('/', '.', 1)}.deleted"
+
+
+def run_progress(run: str) -> str:
+    """Return the subject on which it is told what an engine does for a run (or `*`); no stream keeps it."""
+    return f"{PROGRESS}.{run}"
 
 
 def closed_letter(number: int | str) -> str:

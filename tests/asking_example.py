@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 from events.catalogue import read_fact
@@ -32,6 +31,7 @@ PRICE = 1_000
 COST = Spent(tokens_in=90, tokens_out=10, cost_micros=PRICE, billing=Billing.PRICE, turns=1, model="m-1")
 PLENTY = Limits(*(Limit(1_000_000, 100),) * 3)
 AT_ONCE = Manner(
+    pause=0.0,
     patience=Patience(first=0.0),
     watch=Watch(look=0.01, overtime=0.0, ending=1.0),
     persistence=Persistence(seconds=5.0, pause=0.0),
@@ -84,10 +84,7 @@ def unmasked(text: str) -> str:
 
 
 def asker(book: Log, limits: Limits = PLENTY, manner: Manner = AT_ONCE, **more: Any) -> Asker:
-    numbers = count(1)
-    return Asker(
-        book, limits, more.pop("mask", unmasked), manner, mint=lambda: f"{next(numbers):032}", **more
-    )
+    return Asker(book, limits, more.pop("mask", unmasked), manner, **more)
 
 
 def ask(*engines: Engine | Choice, prompt: str = "plan it", **more: Any) -> Ask[Plan]:

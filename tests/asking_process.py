@@ -19,7 +19,6 @@ from events.jetstream.log import JetStreamEventStore
 from schemas.engine import Billing, Spent
 from services.asking.asker import Asker
 from services.asking.calling import Watch
-from services.asking.ledger import Ledger
 from services.asking.limits import Limit, Limits
 from services.asking.manner import Manner
 from services.asking.words import NotAnswered
@@ -34,7 +33,7 @@ from tests.log_server import LogServer
 ROOT: Root = root_of("s" * 40)
 SECONDS = 60.0
 TEN = Limits(Limit(1_000 * PRICE, 1_000), Limit(10 * PRICE, 1_000), Limit(1_000 * PRICE, 1_000))
-MANNER = Manner(parallel=100, watch=Watch(look=0.2, overtime=0.0, ending=1.0))
+MANNER = Manner(parallel=100, margin=0.0, watch=Watch(look=0.2, overtime=0.0, ending=1.0))
 
 
 def now() -> datetime:
@@ -76,7 +75,7 @@ async def book_on(server: LogServer, clock: Callable[[], datetime] = now) -> Asy
 
 
 def asker(book: Log) -> Asker:
-    return Asker(book, TEN, unmasked, MANNER, ledger=Ledger(book, TEN, margin=0.0))
+    return Asker(book, TEN, unmasked, MANNER)
 
 
 async def one(asking: Asker, engine: Counting, prompt: str) -> str:

@@ -4,7 +4,7 @@
 version of every fact; what it was before stands in `tests/golden/`.
 """
 
-from events import access, batch, budget, deployment, improvement_facts, run, swarm, target
+from events import access, batch, budget, deployment, engine, improvement_facts, run, swarm, target
 from events.fact import Fact
 from schemas.engine import Billing, FailureKind
 from schemas.improvement import Relation
@@ -308,6 +308,12 @@ def _asked_of_engines(told: Story) -> None:
     released = budget.Released(run=second, reason="a subscription pays")
     exhausted = budget.Exhausted(asked_micros=90_000, reason="$0.09 are asked for and $0.0458 are left")
     told.tell("architect-1", "budget", day, released, exhausted)
+    called = engine.CallBegun(run=first, places=4, lease_until=UNTIL, budgets=(day,))
+    overloaded = engine.CallEnded(run=first, failure=FailureKind.OVERLOADED)
+    alone = engine.CircuitOpened(failures=1, failure=FailureKind.OVERLOADED, until=UNTIL)
+    told.tell("architect-1", "engine", "claude-code", called, overloaded, alone)
+    called = engine.CallBegun(run=second, places=4, lease_until=UNTIL, budgets=(day,))
+    told.tell("architect-1", "engine", "openai-compatible", called, engine.CallEnded(run=second))
     told.tell("cli", "swarm", "all", swarm.Paused(reason="a person looks first"), swarm.Resumed())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from events import access, batch, budget, deployment, improvement_facts, lease, run, swarm, target
+from events import access, batch, budget, deployment, engine, improvement_facts, lease, run, swarm, target
 from events.budget import dollars
 from events.fact import Fact
 from schemas.improvement import Relation
@@ -89,6 +89,11 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     ),
     budget.Released: lambda f: f"released what was reserved for {f.run}: {f.reason}",
     budget.Exhausted: lambda f: f"exhausted, no call made: {f.reason}",
+    engine.CallBegun: lambda f: f"call begun by {f.run}, one of {f.places} at once",
+    engine.CallEnded: lambda f: f"call of {f.run} ended: {f.failure or 'answered'}",
+    engine.CircuitOpened: lambda f: (
+        f"left alone until {f.until:%H:%M:%S} after {_count(f.failures, 'failure')} in a row: {f.failure}"
+    ),
     swarm.Paused: lambda f: f"everything paused: {f.reason}",
     swarm.Resumed: lambda _: "everything resumed",
     target.Registered: lambda f: f"registered: {f.title}",

@@ -32,13 +32,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What to record on each budget; `dead` are the runs whose reservations are released by it.
+    """What to record on each budget.
 
     With a `refusal` it is what shows a person that nothing could be reserved, and may be nothing new.
     """
 
     facts: Mapping[str, tuple[BudgetFact, ...]]
-    dead: frozenset[str]
     refusal: Refusal | None = None
 
 
@@ -56,9 +55,9 @@ def reservation(
         except OverLimit as limit:
             said = () if state.exhausted else (Exhausted(asked_micros=held.micros, reason=str(limit)),)
             told = {id: (*before, *said)} if (*before, *said) else {}
-            return Reservation(told, _dead(told), Refusal(id, str(limit)))
+            return Reservation(told, Refusal(id, str(limit)))
         facts[id] = (*before, held)
-    return Reservation(facts, _dead(facts))
+    return Reservation(facts)
 
 
 def settling(state: Budget, run: str, spent: Spent | None, reason: str) -> Committed | Released | None:
@@ -80,10 +79,6 @@ def _before(state: Budget, opened: Opened, now: datetime) -> tuple[BudgetFact, .
     """Return what brings a budget up to now: its limits, and an end to the reservations of the dead."""
     late = tuple(Released(run=one.run, reason=UNHEARD) for one in state.overdue(now))
     return late if state.opened == opened else (*late, opened)
-
-
-def _dead(facts: Mapping[str, tuple[BudgetFact, ...]]) -> frozenset[str]:
-    return frozenset(one.run for each in facts.values() for one in each if isinstance(one, Released))
 
 
 def _used(spent: Spent) -> bool:

@@ -1,14 +1,9 @@
-"""The circuit of an engine: opens when it ails, and lets one call through to see whether it is well again.
+"""When an engine's circuit opens: after so many failures in a row, for a while. See `events/engine.py`."""
 
-Rules
-1. So many failures in a row that tell of the engine (`FailureKind.ails`) open the circuit.
-2. While it is open nothing is called. After a while one call is let through, the others still are not.
-3. That call closes the circuit unless it fails as the others did; then the wait begins anew.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from events.engine import CallEnded, CircuitOpened, Engine
 from schemas.engine import FailureKind
 
 
@@ -20,32 +15,21 @@ class Fuse:
     seconds: float = 30.0
 
 
-@dataclass(frozen=True)
-class Circuit:
-    """The state of a circuit: open while `until` is set; `trying` while one call looks whether it is well."""
+def leaving(
+    state: Engine, run: str, failure: FailureKind | None, fuse: Fuse, now: datetime
+) -> tuple[CallEnded | CircuitOpened, ...]:
+    """Return what to record of a call that ended; nothing where it was ended by somebody else before.
 
-    failures: int = 0
-    until: datetime | None = None
-    trying: bool = False
-    last: FailureKind | None = None
-
-    def admits(self, now: datetime) -> bool:
-        """Whether a call may begin."""
-        return self.until is None or (now >= self.until and not self.trying)
-
-    def begun(self) -> "Circuit":
-        """Return the circuit after a call began."""
-        return replace(self, trying=self.until is not None)
-
-    def abandoned(self) -> "Circuit":
-        """Return the circuit after a call was stopped: it told nothing of the engine."""
-        return replace(self, trying=False)
-
-    def ended(self, kind: FailureKind | None, now: datetime, fuse: Fuse) -> "Circuit":
-        """Return the circuit after a call ended, None for an answer."""
-        if kind is None or not kind.ails:
-            return Circuit()
-        failures = self.failures + 1
-        opens = self.until is not None or failures >= fuse.failures
-        until = now + timedelta(seconds=fuse.seconds) if opens else None
-        return Circuit(failures, until, trying=False, last=kind)
+    A failure while the circuit is open begins the wait anew.
+    """
+    if run not in state.calls:
+        return ()
+    ended = CallEnded(run=run, failure=failure)
+    if failure is None or not failure.ails:
+        return (ended,)
+    failures = state.failures + 1
+    if state.opened is None and failures < fuse.failures:
+        return (ended,)
+    return ended, CircuitOpened(
+        failures=failures, failure=failure, until=now + timedelta(seconds=fuse.seconds)
+    )

@@ -10,7 +10,7 @@ from events.improvement_facts import Abandoned
 from schemas.engine import FailureKind
 from services.asking.words import Ask, Asked, Choice, Left, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
-from services.engines.port import AnswerT, Bounds, Engine, Task, Tell
+from services.engines.port import AnswerT, Bounds, Engine, Task
 from services.prompting.material import Material
 from services.prompting.template import Template
 
@@ -33,7 +33,7 @@ MOST_SUSPICIONS = 50
 class Asker(Protocol):
     """What calls engines, within budgets; see `services.asking.asker`."""
 
-    async def ask(self, ask: Ask[AnswerT], tell: Tell = ...) -> Asked[AnswerT]:
+    async def ask(self, ask: Ask[AnswerT]) -> Asked[AnswerT]:
         """Return an answer. Raises `NotAnswered`, or `Halted` while everything is paused."""
         ...
 

@@ -5,18 +5,18 @@ from typing import Generic
 
 from events.run import Requested
 from schemas.artefacts import ArtefactRef
+from schemas.run_progress import RunProgress
 from services.asking.question import Question
 from services.asking.words import Ask, Choice
-from services.engines.port import AnswerT, Task, Tell
+from services.engines.port import AnswerT, Task
 
 
 @dataclass
 class Inquiry(Generic[AnswerT]):
-    """`task` and `tell` are free of secrets; `instead_of` is the run that the next engine stands in for."""
+    """`task` is free of secrets; `instead_of` is the run that the next engine stands in for."""
 
     ask: Ask[AnswerT]
     task: Task[AnswerT]
-    tell: Tell
     runs: list[str] = field(default_factory=list)
     instead_of: str = ""
     prompt: ArtefactRef | None = None
@@ -57,4 +57,20 @@ class Try(Generic[AnswerT]):
             instead_of=self.inquiry.instead_of,
             attempt=self.attempt,
             suspicions=ask.suspicions,
+        )
+
+    def progress(self, run: str, kind: str, text: str, turn: int = 0) -> RunProgress:
+        """Return a sign of life of it."""
+        ask = self.inquiry.ask
+        return RunProgress(
+            run=run,
+            improvement=ask.improvement,
+            role=ask.role,
+            engine=self.choice.engine.name,
+            model=self.choice.model,
+            task=self.task.name,
+            attempt=self.attempt,
+            turn=turn,
+            kind=kind,
+            text=text,
         )

@@ -1,12 +1,12 @@
-"""Begins and ends calls on the log: the run and what it takes from every budget, in one append.
+"""Begins and ends calls on the log: the run, its place with the engine, what it takes from every budget.
 
 Rules
-1. A call begins only with its reservation in all budgets. Who was faster elsewhere makes the append fail as
-   a whole; it is then decided anew, after a pause that chance gives.
+1. A call begins only with a place and with its reservation in all budgets, in one append with its run. Who
+   was faster elsewhere makes the append fail as a whole; it is then decided anew, after a pause of chance.
 2. It ends with what it spent in all budgets: committed where it answered or used anything, else released.
    What a stopped call cost nobody knows: it is released.
-3. A reservation outlives its call's longest time by `MARGIN`. After that its holder is dead: the next call
-   on that budget releases it, and ends the dead run.
+3. A place and a reservation outlive the call's longest time by the margin. After that the holder is dead: the
+   next call of the engine ends the dead run and gives back what it held, and so does PM (`burying`).
 4. In one process one append goes after the other: they would only refuse each other.
 """
 
@@ -14,32 +14,48 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from events.budget import BUDGET, Budget, Reserved
+from events.engine import ENGINE, Ailing, CallBegun, Engine, Full
 from events.envelope import Cause
 from events.fact import Rejected
 from events.run import RUN, Cancelled, Completed, Failed, Requested, Reused, Started
 from events.store import Conflict
+from events.subjects import slug
 from schemas.engine import FailureKind, Spent
-from services.asking.accounts import UNHEARD, reservation, settling
+from services.asking.accounts import reservation, settling
+from services.asking.breaker import leaving
+from services.asking.burying import OnState, bury
 from services.asking.limits import Limits, budgets
+from services.asking.manner import Manner
 from services.runtime.claims import Halted, why_paused
 from services.runtime.log import Change, Loaded, Log
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-MARGIN = 60.0
 TRIES = 60
 LONGEST_PAUSE = 0.5
 
 
 class Taken(Exception):  # noqa: N818 -- what happened
     """The id is another run's."""
+
+
+class NoPlace(Exception):  # noqa: N818 -- what is wanting
+    """As many calls of the engine as are allowed are under way, here and elsewhere."""
+
+
+class LeftAlone(Exception):  # noqa: N818 -- what happened
+    """The engine is not called for a while; `failure` is how it failed before."""
+
+    def __init__(self, failure: FailureKind, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
 
 
 class NoBudget(Exception):  # noqa: N818 -- what is wanting
@@ -52,27 +68,24 @@ class NoBudget(Exception):  # noqa: N818 -- what is wanting
 
 @dataclass(frozen=True)
 class Begun:
-    """A call under way: its run, and the budgets that hold something for it."""
+    """A call under way: its run, its engine, and the budgets that hold something for it."""
 
     run: str
+    engine: str
     budgets: tuple[str, ...]
     cause: Cause
 
 
 Ending = Completed | Failed | Cancelled
-OnState = tuple[Change, Loaded[Any]]
 
 
 class Ledger:
     """Keeps the accounts of one process's calls."""
 
-    def __init__(
-        self, book: Log, limits: Limits, margin: float = MARGIN, chance: Callable[[], float] = random.random
-    ) -> None:
+    def __init__(self, book: Log, limits: Limits, manner: Manner) -> None:
         self._book = book
         self._limits = limits
-        self._margin = margin
-        self._chance = chance
+        self._manner = manner
         self._turn = asyncio.Lock()
 
     async def require_running(self) -> None:
@@ -81,46 +94,58 @@ class Ledger:
             raise Halted(paused)
 
     async def begin(self, run: str, asked: Requested, micros: int, seconds: float, cause: Cause) -> Begun:
-        """Reserve `micros` and record that the run began, for `seconds` at most.
+        """Take a place, reserve `micros`, and record that the run began, for `seconds` at most.
 
-        Raises `NoBudget`, `Halted`, or `Taken` where the id is another run's.
+        Raises `NoPlace`, `LeftAlone`, `NoBudget`, `Halted`, or `Taken` where the id is another run's.
         """
+        engine = slug(asked.engine)
 
         async def reserve() -> Begun:
             now = self._book.clock()
-            until = now + timedelta(seconds=seconds + self._margin)
+            until = now + timedelta(seconds=seconds + self._manner.margin)
             wanted = budgets(self._limits, asked.improvement, asked.engine, now)
-            _, known, accounts = await asyncio.gather(
-                self.require_running(), self._book.load(RUN, run), self._accounts(wanted)
+            _, known, place, accounts = await asyncio.gather(
+                self.require_running(),
+                self._book.load(RUN, run),
+                self._book.load(ENGINE, engine),
+                self._accounts(wanted),
             )
             if known.state.requested is not None:
                 raise Taken(run)
+            if place.state.overdue(now):
+                await bury(self._book, engine, cause.actor)
+                return await reserve()
+            call = CallBegun(run=run, places=self._manner.parallel, lease_until=until, budgets=tuple(wanted))
+            _require_place(asked.engine, place.state, call, now)
             states = {id: account.state for id, account in accounts.items()}
             made = reservation(states, wanted, Reserved(run=run, micros=micros, lease_until=until), now)
             changes: list[OnState] = [
                 (Change(BUDGET, id, facts), accounts[id]) for id, facts in made.facts.items()
             ]
-            changes += await self._burials(made.dead)
             if made.refusal is None:
+                changes.append((Change(ENGINE, engine, (call,)), place))
                 changes.append((Change(RUN, run, (asked, Started())), known))
             if changes:
                 await self._book.record_on(changes, cause)
             if made.refusal is not None:
                 raise NoBudget(made.refusal.budget, made.refusal.reason)
-            return Begun(run, tuple(wanted), cause)
+            return Begun(run, engine, call.budgets, cause)
 
         return await self._in_turn(reserve)
 
     async def end(self, begun: Begun, ending: Ending, spent: Spent | None) -> bool:
-        """Record how a call ended and settle its budgets; `spent` is None for a call that was stopped.
+        """Record how a call ended, give up its place and settle its budgets.
 
-        Return whether the run took the ending: somebody may have cancelled it meanwhile.
+        `spent` is None for a call that was stopped. Return whether the run took the ending: somebody may have
+        ended it meanwhile.
         """
 
         async def settle() -> bool:
             reason = "" if isinstance(ending, Completed) else ending.reason
-            run, accounts = await asyncio.gather(
-                self._book.load(RUN, begun.run), self._accounts(begun.budgets)
+            run, place, accounts = await asyncio.gather(
+                self._book.load(RUN, begun.run),
+                self._book.load(ENGINE, begun.engine),
+                self._accounts(begun.budgets),
             )
             if run.state.ended == ending:  # stored before, though the answer was lost
                 return True
@@ -129,6 +154,10 @@ class Ledger:
             for id, account in accounts.items():
                 if fact := settling(account.state, begun.run, spent, reason):
                     changes.append((Change(BUDGET, id, (fact,)), account))
+            if left := leaving(
+                place.state, begun.run, _failure(ending), self._manner.fuse, self._book.clock()
+            ):
+                changes.append((Change(ENGINE, begun.engine, left), place))
             if open_still:
                 changes.append((Change(RUN, begun.run, (ending,)), run))
             if changes:
@@ -148,17 +177,6 @@ class Ledger:
         ids = tuple(ids)
         return dict(zip(ids, await asyncio.gather(*(self._book.load(BUDGET, id) for id in ids)), strict=True))
 
-    async def _burials(self, runs: Iterable[str]) -> list[OnState]:
-        """Return the end of those runs whose holders are dead, and that did not end."""
-        runs = sorted(runs)
-        loaded = await asyncio.gather(*(self._book.load(RUN, run) for run in runs))
-        end = Failed(duration_ms=0, reason=UNHEARD, kind=FailureKind.KILLED)
-        return [
-            (Change(RUN, run, (end,)), one)
-            for run, one in zip(runs, loaded, strict=True)
-            if one.state.started and one.state.ended is None
-        ]
-
     async def _in_turn(self, record: Callable[[], Awaitable[T]]) -> T:
         """Record when it is our turn, decided anew where what it was decided on is no longer so."""
         async with self._turn:
@@ -169,5 +187,25 @@ class Ledger:
                     if number == TRIES - 1:
                         raise
                     log.debug("accounts decided anew", why=str(faster))
-                await asyncio.sleep(min(LONGEST_PAUSE, 0.005 * 2**number) * self._chance())
+                await asyncio.sleep(min(LONGEST_PAUSE, 0.005 * 2**number) * random.random())  # noqa: S311 -- a pause, not a secret
         raise AssertionError("the last try returns or raises")
+
+
+def _require_place(name: str, state: Engine, call: CallBegun, now: datetime) -> None:
+    try:
+        ENGINE.decide(state, call, now)
+    except Ailing as ails:
+        raise LeftAlone(ails.failure, f"{name} {ails}") from ails
+    except Full as full:
+        raise NoPlace(str(full)) from full
+
+
+def _failure(ending: Ending) -> FailureKind | None:
+    """Return how a call failed, None where it was answered."""
+    match ending:
+        case Completed():
+            return None
+        case Cancelled():
+            return FailureKind.CANCELLED
+        case Failed():
+            return ending.kind or FailureKind.GARBLED

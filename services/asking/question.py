@@ -20,7 +20,6 @@ from services.asking.words import Ask, Choice
 from services.engines.port import Task
 
 Mask = Callable[[str], str]
-Mint = Callable[[], str]
 
 _KEY = 24  # characters of a hash in an id
 
@@ -44,11 +43,11 @@ def inputs_of(task: Task[Any], inputs: str = "") -> str:
     return _hash(task.name, task.system, task.prompt, task.answer.model_json_schema(), inputs)
 
 
-def question_of(ask: Ask[Any], task: Task[Any], choice: Choice, mint: Mint) -> Question:
-    """Return the question that `choice` is asked. `mint` gives what no other question has."""
+def question_of(ask: Ask[Any], task: Task[Any], choice: Choice, unique: str) -> Question:
+    """Return the question that `choice` is asked. `unique` are hexadecimal characters that no other has."""
     inputs, reusable = inputs_of(task, ask.inputs), _is_reusable(ask, task)
     key = _hash(choice.engine.name, choice.model, task.session, ask.prompt_version, inputs)
-    return Question(inputs, f"{slug(task.name)}-{(key if reusable else mint())[:_KEY]}", reusable)
+    return Question(inputs, f"{slug(task.name)}-{(key if reusable else unique)[:_KEY]}", reusable)
 
 
 def _is_reusable(ask: Ask[Any], task: Task[Any]) -> bool:

@@ -1,8 +1,11 @@
 """Makes runs: one call of an engine each, with its budget before it and its record after it."""
 
 import asyncio
+import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -10,14 +13,16 @@ from events.run import RUN, Cancelled, Reused
 from schemas.artefacts import ArtefactRef
 from schemas.engine import FailureKind, Spent
 from services.asking.calling import called
+from services.asking.door import Door
 from services.asking.earlier import Found
 from services.asking.inquiry import Inquiry, Try
 from services.asking.keeping import Shelf
-from services.asking.ledger import Begun, Ending, Ledger, NoBudget, Taken
+from services.asking.ledger import Begun, Ending, Ledger, NoBudget, NoPlace, Taken
 from services.asking.manner import Manner
 from services.asking.outcome import completed, ended
 from services.asking.persisting import until_taken
-from services.asking.question import Mask, Mint
+from services.asking.question import Mask
+from services.asking.telling import WAITING, Announce, telling
 from services.asking.words import Asked
 from services.engines.port import NOTHING_SPENT, Answered, AnswerT, Failed
 from services.runtime.log import Log
@@ -28,15 +33,16 @@ log = structlog.get_logger()
 class Runs:
     """Makes runs for one process."""
 
-    def __init__(self, book: Log, ledger: Ledger, mask: Mask, mint: Mint, manner: Manner) -> None:
+    def __init__(self, book: Log, ledger: Ledger, mask: Mask, manner: Manner, announce: Announce) -> None:
         self._book = book
         self._ledger = ledger
         self._mask = mask
-        self._mint = mint
         self._manner = manner
+        self._announce = announce
+        self._doors: dict[str, Door] = {}
 
     async def make(self, one: Try[AnswerT], number: int) -> Asked[AnswerT] | Failed:
-        """Call the engine in a run with this number, or the next that is free."""
+        """Call the engine in a run with this number, or the next that is free. Raises `LeftAlone`."""
         await self.keep_prompt(one)
         try:
             begun = await self._begun(one, number)
@@ -87,20 +93,30 @@ class Runs:
         )
 
     async def _at_once(self, one: Try[Any], end: Cancelled | Reused) -> str:
-        run = f"{one.question.runs}-{self._mint()[:12]}"
+        run = f"{one.question.runs}-{uuid4().hex[:12]}"
         await self._ledger.at_once(run, one.requested(), end, one.inquiry.ask.cause)
         one.inquiry.runs.append(run)
         return run
 
     async def _begun(self, one: Try[Any], number: int) -> Begun:
+        """Wait for a place: in this process the most important goes first."""
         seconds = self._manner.watch.longest(one.task)
-        cause = one.inquiry.ask.cause
-        while True:
-            run = one.question.run(number)
-            try:
-                return await self._ledger.begin(run, one.requested(), one.micros, seconds, cause)
-            except Taken:  # the same is asked elsewhere at this moment
-                number += 1
+        ask = one.inquiry.ask
+        door = self._doors.setdefault(one.choice.engine.name, Door())
+        told = False
+        async with door.passed(ask.priority):
+            while True:
+                run = one.question.run(number)
+                try:
+                    return await self._ledger.begin(run, one.requested(), one.micros, seconds, ask.cause)
+                except Taken:  # the same is asked elsewhere at this moment
+                    number += 1
+                except NoPlace as full:
+                    if not told:
+                        log.info("waiting for a place", engine=one.choice.engine.name, why=str(full))
+                        await self._announce(one.progress(run, WAITING, str(full)))
+                    told = True
+                    await asyncio.sleep(self._manner.pause * random.uniform(0.5, 1.0))  # noqa: S311 -- a pause, not a secret
 
     async def _called(self, one: Try[AnswerT], run: str) -> Answered[AnswerT] | Failed:
         async def stopped() -> str:
@@ -109,7 +125,8 @@ class Runs:
 
         task = replace(one.task, model=one.choice.model or one.task.model)
         try:
-            return await called(one.choice.engine, task, one.inquiry.tell, stopped, self._manner.watch)
+            async with telling(partial(one.progress, run), self._mask, self._announce) as tell:
+                return await called(one.choice.engine, task, tell, stopped, self._manner.watch)
         except Exception as broken:  # the port's boundary: an adapter that raises has failed
             log.exception("the engine broke its port", engine=one.choice.engine.name, run=run)
             return Failed(FailureKind.GARBLED, f"the engine broke: {type(broken).__name__}: {broken}")

@@ -49,7 +49,7 @@ class EngineSettings(Frozen):
     )
     engine_parallel: int = named(
         "APS_ENGINE_PARALLEL",
-        "Calls of engines at once, of each role in each process",
+        "Calls of one engine at once, in all processes together",
         "1 to 100",
         default=4,
         ge=1,

@@ -11,8 +11,8 @@ import pytest
 from events.budget import BUDGET, Exhausted
 from events.run import RUN, Completed, Failed, Requested, Reused
 from schemas.engine import Billing, FailureKind, Spent
+from schemas.run_progress import RunProgress
 from services.asking.limits import Limit, Limits
-from services.asking.manner import Manner
 from services.asking.words import Choice, NotAnswered
 from services.engines.port import Progress, Task
 from services.engines.scripted import Answering, ScriptedEngine
@@ -96,8 +96,8 @@ async def test_the_reservation_and_the_run_are_one_append(book: Log) -> None:
     engine = ScriptedEngine(answering())
     await asker(book).ask(ask(engine))
     order = [event.envelope.address.fact async for event in book.store.read_all()]
-    assert order[:8] == ["opened", "reserved"] * 3 + ["requested", "started"]
-    assert set(order[8:]) == {"committed", "completed"}
+    assert order[:9] == ["opened", "reserved"] * 3 + ["call_begun", "requested", "started"]
+    assert set(order[9:]) == {"committed", "call_ended", "completed"}
 
 
 @pytest.mark.parametrize("billing", [Billing.SUBSCRIPTION, Billing.FREE])
@@ -225,10 +225,14 @@ async def test_no_secret_is_sent_told_or_kept(book: Log) -> None:
 
     says = Progress("text", "I saw hunter2")
     engine = ScriptedEngine(Answering(Plan(text="use hunter2"), says=[says], spent=COST))
-    seen: list[Progress] = []
-    asked = await asker(book, mask=mask).ask(ask(engine, prompt="the password is hunter2"), seen.append)
+    seen: list[str] = []
+
+    async def hear(word: RunProgress) -> None:
+        seen.append(word.text)
+
+    asked = await asker(book, mask=mask, announce=hear).ask(ask(engine, prompt="the password is hunter2"))
     assert engine.asked[0].prompt == "the password is [***]"
-    assert [one.text for one in seen] == ["I saw [***]"]
+    assert [text for text in seen if text] == ["I saw [***]"]
     state = await book.state(RUN, asked.run)
     assert state.requested is not None
     assert isinstance(state.ended, Completed)
@@ -249,7 +253,7 @@ async def test_no_more_calls_run_at_once_than_allowed(book: Log) -> None:
         under_way -= 1
         return answering()
 
-    asking = asker(book, manner=Manner(parallel=3, watch=AT_ONCE.watch))
+    asking = asker(book, manner=replace(AT_ONCE, parallel=3))
     await asyncio.gather(*(asking.ask(ask(ScriptedEngine(counted), prompt=str(n))) for n in range(12)))
     assert most == 3
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from events.engine import ENGINE, Ailing, CallBegun, Engine, EngineFact
+from events.fact import Stamp
 from schemas.engine import FailureKind
-from services.asking.breaker import Circuit, Fuse
+from services.asking.breaker import Fuse, leaving
+from services.asking.door import Door
 from services.asking.limits import Limit, Limits, budgets
 from services.asking.retrying import Patience, wait_before_next
-from services.asking.slots import Slots
 from services.engines.port import Failed
 from tests.projection_facts import START
 
@@ -18,39 +20,73 @@ LATER = START + timedelta(seconds=30)
 AILS = FailureKind.SERVER_ERROR
 
 
-def after(circuit: Circuit, *kinds: FailureKind | None, now: datetime = START) -> Circuit:
-    for kind in kinds:
-        circuit = circuit.begun().ended(kind, now, FUSE)
-    return circuit
+def after(state: Engine, *failures: FailureKind | None, now: datetime = START) -> Engine:
+    """The engine after calls that ended so, one after the other."""
+    for failure in failures:
+        state = ended(begun(state), failure, now)
+    return state
+
+
+def begun(state: Engine, run: str = "run", now: datetime = LATER) -> Engine:
+    return state_after(state, CallBegun(run=run, places=9, lease_until=now + timedelta(seconds=60)), now)
+
+
+def ended(state: Engine, failure: FailureKind | None, now: datetime = START, run: str = "run") -> Engine:
+    for fact in leaving(state, run, failure, FUSE, now):
+        ENGINE.decide(state, fact, now)
+        state = state_after(state, fact, now)
+    return state
+
+
+def state_after(state: Engine, fact: EngineFact, now: datetime) -> Engine:
+    return ENGINE.evolve(state, fact, Stamp(1, now, "pm-1"))
+
+
+def admits(state: Engine, now: datetime) -> bool:
+    try:
+        ENGINE.decide(state, CallBegun(run="next", places=9, lease_until=now + timedelta(seconds=9)), now)
+    except Ailing:
+        return False
+    return True
 
 
 def test_a_circuit_opens_after_failures_in_a_row() -> None:
-    assert after(Circuit(), AILS, AILS).admits(START)
-    assert not after(Circuit(), AILS, AILS, AILS).admits(START)
-    assert after(Circuit(), AILS, AILS, None, AILS, AILS).admits(START)
+    assert admits(after(Engine(), AILS, AILS), START)
+    assert not admits(after(Engine(), AILS, AILS, AILS), START)
+    assert admits(after(Engine(), AILS, AILS, None, AILS, AILS), START)
 
 
 def test_what_is_the_tasks_own_fault_opens_nothing() -> None:
-    assert after(Circuit(), *[FailureKind.REFUSED] * 9).admits(START)
+    assert admits(after(Engine(), *[FailureKind.REFUSED] * 9), START)
+    assert admits(after(Engine(), AILS, AILS, FailureKind.REFUSED, AILS), START)
+
+
+def test_what_was_stopped_tells_nothing() -> None:
+    assert not admits(after(Engine(), AILS, FailureKind.CANCELLED, AILS, FailureKind.KILLED, AILS), START)
 
 
 def test_an_open_circuit_lets_one_call_through_after_a_while() -> None:
-    opened = after(Circuit(), AILS, AILS, AILS)
-    assert not opened.admits(LATER - timedelta(seconds=1))
-    assert opened.admits(LATER)
-    assert not opened.begun().admits(LATER)
+    opened = after(Engine(), AILS, AILS, AILS)
+    assert not admits(opened, LATER - timedelta(seconds=1))
+    assert admits(opened, LATER)
+    assert not admits(begun(opened), LATER)
 
 
 def test_that_call_closes_it_or_begins_the_wait_anew() -> None:
-    trying = after(Circuit(), AILS, AILS, AILS).begun()
-    assert trying.ended(None, LATER, FUSE) == Circuit()
-    again = trying.ended(AILS, LATER, FUSE)
-    assert not again.admits(LATER)
-    assert again.admits(LATER + timedelta(seconds=30))
+    trying = begun(after(Engine(), AILS, AILS, AILS))
+    assert ended(trying, None, LATER) == Engine()
+    again = ended(trying, AILS, LATER)
+    assert not admits(again, LATER + timedelta(seconds=29))
+    assert admits(again, LATER + timedelta(seconds=30))
 
 
 def test_a_call_that_was_stopped_leaves_the_question_open() -> None:
-    assert after(Circuit(), AILS, AILS, AILS).begun().abandoned().admits(LATER)
+    trying = begun(after(Engine(), AILS, AILS, AILS))
+    assert admits(ended(trying, FailureKind.CANCELLED, LATER), LATER)
+
+
+def test_a_call_that_somebody_else_ended_leaves_nothing_to_record() -> None:
+    assert leaving(Engine(), "run", AILS, FUSE, START) == ()
 
 
 PATIENCE = Patience(attempts=3, first=2.0, longest=10.0)
@@ -93,34 +129,34 @@ def test_an_engine_is_not_asked_again_in_vain(
 
 
 async def test_the_most_important_goes_first_and_equals_in_their_order() -> None:
-    slots, order = Slots(1), list[str]()
+    door, order = Door(), list[str]()
 
     async def one(name: str, priority: int) -> None:
-        async with slots.taken(priority):
+        async with door.passed(priority):
             order.append(name)
 
-    async with slots.taken():
+    async with door.passed():
         waiting = [asyncio.create_task(one(*each)) for each in (("a", 0), ("b", 5), ("c", 0), ("d", 5))]
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
     assert order == ["b", "d", "a", "c"]
 
 
-async def test_a_place_given_to_one_who_is_just_stopped_goes_to_the_next() -> None:
-    slots, reached = Slots(1), asyncio.Event()
+async def test_a_turn_given_to_one_who_is_just_stopped_goes_to_the_next() -> None:
+    door, reached = Door(), asyncio.Event()
 
     async def one(then: asyncio.Event) -> None:
-        async with slots.taken():
+        async with door.passed():
             then.set()
 
-    async with slots.taken():
+    async with door.passed():
         stopped = asyncio.create_task(one(asyncio.Event()))
         next_one = asyncio.create_task(one(reached))
         await asyncio.sleep(0)
     stopped.cancel()  # its turn was given to it, and it has not run since
     await asyncio.wait_for(reached.wait(), 5)
     await next_one
-    async with asyncio.timeout(5), slots.taken():
+    async with asyncio.timeout(5), door.passed():
         pass
 
 

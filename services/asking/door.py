@@ -1,4 +1,4 @@
-"""So many calls at once, and who goes first: a higher priority before a lower, else who came first."""
+"""A door for one at a time, and who goes first: a higher priority before a lower, else who came first."""
 
 import asyncio
 import heapq
@@ -7,41 +7,40 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 
-class Slots:
-    """Places for calls. One event loop only."""
+class Door:
+    """Lets one through at a time. One event loop only."""
 
-    def __init__(self, places: int) -> None:
-        """There are `places`, one at least."""
-        self._free = max(1, places)
+    def __init__(self) -> None:
+        self._free = True
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
 
     @asynccontextmanager
-    async def taken(self, priority: int = 0) -> AsyncIterator[None]:
-        """Hold a place for the time of the block."""
-        await self._take(priority)
+    async def passed(self, priority: int = 0) -> AsyncIterator[None]:
+        """Stand in the door for the time of the block."""
+        await self._enter(priority)
         try:
             yield
         finally:
-            self._give()
+            self._leave()
 
-    async def _take(self, priority: int) -> None:
+    async def _enter(self, priority: int) -> None:
         if self._free:
-            self._free -= 1
+            self._free = False
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (-priority, next(self._order), turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the place was given while we were being stopped
-                self._give()
+            if turn.done() and not turn.cancelled():  # the turn came while we were being stopped
+                self._leave()
             raise
 
-    def _give(self) -> None:
+    def _leave(self) -> None:
         while self._waiting:
             turn = heapq.heappop(self._waiting)[2]
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self._free = True
