@@ -1,0 +1,1 @@
+"""AI-powered actions: typed questions any service may ask, each with a rule for its answer, and a floor."""
