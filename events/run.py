@@ -48,7 +48,8 @@ class Started(Fact):
 class Metered(Fact):
     """What a call used, and what it left: see `schemas.engine.Spent`.
 
-    `model` is the one that answered, `transcript` what the engine said on the way, sealed.
+    `model` is the one that answered, `transcript` what the engine said on the way, sealed. `suspicions` are
+    the places where something that it read by its tools tries to instruct, each with its words.
     """
 
     tokens_in: int = 0
@@ -62,6 +63,7 @@ class Metered(Fact):
     session: str = ""
     engine_version: str = ""
     transcript: ArtefactRef | None = None
+    suspicions: tuple[str, ...] = ()
 
 
 class Completed(Metered):

@@ -27,6 +27,7 @@ class Used(TypedDict):
     session: str
     engine_version: str
     transcript: ArtefactRef | None
+    suspicions: tuple[str, ...]
 
 
 def completed(
@@ -35,22 +36,35 @@ def completed(
     transcript: ArtefactRef | None,
     patch: ArtefactRef | None,
     took_ms: int,
+    suspicions: tuple[str, ...] = (),
 ) -> Completed:
     """Return what is recorded of an answer."""
-    used = _used(answered.spent, answered.session, answered.version, transcript, took_ms)
+    used = _used(answered.spent, answered, transcript, took_ms, suspicions)
     return Completed(**used, answer=answer, patch=patch)
 
 
-def ended(failed: Failed, transcript: ArtefactRef | None, took_ms: int, mask: Mask) -> RunFailed | Cancelled:
+def ended(
+    failed: Failed,
+    transcript: ArtefactRef | None,
+    took_ms: int,
+    mask: Mask,
+    suspicions: tuple[str, ...] = (),
+) -> RunFailed | Cancelled:
     """Return what is recorded of a call without an answer."""
-    used = _used(failed.spent, failed.session, failed.version, transcript, took_ms)
+    used = _used(failed.spent, failed, transcript, took_ms, suspicions)
     reason = mask(one_line(failed.reason, REASON_LENGTH))
     if failed.kind is FailureKind.CANCELLED:
         return Cancelled(**used, reason=reason)
     return RunFailed(**used, reason=reason, kind=failed.kind)
 
 
-def _used(spent: Spent, session: str, version: str, transcript: ArtefactRef | None, took_ms: int) -> Used:
+def _used(
+    spent: Spent,
+    outcome: Answered[AnswerT] | Failed,
+    transcript: ArtefactRef | None,
+    took_ms: int,
+    suspicions: tuple[str, ...],
+) -> Used:
     return Used(
         duration_ms=spent.duration_ms or took_ms,
         tokens_in=spent.tokens_in,
@@ -60,7 +74,8 @@ def _used(spent: Spent, session: str, version: str, transcript: ArtefactRef | No
         billing=spent.billing,
         turns=spent.turns,
         model=spent.model,
-        session=session,
-        engine_version=version,
+        session=outcome.session,
+        engine_version=outcome.version,
         transcript=transcript,
+        suspicions=suspicions,
     )

@@ -22,6 +22,7 @@ from services.asking.manner import Manner
 from services.asking.outcome import completed, ended
 from services.asking.persisting import until_taken
 from services.asking.question import Mask
+from services.asking.suspecting import suspected
 from services.asking.telling import WAITING, Announce, telling
 from services.asking.words import Asked
 from services.engines.port import NOTHING_SPENT, Answered, AnswerT, Failed
@@ -135,14 +136,15 @@ class Runs:
         self, one: Try[AnswerT], begun: Begun, outcome: Answered[AnswerT] | Failed, took_ms: int
     ) -> Asked[AnswerT] | Failed:
         shelf = self._shelf(one.inquiry)
+        suspicions = await self._suspected(outcome)
         transcript = shelf.transcript(begun.run, outcome.transcript)
         if isinstance(outcome, Failed):
-            end = ended(outcome, await transcript, took_ms, self._mask)
+            end = ended(outcome, await transcript, took_ms, self._mask, suspicions)
             stopped = outcome.kind is FailureKind.CANCELLED
             await self._ended(begun, end, None if stopped else outcome.spent)
             return replace(outcome, reason=end.reason)
         kept = (shelf.answer(begun.run, outcome.value), transcript, self._left(one, shelf, begun.run))
-        done = completed(outcome, *await asyncio.gather(*kept), took_ms)
+        done = completed(outcome, *await asyncio.gather(*kept), took_ms, suspicions)
         if not await self._ended(begun, done, outcome.spent):
             return await self._too_late(begun.run, outcome)
         return Asked(
@@ -154,6 +156,11 @@ class Runs:
             spent=outcome.spent,
             runs=tuple(one.inquiry.runs),
         )
+
+    async def _suspected(self, outcome: Answered[Any] | Failed) -> tuple[str, ...]:
+        if not outcome.read:
+            return outcome.suspicions
+        return await asyncio.to_thread(suspected, outcome, self._mask)
 
     async def _left(self, one: Try[Any], shelf: Shelf, run: str) -> ArtefactRef | None:
         left = one.inquiry.ask.left

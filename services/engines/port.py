@@ -19,6 +19,7 @@ from schemas.engine import FailureKind, Spent
 
 AnswerT = TypeVar("AnswerT", bound=Frozen)
 NOTHING_SPENT = Spent()
+READ_CHARACTERS = 500_000
 
 
 class Ability(StrEnum):
@@ -68,14 +69,46 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Read:
+    """What an engine was given to read by a tool; `where` names the tool and what it was used on."""
+
+    where: str
+    text: str
+
+
+class Reading:
+    """Collects what was read: each text once, and no more of all than `most` characters."""
+
+    def __init__(self, most: int = READ_CHARACTERS) -> None:
+        self._left = most
+        self._texts: dict[str, str] = {}
+
+    def add(self, where: str, text: str) -> None:
+        """Take a text; what is beyond the bound is left out."""
+        kept = text[: self._left]
+        if kept and kept not in self._texts:
+            self._left -= len(kept)
+            self._texts[kept] = where
+
+    def contents(self) -> tuple[Read, ...]:
+        """Return all that was taken."""
+        return tuple(Read(where, text) for text, where in self._texts.items())
+
+
+@dataclass(frozen=True)
 class Answered(Generic[AnswerT]):
-    """A validated answer. `transcript` is what the engine said on the way (JSON lines), bounded."""
+    """A validated answer. `transcript` is what the engine said on the way (JSON lines), bounded.
+
+    `read` is what it read on the way by its tools, where it tells that; `suspicions` were found before.
+    """
 
     value: AnswerT
     spent: Spent
     session: str = ""
     transcript: bytes = b""
     version: str = ""
+    read: tuple[Read, ...] = ()
+    suspicions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +122,8 @@ class Failed:
     transcript: bytes = b""
     version: str = ""
     retry_after: float | None = None
+    read: tuple[Read, ...] = ()
+    suspicions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

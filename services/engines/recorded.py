@@ -50,6 +50,7 @@ class RecordedAnswer:
     session: str = ""
     transcript: bytes = b""
     version: str = ""
+    suspicions: tuple[str, ...] = ()
 
 
 class Recording(Protocol):
@@ -108,7 +109,14 @@ class RecordedEngine:
             )
         if problem := await self._written(task, found.patch):
             return Failed(FailureKind.NOT_CAPABLE, one_line(problem))
-        return Answered(value, found.spent, found.session, found.transcript, found.version)
+        return Answered(
+            value,
+            found.spent,
+            found.session,
+            found.transcript,
+            found.version,
+            suspicions=found.suspicions,
+        )
 
     async def _written(self, task: Task[AnswerT], patch: bytes | None) -> str:
         """Leave in the work tree what the call had left; return why that cannot be."""

@@ -21,6 +21,7 @@ from services.engines.port import (
     AnswerT,
     Failed,
     Progress,
+    Read,
     Readiness,
     Task,
     Tell,
@@ -32,12 +33,13 @@ ONE_TURN = Spent(turns=1)
 
 @dataclass(frozen=True)
 class Answering:
-    """Answer with `value` after writing `files` (by their path in the work tree) and telling `says`."""
+    """Answer with `value` after it `read`, wrote `files` (by their path in the work tree) and told `says`."""
 
     value: Frozen | Mapping[str, JsonValue]
     files: Mapping[str, str] = field(default_factory=dict)
     says: Sequence[Progress] = ()
     spent: Spent = ONE_TURN
+    read: tuple[Read, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _answered(task: Task[AnswerT], tell: Tell, step: Answering, session: str) ->
     if not _write(task, step.files):
         denied = "this task may not change files"
         return Failed(FailureKind.TOOL_DENIED, denied, step.spent, session, version=VERSION)
-    return Answered(value, step.spent, session, raw.encode(), VERSION)
+    return Answered(value, step.spent, session, raw.encode(), VERSION, step.read)
 
 
 def _write(task: Task[Any], files: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from services.engines.claude_code.command_line import (
 from services.engines.claude_code.installed import Installed, Problem
 from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import Final, NoMessage, parse
+from services.engines.claude_code.reading import ToolReading
 from services.engines.claude_code.sessions import Session, Sessions
 from services.engines.claude_code.telling import progress
 from services.engines.confined import program
@@ -111,7 +112,9 @@ class ClaudeCode:
         self, task: Task[AnswerT], session: Session, ready: tuple[Installed, str], tell: Tell
     ) -> Answered[AnswerT] | Failed:
         found, version = ready
-        hearing = _Hearing(self._hidden, tell, longest=8 * MIB + 5 * task.bounds.answer_bytes)
+        hearing = _Hearing(
+            self._hidden, tell, ToolReading(task.worktree), longest=8 * MIB + 5 * task.bounds.answer_bytes
+        )
         started = self._program(task, session, found)
         await asyncio.to_thread(self._hand_over, task, session)
         api = Api(
@@ -125,12 +128,12 @@ class ClaudeCode:
         if left.final is not None:
             session.count(judging.total(left.final))
         verdict = judging.judge(left, task)
-        transcript = hearing.transcript.contents()
+        transcript, read = hearing.transcript.contents(), hearing.reading.read()
         if verdict.value is not None:
-            return Answered(verdict.value, spent, session.id, transcript, version)
+            return Answered(verdict.value, spent, session.id, transcript, version, read)
         kind = verdict.kind or FailureKind.GARBLED
         reason = self._hidden.text(verdict.reason)
-        return Failed(kind, reason, spent, session.id, transcript, version, verdict.retry_after)
+        return Failed(kind, reason, spent, session.id, transcript, version, verdict.retry_after, read)
 
     def _program(self, task: Task[AnswerT], session: Session, found: Installed) -> Program:
         tree = task.worktree
@@ -159,10 +162,11 @@ class ClaudeCode:
 class _Hearing:
     """Takes the program's output as it comes: keeps it, tells of it, waits for the result object."""
 
-    def __init__(self, hidden: Hidden, tell: Tell, longest: int) -> None:
+    def __init__(self, hidden: Hidden, tell: Tell, reading: ToolReading, longest: int) -> None:
         self.final: Final | None = None
         self.noise = ""
         self.transcript = Transcript()
+        self.reading = reading
         self._hidden = hidden
         self._tell = tell
         self._lines = Lines(longest)
@@ -188,5 +192,7 @@ class _Hearing:
             return
         if isinstance(said, Final):
             self.final = said
+        if said is not None:
+            self.reading.add(said)
         for sign in progress(said) if said is not None else ():
             self._tell(sign)

@@ -14,6 +14,7 @@ class Block(_Said):
     """A part of a message: words, or a tool it asks for."""
 
     type: str = ""
+    id: str = ""
     text: str = ""
     name: str = ""
     input: dict[str, JsonValue] = Field(default_factory=dict)
@@ -30,6 +31,27 @@ class Assistant(_Said):
 
     type: Literal["assistant"]
     message: Content
+
+
+class ToolResult(_Said):
+    """What a tool gave back, or another part of what the model is shown."""
+
+    type: str = ""
+    tool_use_id: str = ""
+    content: JsonValue = None
+
+
+class Shown(_Said):
+    """What the model is shown: words, or parts."""
+
+    content: tuple[ToolResult, ...] | str = ()
+
+
+class User(_Said):
+    """What was said to the model."""
+
+    type: Literal["user"]
+    message: Shown
 
 
 class Init(_Said):
@@ -90,9 +112,10 @@ class Final(_Said):
         return "; ".join(self.errors) or self.result
 
 
-Said = Assistant | Init | Retry | Final
+Said = Assistant | User | Init | Retry | Final
 _KINDS: dict[str, type[Said]] = {
     "assistant": Assistant,
+    "user": User,
     "system init": Init,
     "system api_retry": Retry,
     "result": Final,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.engines.claude_code.messages import Assistant, Block, Final, Init, Retry, Said
+from services.engines.claude_code.messages import Assistant, Block, Final, Init, Retry, Said, User
 from services.engines.line import one_line
 from services.engines.port import Progress
 
@@ -22,8 +22,13 @@ def progress(said: Said) -> Iterator[Progress]:
         case Assistant():
             for block in said.message.content:
                 yield from _of_block(block)
-        case Final():
+        case Final() | User():
             return
+
+
+def subject(block: Block) -> str:
+    """Say what a tool is used on."""
+    return str(next((block.input[name] for name in _SUBJECT if name in block.input), ""))
 
 
 def _of_block(block: Block) -> Iterator[Progress]:
@@ -36,5 +41,4 @@ def _of_block(block: Block) -> Iterator[Progress]:
 def _use(block: Block) -> str:
     if block.name == ANSWER_TOOL:
         return "gives its answer"
-    subject = next((block.input[name] for name in _SUBJECT if name in block.input), "")
-    return f"{block.name} {subject}"
+    return f"{block.name} {subject(block)}"

@@ -29,9 +29,9 @@ from services.engines.openai_compatible.requests import (
     feature_refused,
 )
 from services.engines.openai_compatible.speaking import Speaking
-from services.engines.openai_compatible.tools import Tools, Used, said_of
+from services.engines.openai_compatible.tools import Tools, Used, said_of, words_in
 from services.engines.openai_compatible.tree import Tree
-from services.engines.port import AnswerT, Progress, Task, Tell
+from services.engines.port import AnswerT, Progress, Reading, Task, Tell
 from services.engines.transcript import Transcript
 
 CALLS_AT_ONCE = 32
@@ -71,6 +71,7 @@ class Conversation(Generic[AnswerT]):
         self._repaired = False
         self.features = features
         self.transcript = Transcript()
+        self.reading = Reading()
         self.spent = Spent(billing=price.billing, model=task.model or endpoint.model)
 
     async def hold(self, session: aiohttp.ClientSession) -> AnswerT:
@@ -207,6 +208,7 @@ class Conversation(Generic[AnswerT]):
         for place, call in enumerate(turn.calls):
             used = await self._used(call, place)
             self._tell(Progress("tool", one_line(f"{call.name} {used.path}", 200)))
+            self.reading.add(one_line(f"{call.name} {used.path}", 200), "\n".join(words_in(used.answer)))
             self._note({"tool": call.name, "path": used.path, "answer": used.answer[:_SHOWN]})
             self._said.append(
                 Message(role="tool", content=self._hidden.text(used.answer), tool_call_id=call.id)

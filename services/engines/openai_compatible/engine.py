@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.engine import FailureKind, Spent
 from services.engines.line import one_line
@@ -79,14 +80,20 @@ class OpenAICompatible:
             async with asyncio.timeout(task.bounds.seconds), session(self._endpoint) as opened:
                 value = await talk.hold(opened)
         except Unanswered as why:
-            return self._failed(why, self._timed(talk.spent, began), talk.transcript.contents())
+            return self._failed(why, self._timed(talk.spent, began), talk)
         except TimeoutError:
             late = Unanswered(FailureKind.TIMED_OUT, f"no answer within {task.bounds.seconds:g} s")
-            return self._failed(late, self._timed(talk.spent, began), talk.transcript.contents())
+            return self._failed(late, self._timed(talk.spent, began), talk)
         finally:
             self._features[model] = self._features.get(model, features) & talk.features
         spent = self._timed(talk.spent, began)
-        return Answered(value, spent, transcript=talk.transcript.contents(), version=words.version())
+        return Answered(
+            value,
+            spent,
+            transcript=talk.transcript.contents(),
+            version=words.version(),
+            read=talk.reading.contents(),
+        )
 
     def _unaskable(self, task: Task[AnswerT], model: str) -> Unanswered | None:
         """Say why a task cannot be asked here at all."""
@@ -106,14 +113,17 @@ class OpenAICompatible:
     def _timed(self, spent: Spent, began: float) -> Spent:
         return spent.model_copy(update={"duration_ms": int((self._clock() - began) * 1000)})
 
-    def _failed(self, why: Unanswered, spent: Spent = NOTHING_SPENT, transcript: bytes = b"") -> Failed:
+    def _failed(
+        self, why: Unanswered, spent: Spent = NOTHING_SPENT, talk: Conversation[Any] | None = None
+    ) -> Failed:
         return Failed(
             why.kind,
             one_line(self._hidden.text(why.reason)),
             spent,
-            transcript=transcript,
+            transcript=talk.transcript.contents() if talk else b"",
             version=words.version(),
             retry_after=why.retry_after,
+            read=talk.reading.contents() if talk else (),
         )
 
 

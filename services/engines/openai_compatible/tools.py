@@ -6,11 +6,11 @@ in a file stay on this machine: the model reads a mark in their place, and canno
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from services.engines.line import one_line
 from services.engines.openai_compatible.answer_schema import answer_schema
@@ -155,3 +155,22 @@ def _described(name: str, tool: _Tool) -> FunctionOffered:
 
 def _refused(path: str, why: str) -> Used:
     return Used(path, orjson.dumps({"error": why}).decode())
+
+
+def words_in(answer: str) -> Iterator[str]:
+    """Yield the texts in a tool's answer, as they were before they became JSON."""
+    yield from _texts(orjson.loads(answer))
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for one in value:
+                yield from _texts(one)
+        case dict():
+            for one in value.values():
+                yield from _texts(one)
+        case _:
+            return
