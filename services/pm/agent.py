@@ -15,6 +15,7 @@ from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
 from services.pm.asked import SOURCE, discovered
 from services.pm.policy import Scan, Specify, whenever
+from services.pm.relating import related
 from services.pm.requirements import requirements
 from services.pm.scanning import JSON, Found, Selection, look, select
 from services.pm.specifying import GHERKIN, specified
@@ -42,8 +43,8 @@ class PM:
         match whenever(event.envelope.address.id, read_fact(event.envelope)):
             case Scan(target=target, scan=scan):
                 await self._scan(target, scan, cause)
-            case Specify(improvement=id):
-                await self._specify(id, cause)
+            case Specify(improvement=id, new=new):
+                await self._specify(id, new, cause)
             case None:
                 return
 
@@ -100,7 +101,7 @@ class PM:
             notes=found.notes,
         )
 
-    async def _specify(self, id: str, cause: Cause) -> None:
+    async def _specify(self, id: str, new: bool, cause: Cause) -> None:
         book = self.bench.book
         state = await book.state(IMPROVEMENT, id)
         if state.status is not Status.INITIALIZED or state.discovered is None:
@@ -109,6 +110,9 @@ class PM:
         target = await book.state(TARGET, found.target)
         async with self.bench.claim(IMPROVEMENT, id, "requirements", cause) as held:
             if found.source == SOURCE:
+                only = target.scans[found.scan].requested.engine
+                if new and await related(book, self.consultant, id, target, only, cause):
+                    return
                 made = await self._specified(id, found, target, held.token, cause)
             else:
                 made = await self._of_rule(id, found, target, held.token)

@@ -29,9 +29,10 @@ class Scan:
 
 @dataclass(frozen=True)
 class Specify:
-    """Write the requirements of an improvement."""
+    """Write the requirements of an improvement; one that is `new` may be asked for already."""
 
     improvement: str
+    new: bool = False
 
 
 def whenever(id: str, fact: Fact) -> Scan | Specify | None:
@@ -40,7 +41,7 @@ def whenever(id: str, fact: Fact) -> Scan | Specify | None:
         case ScanRequested(scan=scan):
             return Scan(id, scan)
         case Discovered() | Retried():
-            return Specify(id)
+            return Specify(id, new=isinstance(fact, Discovered))
         case _:
             return None
 

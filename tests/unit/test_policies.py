@@ -47,7 +47,7 @@ def at(status: Status, **fields: object) -> Improvement:
     ("fact", "work"),
     [
         (f.scan_requested("s7"), Scan("toolz", "s7")),
-        (f.discovered(), Specify("toolz")),
+        (f.discovered(), Specify("toolz", new=True)),
         (Retried(reason="again"), Specify("toolz")),
         (f.scanned(), None),
         (f.specified(), None),
