@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from events.subjects import run_progress
 from schemas.engine import Billing
+from schemas.run_progress import RunProgress
 from services.asking.asker import Asker
 from services.asking.consulting import Consultant
 from services.asking.limits import Limit, Limits
@@ -22,7 +24,7 @@ from services.masking.mask import masked
 from services.masking.needles import SHORTEST
 from services.runtime.data_folder import DataFolder
 from services.runtime.settings import Settings
-from services.runtime.workbench import Workbench
+from services.runtime.workbench import Publish, Workbench
 from services.sandbox.port import Sandbox
 
 MICROS = 1_000_000
@@ -54,9 +56,13 @@ def consultant_with(bench: Workbench, role: str, team: Team, manner: Manner) -> 
     settings = bench.settings
     # shorter ones are ordinary words ("none", "x"), and would be hidden everywhere
     mask = partial(masked, values=[value for value in settings.secrets() if len(value) >= SHORTEST])
-    asker = Asker(bench.book, limits_of(settings), mask, manner)
+    asker = Asker(bench.book, limits_of(settings), mask, manner, partial(_announce, bench.publish))
     bounds = Bounds(seconds=settings.engine_seconds, turns=settings.engine_turns)
     return Consultant(asker, role, team.engines, team.policy, bounds, unpriced=team.unpriced)
+
+
+async def _announce(publish: Publish, word: RunProgress) -> None:
+    await publish(run_progress(word.run), word.model_dump_json().encode())
 
 
 Consulting = Callable[[Workbench, str], Consultant | None]

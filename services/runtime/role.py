@@ -1,9 +1,11 @@
 """Runs one agent as a service: its connection, its consumer, its answer to service discovery."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import nats.micro
 import structlog
@@ -12,12 +14,13 @@ from nats.micro.service import Service, ServiceConfig
 
 from schemas.risk import RiskClass
 from services.runtime.consumer import Agent, Consumer
+from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 from services.runtime.program import run_program
 from services.runtime.room import RoomySandbox, shortage
 from services.runtime.settings import Autonomy, Settings
-from services.runtime.workbench import Workbench
+from services.runtime.workbench import Publish, Workbench, unheard
 from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits, NoSandbox, Sandbox
 from services.sandbox.unsandboxed import Unsandboxed
@@ -31,12 +34,16 @@ RISK_OF = {Autonomy.LOW: RiskClass.LOW, Autonomy.MEDIUM: RiskClass.MEDIUM, Auton
 
 @dataclass(frozen=True)
 class Role:
-    """One kind of service: how its agent is built, and how many events one copy works on at once."""
+    """One kind of service: how its agent is built, and how many events one copy works on at once.
+
+    `meanwhile` is what else a copy does until it is cancelled.
+    """
 
     name: str
     purpose: str
     build: Callable[[Workbench], Agent]
     parallel: int = 1
+    meanwhile: Callable[[Workbench], Coroutine[Any, Any, None]] | None = None
 
 
 async def run_role(role: Role, ground: Ground) -> None:
@@ -46,14 +53,25 @@ async def run_role(role: Role, ground: Ground) -> None:
     """
     async with ground.log(role.name) as (connection, book):
         await ground.require_length(connection)
-        bench = await workbench(role.name, ground.settings, book)
+        bench = await workbench(role.name, ground.settings, book, connection.publish)
         consumer = Consumer(connection, role.build(bench), role.parallel, ground.shortage)
         service = await announce(connection, role.name, role.purpose, bench.actor)
         log.info("running", role=role.name, actor=bench.actor)
         try:
-            await consumer.run()
+            await _until_one_ends(consumer.run(), *([role.meanwhile(bench)] if role.meanwhile else ()))
         finally:
             await service.stop()
+
+
+async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all at once until one ends or fails, then end the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await asyncio.gather(*(end(task) for task in tasks if not task.done()))
 
 
 def main(role: Role) -> None:
@@ -69,7 +87,7 @@ async def announce(connection: Client, name: str, purpose: str, instance: str) -
     return await nats.micro.add_service(connection, config)
 
 
-async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
+async def workbench(role: str, settings: Settings, book: Log, publish: Publish = unheard) -> Workbench:
     """Lay out what an agent works with.
 
     Raises `NoSandbox` where none works and the settings insist, `UnusableGit` where no git will do.
@@ -88,6 +106,7 @@ async def workbench(role: str, settings: Settings, book: Log) -> Workbench:
         settings=settings,
         health_command=settings.health_command,
         health_seconds=settings.health_timeout_seconds,
+        publish=publish,
     )
 
 

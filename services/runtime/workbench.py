@@ -1,6 +1,6 @@
 """What every agent works with: the log, the workspace, the sandbox and its limits."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,19 @@ from services.workspace.proving import Prover
 YAML = "application/yaml"
 BUSY_SECONDS = 0.5
 
+Publish = Callable[[str, bytes], Awaitable[None]]
+
+
+async def unheard(subject: str, payload: bytes) -> None:
+    """Tell nobody."""
+
 
 @dataclass(frozen=True)
 class Workbench:
     """`actor` is this copy's own name, such as `pm@host-123`; `autonomy` the highest class landing unasked.
 
-    `health_command` is run in the target after each deployment, for `health_seconds` at most.
+    `health_command` is run in the target after each deployment, for `health_seconds` at most. `publish` tells
+    whoever listens to a subject now; nothing of it is kept.
     """
 
     book: Log
@@ -44,6 +51,7 @@ class Workbench:
     settings: Settings
     health_command: str | None = None
     health_seconds: float = 60.0
+    publish: Publish = unheard
 
     @property
     def prover(self) -> Prover:
