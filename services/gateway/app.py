@@ -2,16 +2,17 @@
 
 from http import HTTPStatus
 
-import structlog
 from aiohttp import web
 
 from services.access.scopes import Scope
-from services.gateway.api import health, reading
+from services.gateway.api import deciding, health, letting_in, reading
+from services.gateway.api import log as log_api
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
 from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
+from services.gateway.live import stream
 from services.runtime.role import own_version
 
 MOST_BYTES = 1 << 20
@@ -23,8 +24,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-log = structlog.get_logger()
-
 
 async def openapi(_: Call) -> Reply:
     """Answer the description of everything that is no page."""
@@ -34,6 +33,10 @@ async def openapi(_: Call) -> Reply:
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *reading.ROUTES,
+    *deciding.ROUTES,
+    *letting_in.ROUTES,
+    *log_api.ROUTES,
+    *stream.ROUTES,
     Route(
         "GET",
         "/api/openapi.json",

@@ -10,6 +10,8 @@ from projections.queries import Views
 from services.access.sessions import Signer
 from services.access.tokens import Holder
 from services.gateway.health import Asker
+from services.gateway.live.feed import Feed
+from services.gateway.live.position import ViewsPosition
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 
@@ -24,6 +26,8 @@ class GatewayDesk:
     pool: "asyncpg.Pool[asyncpg.Record]"
     views: Views
     signer: Signer
+    feed: Feed
+    position: ViewsPosition
 
     @property
     def asker(self) -> Asker:

@@ -6,11 +6,15 @@ import socket
 
 import structlog
 from aiohttp import web
+from nats.micro.service import Service
 
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
 from services.gateway.desk import GatewayDesk
+from services.gateway.live.feed import Feed
+from services.gateway.live.position import ViewsPosition
+from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
 from services.runtime.session_key import session_key
@@ -19,6 +23,7 @@ NAME = "gateway"
 PURPOSE = "Answers over HTTP: health of every component"
 HOST = "127.0.0.1"
 CLOSING_SECONDS = 2.0
+CONNECTIONS = 8
 
 log = structlog.get_logger()
 
@@ -40,20 +45,32 @@ async def run_gateway(ground: Ground) -> None:
     async with (
         ground.log(NAME) as (connection, book),
         # No connection at first: the gateway answers while the database is away, and says so.
-        ground.pool(0, 4, 2) as pool,
+        ground.pool(0, CONNECTIONS, 2) as pool,
     ):
-        desk = GatewayDesk(ground, connection, book, pool, Views(pool), Signer(session_key(ground.settings)))
+        views = Views(pool)
+        feed, position = Feed(book.store), ViewsPosition(pool, views)
+        signer = Signer(session_key(ground.settings))
+        desk = GatewayDesk(ground, connection, book, pool, views, signer, feed, position)
         runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
+        following = [asyncio.create_task(one.run()) for one in (feed, position)]
         try:
             await _listen(runner, ground.settings.port)
             service = await announce(connection, NAME, PURPOSE, actor(NAME))
-            try:
-                await asyncio.Event().wait()
-            finally:
-                await service.stop()
+            following.append(asyncio.create_task(_until_ended(service)))
+            await asyncio.gather(*following)
         finally:
+            for task in following:
+                await end(task)
             await runner.cleanup()
+
+
+async def _until_ended(service: Service) -> None:
+    """Answer service discovery until cancelled."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await service.stop()
 
 
 def port_to_use(wanted: int) -> int:

@@ -12,7 +12,7 @@ from services.gateway.http.problems import MEDIA_TYPE, ProblemDetails
 from services.gateway.http.route import ANYBODY, Nothing, Route
 
 REFERENCE = "#/components/schemas/{model}"
-PART = re.compile(r"\{(\w+)\}")
+PART = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
 JSON = "application/json"
 
 
@@ -22,7 +22,7 @@ def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
     schemas, definitions = _schemas(served)
     paths: dict[str, dict[str, Any]] = {}
     for route in served:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(PART.sub(r"{\1}", route.path), {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -101,7 +101,7 @@ def _responses(route: Route, schemas: dict[Key, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": status.phrase}
         if model is not None:
             shared = problem if str(status.value) in found else {}
-            answer["content"] = {JSON: {"schema": schemas[id(model), "serialization"]}, **shared}
+            answer["content"] = {route.media_type: {"schema": schemas[id(model), "serialization"]}, **shared}
         found[str(status.value)] = answer
     if route.conditional:
         found["304"] = {"description": "Not changed since the ETag given in If-None-Match"}

@@ -60,7 +60,7 @@ class Route:
     `query` and `body` are models of what it takes, `answers` the model of each status it answers by itself,
     `problems` the statuses besides those that any route of its kind may end with.
     `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
-    answers HTML, to people.
+    answers HTML, to people. `media_type` is what `answers` are sent as.
     """
 
     method: str
@@ -75,3 +75,4 @@ class Route:
     problems: tuple[HTTPStatus, ...] = ()
     conditional: bool = False
     page: bool = False
+    media_type: str = "application/json"

@@ -1,0 +1,97 @@
+"""Tokens by the API: made and shown once, listed, revoked."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import Field
+
+from events.access import ACCESS, Revoked, Role
+from projections.views.access import AccessRow
+from schemas.base import Frozen
+from services.access.scopes import Scope
+from services.access.tokens import grant
+from services.gateway.api.reading import position, seq_of
+from services.gateway.http.commands import PROBLEMS, Accepted, Why, because, cause_of, record
+from services.gateway.http.pages import Page, Paged, page_of
+from services.gateway.http.route import GOVERNING, Call, Reply, Route
+
+PATH = "/api/tokens"
+
+
+class Wanted(Frozen):
+    """What a token is to allow; no scopes are all of them."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Role
+    days: Annotated[int, Field(ge=1, le=3650)] = 90
+    scopes: tuple[Scope, ...] = ()
+
+
+class Made(Frozen):
+    """A token as it is shown once."""
+
+    id: str
+    token: str
+
+
+async def create(call: Call) -> Reply:
+    """Grant a token; its text is in this answer and nowhere else."""
+    wanted: Wanted = call.body
+    token = await grant(
+        call.desk.book,
+        wanted.title,
+        wanted.role,
+        cause_of(call),
+        timedelta(days=wanted.days),
+        tuple(dict.fromkeys(wanted.scopes)),
+    )
+    return Reply(Made(id=token.id, token=token.text), HTTPStatus.CREATED, {"Location": PATH})
+
+
+async def list_tokens(call: Call) -> Reply:
+    """Answer tokens, those granted first before others; never their secrets."""
+    seq = await seq_of(call)
+    rows = await call.desk.views.access(seq)
+    return Reply(page_of(rows, lambda row: row.id, call.query, await position(call, seq)))
+
+
+async def take_away(call: Call) -> Reply:
+    """Make a token worth nothing."""
+    return await record(call, ACCESS, call.named("id"), Revoked(reason=because(call, "revoked")), PATH)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        PATH,
+        list_tokens,
+        GOVERNING,
+        Scope.ACCESS,
+        "List tokens",
+        query=Paged,
+        answers={HTTPStatus.OK: Page[AccessRow]},
+        conditional=True,
+    ),
+    Route(
+        "POST",
+        PATH,
+        create,
+        GOVERNING,
+        Scope.ACCESS,
+        "Make a token",
+        body=Wanted,
+        answers={HTTPStatus.CREATED: Made},
+    ),
+    Route(
+        "POST",
+        f"{PATH}/{{id}}/revoke",
+        take_away,
+        GOVERNING,
+        Scope.ACCESS,
+        "Revoke a token",
+        body=Why,
+        answers={HTTPStatus.ACCEPTED: Accepted},
+        problems=PROBLEMS,
+    ),
+)

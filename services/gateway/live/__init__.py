@@ -1,0 +1,1 @@
+"""What tells browsers and programs that something happened, as it happens."""

@@ -1,0 +1,116 @@
+"""Server-sent events: what a browser or a program hears as it happens, and takes up again where it was cut.
+
+Rules
+1. Each message carries the sequence it stands for as its id; who comes back with `Last-Event-ID` misses
+   nothing.
+2. Data is JSON on one line: no line break of any kind stands in it raw, so no content can forge a message.
+3. A comment is sent when nothing happens, so that either end notices that the other is gone.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from events.store import Recorded
+from schemas.base import Frozen
+from services.access.scopes import Scope
+from services.gateway.http.problems import Problem
+from services.gateway.http.route import LOOKING, Call, Route
+
+QUIET_SECONDS = 15.0
+TOGETHER_SECONDS = 0.05  # moves of the views that come closer are told as one
+LONGEST_SEQ = 18
+MEDIA_TYPE = "text/event-stream"
+HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+RETRY = b"retry: 1000\n\n"
+
+
+class From(Frozen):
+    """Where to begin: after this event; without it with what happens next."""
+
+    after: int | None = Field(default=None, ge=0)
+
+
+async def events(call: Call) -> web.StreamResponse:
+    """Send every event of the log after the one named, and go on for ever."""
+    feed = call.desk.feed
+    begin = _last_seen(call.request)
+    if begin is None:
+        begin = feed.head if call.query.after is None else call.query.after
+    return await _sent(call.request, (_event(one) async for one in feed.after(begin)))
+
+
+async def moves(call: Call) -> web.StreamResponse:
+    """Send where the views are whenever they move: for pages, which then look again."""
+
+    async def told() -> AsyncIterator[bytes]:
+        seq = -1
+        while True:
+            seq = await call.desk.position.beyond(seq)
+            yield _message(seq, "moved", {"position": seq})
+            await asyncio.sleep(TOGETHER_SECONDS)
+
+    return await _sent(call.request, told())
+
+
+def _last_seen(request: web.Request) -> int | None:
+    given = request.headers.get("Last-Event-ID", "").strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdecimal() and len(given) <= LONGEST_SEQ):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Last-Event-ID is the sequence of an event")
+    return int(given)
+
+
+def _event(recorded: Recorded) -> bytes:
+    return _message(recorded.seq, "event", orjson.Fragment(recorded.envelope.encode()))
+
+
+def _message(id: int, kind: str, data: Any) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (id, kind.encode(), orjson.dumps(data))
+
+
+async def _sent(request: web.Request, messages: AsyncIterator[bytes]) -> web.StreamResponse:
+    """Send messages until the other end is gone; a comment whenever none comes for long."""
+    response = web.StreamResponse(headers=HEADERS)
+    await response.prepare(request)
+    await response.write(RETRY)
+    coming: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(messages))
+            done, _ = await asyncio.wait({coming}, timeout=QUIET_SECONDS)
+            if done:
+                message, coming = coming.result(), None
+                await response.write(message)
+            else:
+                await response.write(b": quiet\n\n")
+    except (ConnectionError, StopAsyncIteration):
+        return response
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with suppress(asyncio.CancelledError):
+                await coming
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/api/events/stream",
+        events,
+        LOOKING,
+        Scope.LOG,
+        "Follow the log",
+        query=From,
+        answers={HTTPStatus.OK: str},
+        media_type=MEDIA_TYPE,
+    ),
+    Route("GET", "/live", moves, LOOKING, Scope.IMPROVEMENTS, "Follow where the views are", page=True),
+)
