@@ -40,10 +40,15 @@ def change_digest(patch: bytes) -> str:
 
 
 def failure_digest(report: str) -> str:
-    """Return what tells one failure from another: folders, addresses, object ids and durations do not."""
+    """Return what tells one failure from another: what varies (see `unvarying`) does not."""
+    return hashlib.sha256(unvarying(report).encode()).hexdigest()
+
+
+def unvarying(text: str) -> str:
+    """Return a text without what is otherwise each time: folders, addresses, object ids and durations."""
     for pattern, stands in _VARYING:
-        report = pattern.sub(stands, report)
-    return hashlib.sha256("\n".join(line.strip() for line in report.splitlines()).encode()).hexdigest()
+        text = pattern.sub(stands, text)
+    return "\n".join(line.strip() for line in text.splitlines())
 
 
 def why_stop(tried: Sequence[Tried], bound: Bound) -> str | None:

@@ -67,12 +67,12 @@ def find(home: Path, name: str) -> Fork:
     return forks[name]
 
 
-def free_name(home: Path, seq: int) -> str:
+def free_name(home: Path, seq: int, kind: str = "at") -> str:
     """Return a name for a fork at a sequence that none has yet."""
-    taken, number, name = {fork.name for fork in every(home)}, 1, f"at-{seq}"
+    taken, number, name = {fork.name for fork in every(home)}, 1, f"{kind}-{seq}"
     while name in taken:
         number += 1
-        name = f"at-{seq}-{number}"
+        name = f"{kind}-{seq}-{number}"
     return name
 
 
