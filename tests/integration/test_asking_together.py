@@ -16,7 +16,7 @@ from schemas.engine import FailureKind
 from services.runtime.log import Log, stamp_of
 from services.vault.jetstream import JetStreamKeyStore
 from tests.asking_example import PRICE
-from tests.asking_process import ROOT, SECONDS, Counting, asker, book_on, now, one
+from tests.asking_process import ROOT, SECONDS, TEN, Brief, Counting, asker, book_on, now, one
 from tests.log_server import REPOSITORY, LogServer, started
 
 PROCESSES, CALLS = 5, 10
@@ -39,8 +39,8 @@ async def ready(server: LogServer) -> AsyncIterator[LogServer]:
     yield server
 
 
-async def ready_to_ask(server: LogServer, calls: Path) -> Process:
-    command = ("-m", "tests.asking_process", str(server.port), str(calls), str(CALLS))
+async def ready_to_ask(server: LogServer, calls: Path, count: int = CALLS, *more: str) -> Process:
+    command = ("-m", "tests.asking_process", str(server.port), str(calls), str(count), *more)
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdin=PIPE, stdout=PIPE, cwd=REPOSITORY
     )
@@ -100,7 +100,7 @@ async def test_fifty_calls_on_a_budget_for_ten_begin_ten_though_one_process_is_k
         victim.kill()
         lost = called(calls).count(victim.pid)
         survivors = [each for each in processes if each is not victim]
-        told = [line.split()[1] for line in await ended(survivors) if line.startswith("ended ")]
+        told = await ended(survivors)
         await victim.wait()
 
         assert len(called(calls)) == ALLOWED
@@ -116,12 +116,12 @@ async def test_fifty_calls_on_a_budget_for_ten_begin_ten_though_one_process_is_k
 
         go = asyncio.Event()
         go.set()
-        assert await one(asker(book), Counting(calls, go), "too early") == "budget_exhausted"
+        assert await one(asker(book, limits=TEN), Counting(calls, go), "too early") == "budget_exhausted"
         dead = set(states[-1].reserved)
 
     async with book_on(ready, later) as book:
         engine = Counting(calls, go)
-        told = [await one(asker(book), engine, f"later {n}") for n in range(lost + 1)]
+        told = [await one(asker(book, limits=TEN), engine, f"later {n}") for n in range(lost + 1)]
         assert told == ["answered"] * lost + ["budget_exhausted"]
         states = await budgets(book)
         assert within(states)
@@ -138,8 +138,38 @@ def later() -> datetime:
 
 
 async def ended(processes: list[Process]) -> list[str]:
-    """Let the engines of processes answer, and return the lines that the processes printed."""
+    """Let the engines of processes answer, and return how their questions ended."""
     async with asyncio.timeout(PATIENCE):
         outcomes = await asyncio.gather(*(each.communicate(b"") for each in processes))
     assert [each.returncode for each in processes] == [0] * len(processes)
-    return [line for out, _ in outcomes for line in out.decode().splitlines()]
+    lines = [line for out, _ in outcomes for line in out.decode().splitlines()]
+    return [line.split()[1] for line in lines if line.startswith("ended ")]
+
+
+async def test_thirty_calls_of_two_processes_are_never_more_than_three_at_once(
+    ready: LogServer, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    both = await asyncio.gather(*(ready_to_ask(ready, calls, 15, "--places", "3") for _ in range(2)))
+    for process in both:
+        begin(process)
+    assert await ended(list(both)) == ["answered"] * 30
+    most = under_way = 0
+    for line in calls.read_text().split():
+        under_way += 1 if line == "+" else -1
+        most = max(most, under_way)
+    assert (most, under_way, calls.read_text().count("+")) == (3, 0, 30)
+
+
+async def test_an_engine_that_ails_in_one_process_is_not_called_by_another(
+    ready: LogServer, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    first = await ready_to_ask(ready, calls, 5, "--places", "9", "--fails")
+    begin(first)
+    assert await ended([first]) == ["timed_out"] * 5
+    async with book_on(ready) as book:
+        assert await one(asker(book), Brief(calls), "is it well?") == "timed_out"
+    assert calls.read_text().count("+") == 5
+    async with book_on(ready, later) as book:
+        assert await one(asker(book), Brief(calls), "and now?") == "answered"
