@@ -109,7 +109,7 @@ def decide(state: Engine, fact: EngineFact, now: datetime) -> None:
             _require(fact.lease_until > now, "a lease must end in the future")
             _require_well(state, now)
             if len(state.calls) >= fact.places:
-                raise Full(f"{len(state.calls)} calls are under way, and {fact.places} are allowed at once")
+                raise Full(f"under way: {len(state.calls)}, allowed at once: {fact.places}")
         case CallEnded():
             _require(fact.run in state.calls, f"no call {fact.run} is under way")
         case CircuitOpened():

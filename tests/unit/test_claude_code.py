@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from services.engines.claude_code.installed import Installed, Problem, find, jud
 from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import NoMessage, Said, parse
 from services.engines.claude_code.sessions import Sessions
-from services.engines.claude_code.telling import progress
+from services.engines.claude_code.telling import Turns, progress
 from services.engines.confined.credential import Credential, Kind
 from services.engines.port import Bounds, Progress, Task
 from services.engines.transcript import Hidden, Transcript
@@ -54,6 +55,16 @@ def test_lines_are_the_same_however_the_stream_is_cut(lines: list[bytes], data: 
         stream = stream[size:]
     got += list(reader.end())
     assert got == [line for line in lines if line.strip()]
+
+
+def test_each_message_but_the_first_begins_another_turn() -> None:
+    turns, kinds = Turns(), list[str]()
+    for id in ("msg_1", "msg_1", "msg_2", "msg_3"):
+        line = {"type": "assistant", "message": {"id": id, "content": [{"type": "text", "text": "so"}]}}
+        said = parse(orjson.dumps(line))
+        assert said is not None
+        kinds += [one.text for one in turns.signs(said)]
+    assert kinds == ["so", "so", "turn 2", "so", "turn 3", "so"]
 
 
 def test_a_line_that_is_too_long_is_left_out_and_told() -> None:

@@ -34,7 +34,7 @@ ailing = engine.given(begun(), failed(), opened())
 
 def test_no_more_calls_begin_than_there_are_places() -> None:
     full = engine.given(begun("r1"), begun("r2"))
-    full.when(begun("r3")).then_rejected("2 calls are under way, and 2 are allowed at once")
+    full.when(begun("r3")).then_rejected("under way: 2, allowed at once: 2")
     with pytest.raises(Full):
         full.given(begun("r3"))
     full.given(CallEnded(run="r1")).given(begun("r3"))
@@ -42,7 +42,7 @@ def test_no_more_calls_begin_than_there_are_places() -> None:
 
 def test_each_caller_is_held_to_its_own_number_of_places() -> None:
     engine.given(begun("r1"), begun("r2", 3), begun("r3", 3)).when(begun("r4", 2)).then_rejected(
-        "3 calls are under way, and 2 are allowed"
+        "under way: 3, allowed at once: 2"
     )
 
 

@@ -18,7 +18,7 @@ from services.engines.claude_code.json_lines import Lines
 from services.engines.claude_code.messages import Final, NoMessage, parse
 from services.engines.claude_code.reading import ToolReading
 from services.engines.claude_code.sessions import Session, Sessions
-from services.engines.claude_code.telling import progress
+from services.engines.claude_code.telling import Turns
 from services.engines.confined import program
 from services.engines.confined.api_proxy import Api
 from services.engines.confined.credential import Credential
@@ -170,6 +170,7 @@ class _Hearing:
         self._hidden = hidden
         self._tell = tell
         self._lines = Lines(longest)
+        self._turns = Turns()
 
     @property
     def overlong(self) -> bool:
@@ -194,5 +195,5 @@ class _Hearing:
             self.final = said
         if said is not None:
             self.reading.add(said)
-        for sign in progress(said) if said is not None else ():
+        for sign in self._turns.signs(said) if said is not None else ():
             self._tell(sign)

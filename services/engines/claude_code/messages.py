@@ -21,8 +21,9 @@ class Block(_Said):
 
 
 class Content(_Said):
-    """The parts of a message."""
+    """The parts of a message. Lines with the same `id` are of one message, and so of one turn."""
 
+    id: str = ""
     content: tuple[Block, ...] = ()
 
 

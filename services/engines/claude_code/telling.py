@@ -11,6 +11,21 @@ LONGEST = 200
 _SUBJECT = ("file_path", "path", "pattern", "command", "url", "query")
 
 
+class Turns:
+    """Tells of the lines of one run, and of its turns: each message but the first begins another."""
+
+    def __init__(self) -> None:
+        self._messages: set[str] = set()
+
+    def signs(self, said: Said) -> Iterator[Progress]:
+        """Yield what to tell of the next line."""
+        if isinstance(said, Assistant) and said.message.id not in self._messages:
+            self._messages.add(said.message.id)
+            if (turn := len(self._messages)) > 1:
+                yield Progress("turn", f"turn {turn}")
+        yield from progress(said)
+
+
 def progress(said: Said) -> Iterator[Progress]:
     """Yield what to tell of one line."""
     match said:
