@@ -21,6 +21,16 @@ class Told(Place):
     """The data folder, and the ground its commands stand on."""
 
     ground: Ground
+    servers: EmbeddedServers
+
+    @contextmanager
+    def stopped(self) -> Iterator[Path]:
+        """Let the servers be down for the time of the block; gives the folder of their data."""
+        run(self.servers.leave())
+        try:
+            yield self.servers.place
+        finally:
+            run(self.servers.join())
 
 
 @contextmanager
@@ -37,7 +47,7 @@ def told_place(home: Path) -> Iterator[Told]:
         return ground
 
     try:
-        place = Told(home, run(begin()))
+        place = Told(home, run(begin()), servers)
         assert place.aps("improvements", "list").code == Exit.OK
         yield place
     finally:

@@ -77,12 +77,20 @@ def expected(problem: Exception) -> Stop | None:
         return cause
     for kind, code in CODES:
         if isinstance(cause, kind):
-            return Stop(code, str(cause) or "it took too long")
+            return Stop(code, _with_cure(cause) or "it took too long")
     if is_full(cause):
         return Stop(Exit.UNAVAILABLE, f"a disk is full: {cause}\nfree space there, then run the same again")
     if isinstance(cause, AWAY):
         return Stop(Exit.UNAVAILABLE, f"out of reach: {cause}")
     return None
+
+
+def _with_cure(cause: BaseException) -> str:
+    """Return what happened; of a log that contradicts itself also what tells the rest, where nothing does."""
+    told = str(cause)
+    if isinstance(cause, Broken) and "aps " not in told:
+        return f"{told}. The log is damaged there; what else is, and what was lost: aps events verify"
+    return told
 
 
 def _root(problem: BaseException) -> BaseException:

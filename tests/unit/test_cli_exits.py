@@ -57,6 +57,15 @@ def test_the_reason_a_service_gave_up_decides() -> None:
     assert "--port 4001" in str(found)
 
 
+def test_a_damaged_log_is_told_with_the_command_that_tells_more() -> None:
+    assert str(expected(Broken("sequence 7 is missing"))).startswith(
+        "sequence 7 is missing. The log is damaged"
+    )
+    assert "aps events verify" in str(expected(Broken("sequence 7 is missing")))
+    known = Broken("the log is gone (aps restore --journal)")
+    assert str(expected(known)) == str(known)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     known = ["up006-1a2b3c4d", "up031-9f8e7d6c", "f401-00112233"]
     assert "nearest: up006-1a2b3c4d" in str(not_found("improvement", "up006-1a2b3c4e", known))

@@ -75,6 +75,7 @@ async def _put_back(ground: Ground, connection: Client, anew: Anew | None) -> Pu
             await _replace_stream(ground, connection)
         elif head >= end:
             say(f"nothing is missing at the end: the log goes up to {head}, the journal up to {end}")
+            say("what is damaged before it comes back with: aps restore --journal --anew")
             return put
         try:
             put.events = await Restoring(connection).restore(journaled(database))

@@ -21,6 +21,7 @@ from events.jetstream.restoring import Kept, Restoring
 from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
 from projections.heads import keep
+from projections.queries import Views
 from services.cli.desk import at_views, open_pool
 from services.cli.history.proving import prove_standing
 from services.cli.history.proving_file import lines_of, prove_lines
@@ -81,7 +82,8 @@ class Reading:
 
 
 async def restore(settings: Settings, file: str, keys: Sequence[PublicKey], *, as_json: bool) -> None:
-    """Put back an archive. Ends the command with 1 for one that is not sound, 5 where another log is."""
+    """Put back an archive. Ends the command with 1 for one that is not sound, 5 where another log is, or was
+    whose views go on after the archive."""
     with lines_of(file, "proving the archive") as lines:
         proof, reading = prove_lines(lines, keys)
     _require_sound(file, proof)
@@ -122,6 +124,7 @@ def keys_of(file: str) -> list[KeyFile]:
 
 async def _put_back(ground: Ground, connection: Client, file: str, proven: ExportProof) -> Put:
     await _require_room(connection)
+    await _require_no_longer_journal(ground, file, proven.events)
     settings, beside = ground.settings, Beside(connection)
     archive = Reading(file, settings, beside)
     events = await Restoring(connection).restore(archive.log())
@@ -170,4 +173,17 @@ async def _require_room(connection: Client) -> None:
             Exit.CONFLICT,
             f"the log is not empty: it has {head} events. Restore into a data folder of its own (APS_HOME),"
             " or remove what stands there first: aps reset",
+        )
+
+
+async def _require_no_longer_journal(ground: Ground, file: str, events: int) -> None:
+    """End the command with 5 where the log was lost and its views know more of it than the archive has."""
+    async with open_pool(ground) as pool:
+        at = (await Views(pool).checkpoint()).seq
+    if at > events:
+        raise Stop(
+            Exit.CONFLICT,
+            f"the views here are at {at}, {file} ends at {events}: nothing was restored. All {at} events come"
+            " back with: aps restore --journal. For what the archive has alone, remove the views first:"
+            " aps reset",
         )
