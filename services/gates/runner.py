@@ -19,7 +19,7 @@ from services.gates.strictness import parsed
 from services.gates.tricks import hooks, tricks
 
 RUNNER_UNTOUCHED = "runner_untouched"
-VERSION = "1"
+VERSION = "2"
 _PROGRAMS = ("__main__.py", "setup.py", "noxfile.py")  # never imported by tests; `evaluator_files` knows them
 _STEERING = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "pytest11")
 

@@ -17,12 +17,17 @@ from services.gates.strictness import Function
 _RUNNER = frozenset({"pytest", "_pytest", "unittest", "pluggy", "coverage", "aps_report"})
 _ENDS_THE_RUN = frozenset({
     "os._exit", "os.abort", "posix._exit", "pytest.exit", "_pytest.outcomes.exit", "_pytest.outcomes.Exit",
-    "faulthandler._sigsegv",
+    "faulthandler._sigsegv", "signal.raise_signal",
 })  # fmt: skip
+_KILLS = frozenset({"os.kill", "os.killpg", "signal.pidfd_send_signal"})
+_ITSELF = frozenset({"os.getpid", "os.getppid", "os.getpgrp", "os.getpgid", "os.getsid"})
 _LEAVES = frozenset({
     "sys.exit", "exit", "quit", "SystemExit", "KeyboardInterrupt", "builtins.exit", "builtins.quit",
 })  # fmt: skip
-_OF_TESTS_ONLY = frozenset({"atexit.register", "sys.settrace", "sys.setprofile", "threading.settrace"})
+_OF_TESTS_ONLY = frozenset({
+    "atexit.register", "sys.settrace", "sys.setprofile", "threading.settrace",
+    *(f"os.exec{how}" for how in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")),
+})  # fmt: skip
 _WHAT_IMPORTS = ("sys.meta_path", "sys.path_hooks", "builtins.AssertionError", "builtins.__import__")
 _SETTERS = frozenset({"setattr", "delattr", "setitem", "delitem", "patch", "object"})
 _RESULTS = frozenset({"wasxfail", "longrepr", "testsfailed", "shouldstop", "shouldfail", "exitstatus"})
@@ -66,6 +71,7 @@ def _tricks(node: ast.AST, names: Mapping[str, str], *, test_code: bool) -> Iter
             yield from _set(targets, names, test_code=test_code)
         case ast.Call():
             yield from _called(node, names, test_code=test_code)
+            yield from _killed(_dotted(node.func, names), node.args[:1], names)
         case _:
             pass
 
@@ -106,6 +112,14 @@ def _called(call: ast.Call, names: Mapping[str, str], *, test_code: bool) -> Ite
             yield f"pluginmanager.{word}"
         if word in ("force_result", "force_exception") and test_code:
             yield f"a result that is set: {word}"
+
+
+def _killed(name: str, whom: list[ast.expr], names: Mapping[str, str]) -> Iterator[str]:
+    """A signal to the process, its parent or its group; 0 and -1 mean them too."""
+    process = whom[0] if whom and name in _KILLS else None
+    itself = isinstance(process, ast.Call) and _dotted(process.func, names) in _ITSELF
+    if itself or (process is not None and ast.unparse(process) in ("0", "-1")):
+        yield f"{name} of the process itself, which ends the run"
 
 
 def _patched(name: str, *member: ast.expr) -> Iterator[str]:
