@@ -1,13 +1,14 @@
 """What can be documented, read from where it is defined: schemas of events, endpoints, workflows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from events.catalogue import AGGREGATES, FACTS, MAY_RECORD
 from schemas.base import Frozen
 from services.actions.documenting import Part, Resource
+from services.actions.observing import Observed, observed
 from services.documents.event_schemas import fact_schema
 
 Json = Mapping[str, Any]
@@ -72,6 +73,13 @@ def of_event(kind: str) -> Resource:
         parts=tuple(_parts(schema)),
         notes=notes,
     )
+
+
+def of_events(kind: str, data: Iterable[Mapping[str, JsonValue]]) -> Observed:
+    """Return what was seen in the data of events of a type. Raises KeyError for one there is not."""
+    schema = fact_schema(FACTS[kind])
+    maps = [name for name, said in schema.get("properties", {}).items() if said.get("additionalProperties")]
+    return observed(kind, data, schema.get("required", ()), maps)
 
 
 def of_endpoint(endpoint: Endpoint, asks: type[BaseModel] | None, gives: type[BaseModel] | None) -> Resource:

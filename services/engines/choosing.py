@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 ENGINES = ("claude_code", "openai_compatible")
 AUTO = "auto"  # whichever the policy says
-ROLES = ("pm", "architect", "developer", "qa", "devops")
+ROLES = ("pm", "architect", "developer", "qa", "devops", "cli")
 _PART = re.compile(
     r"(?:(?P<whom>[a-z]+(?:\.[a-z_]+)?)=)?(?P<engine>[a-z_]+)(?::(?P<model>[^\s:,=][^\s,=]*))?"
 )

@@ -39,6 +39,22 @@ def bug_report(
     return "\n".join(lines)
 
 
+def failing_tests(report: str) -> dict[str, str]:
+    """Return what a bug report says of each failing test."""
+    found: dict[str, list[str]] = {}
+    test, quoted = "", False
+    for line in report.splitlines():
+        if line.startswith("```"):
+            quoted = not quoted
+        elif not quoted and line.startswith("#"):
+            test = line.removeprefix("### ") if line.startswith("### ") else ""
+            if test:
+                found[test] = []
+        elif quoted and test:
+            found[test].append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
 def _part(part: LeftOut) -> str:
     place = f"`{part.path}`" + (
         f", {part.site.scope or 'module level'}: `{part.site.text}`" if part.site else ""

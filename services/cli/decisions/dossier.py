@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from events.improvement import IMPROVEMENT, LANDED, Improvement
-from events.improvement_facts import ChangeRefuted
+from events.improvement_facts import ChangeRefuted, Related
 from events.recorder.replay import replayed
 from events.target import TARGET
 from projections.views.timeline import TimelineRow
@@ -75,6 +75,7 @@ class Dossier(Frozen):
     scenarios: tuple[ScenarioResult, ...]
     left_out_parts: tuple[LeftOut, ...]
     refusals: tuple[Refusal, ...]
+    relations: tuple[Related, ...]
     commands: tuple[Command, ...]
     timeline: tuple[Happening, ...]
     missing: tuple[str, ...]
@@ -120,6 +121,7 @@ async def dossier_of(desk: Desk, id: str, seq: int | None, *, diff: bool) -> Dos
         scenarios=verdict.scenarios if verdict else (),
         left_out_parts=verdict.left_out if verdict else state.leave_out,
         refusals=tuple([await _refusal(shelf, one) for one in state.refusals]),
+        relations=state.relations,
         commands=await commands_of(desk, id, state, now=seq is None),
         timeline=tuple(_happening(row) for row in await desk.views.timeline(id, seq)),
         diff=await shelf.text(state.change.patch if diff and state.change else None),

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from services.cli.engine_option import Engine
 from services.cli.options import At, Id, Ids, Json, Reason, Target, Timeout, topic
 from services.cli.session import Exit, fail, run
+from services.engines.choosing import AUTO
 
 app = topic(
     "See improvements, approve or decline them, take them back, try them again.",
@@ -48,6 +50,21 @@ def show(
     from services.cli.decisions import board
 
     run(lambda settings: board.show(settings, id, at, diff=diff, as_json=as_json))
+
+
+@app.command()
+def explain(id: Id, engine: Engine = AUTO, as_json: Json = False) -> None:
+    """Explain why an improvement was refused: each cause with the gate or test that shows it, and what to do.
+
+    An AI engine that is set up explains it, held to the evidence; else gates and tests speak for themselves.
+
+    Example: aps improvements explain up006-1a2b3c4d
+
+    Example: aps improvements explain up006-1a2b3c4d --engine deterministic --json
+    """
+    from services.cli.decisions import explaining
+
+    run(lambda settings: explaining.explain(settings, id, engine, as_json=as_json))
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from events.improvement_facts import Related
 from events.lease import WorkRenewed
+from projections.views.summary import summary
 from schemas.improvement import GateResult, LeftOut, ScenarioResult
 from services.cli.decisions.dossier import Dossier
 from services.cli.invocation import invocation
@@ -57,6 +59,7 @@ def show_dossier(one: Dossier) -> None:
 
 def _sections(one: Dossier) -> tuple[tuple[str, list[str]], ...]:
     return (
+        ("Relations", [relation_line(fact) for fact in one.relations]),
         ("What must hold", [f"{r.id}  {plain_text(r.text)}" for r in one.requirements]),
         ("Gates", [gate_line(gate) for gate in one.gates]),
         ("Scenarios", [line for scenario in one.scenarios for line in scenario_lines(scenario)]),
@@ -70,6 +73,11 @@ def _sections(one: Dossier) -> tuple[tuple[str, list[str]], ...]:
 
 def _unproven(one: Dossier) -> list[str]:
     return [] if one.scenarios else plain_block(one.feature).splitlines()
+
+
+def relation_line(fact: Related) -> str:
+    """Return how the improvement stands to another, and who says so."""
+    return plain_text(summary(fact))
 
 
 def gate_line(gate: GateResult) -> str:

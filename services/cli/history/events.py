@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from services.cli.alone import run_alone
+from services.cli.engine_option import Engine
 from services.cli.options import Json, Until, topic
 from services.cli.session import run
+from services.engines.choosing import AUTO
 
 app = topic(
-    "Read the log, follow it, prove that nobody altered it, export it.",
+    "Read the log, follow it, prove that nobody altered it, export it, say what its events mean.",
     "aps events tail",
     "aps events verify",
 )
@@ -116,6 +118,44 @@ def show_key(as_json: Json = False) -> None:
     from services.cli.history import keys
 
     run(lambda settings: keys.show(settings, as_json=as_json))
+
+
+Type = Annotated[str, typer.Argument(help="A type of event, such as improvement.discovered.", metavar="TYPE")]
+
+
+@app.command()
+def describe(type_: Type, engine: Engine = AUTO, as_json: Json = False) -> None:
+    """Describe a type of event: what it is for, what its fields say, who records it.
+
+    An AI engine that is set up writes it, held to the event's schema; else it is taken from the source.
+
+    Example: aps events describe improvement.discovered
+
+    Example: aps events describe run.completed --engine claude_code --json
+    """
+    from services.cli.history import describing
+
+    run(lambda settings: describing.describe(settings, type_, engine, as_json=as_json))
+
+
+@app.command()
+def rules(
+    type_: Type,
+    most: Annotated[int, typer.Option("--last", help="Look at the last so many.", min=1)] = 5000,
+    engine: Engine = AUTO,
+    as_json: Json = False,
+) -> None:
+    """Propose validation rules for the events of a type: each holds for all that were looked at.
+
+    An AI engine that is set up proposes them, held to the events; else they follow from the values alone.
+
+    Example: aps events rules improvement.discovered
+
+    Example: aps events rules run.completed --last 500 --json
+    """
+    from services.cli.history import proposing
+
+    run(lambda settings: proposing.propose(settings, type_, most, engine, as_json=as_json))
 
 
 @app.command()

@@ -29,11 +29,16 @@ class Chosen:
 
     aggregate: str = ""
     id: str = ""
+    fact: str = ""
 
     def takes(self, event: Recorded) -> bool:
         """Whether an event is one of them."""
         at = event.envelope.address
-        return self.aggregate in ("", at.aggregate) and self.id in ("", at.id)
+        return (self.aggregate or at.aggregate, self.id or at.id, self.fact or at.fact) == (
+            at.aggregate,
+            at.id,
+            at.fact,
+        )
 
     def check(self) -> None:
         """End the command with 2 for a kind of aggregate there is not."""
