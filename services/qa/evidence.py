@@ -87,9 +87,10 @@ class Examination:
         """Measure what every change is judged on; each is judged by itself while the suite runs."""
         tip, _ = await asyncio.gather(self._tip(stacked, token, cause), self._judge_alone(stacked))
         known = self._material.showings
-        for one in stacked:
+        for one in (one for one in stacked if not one.empty):
+            await self._material.migrated(one)
             written = one.layer.recipe
-            if isinstance(written, Written) and not one.empty and one.commit not in known:
+            if isinstance(written, Written) and one.commit not in known:
                 known[one.commit] = await showing(self._material, one, written, tip.suite, token, cause)
         return tip
 
@@ -149,6 +150,7 @@ class Examination:
             self._coverage(tip, lost, alone.diff),
             alone.secrets,
             alone.size,
+            await material.migrated(one),
             await self._shown(one) if written else _gone(gone, one),
         )
         scenarios = await self._scenarios(one, tip, gone, gates)

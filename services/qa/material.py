@@ -9,13 +9,14 @@ from events.batch import BATCH, Batch, Formed, Tested
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
 from events.target import TARGET, BaselineRecorded, Scan
-from schemas.improvement import Declared
+from schemas.improvement import Declared, GateResult
 from schemas.suite import SuiteReport
 from services.changes.stacking import Made, Stack, Stacked
 from services.changes.verifying import baseline_report
 from services.engines.deterministic.finding import Scan as Findings
 from services.gates.behaviours import Showing
 from services.gates.suite import suite_no_worse, worse_tests
+from services.qa.migrating import Migration
 from services.qa.standalone import Standalone
 from services.runtime.workbench import Workbench
 from services.workspace.git import Repository
@@ -42,6 +43,7 @@ class Material:
     alone: dict[str, Standalone] = field(default_factory=dict)
     found: dict[str, Findings] = field(default_factory=dict)
     showings: dict[str, Showing] = field(default_factory=dict)
+    migrations: dict[str, GateResult] = field(default_factory=dict)
 
     @property
     def repository(self) -> Repository:
@@ -66,6 +68,21 @@ class Material:
         """Return what the plan of a change said beforehand that it takes away."""
         design = (await self.bench.book.state(IMPROVEMENT, improvement)).design
         return design.declared if design else Declared()
+
+    async def migrated(self, one: Stacked) -> GateResult:
+        """Judge how a change migrates the database; it is tried once."""
+        if one.commit not in self.migrations:
+            change = Migration(
+                repository=self.repository,
+                base=self.formed.base,
+                parent=one.parent,
+                commit=one.commit,
+                files=one.applied.changed_paths,
+                irreversible=(await self.declared(one.layer.improvement)).irreversible,
+                worktree=f"{self.id}-migrations",
+            )
+            self.migrations[one.commit] = await change.judged(self.bench.prover)
+        return self.migrations[one.commit]
 
     @asynccontextmanager
     async def stack(self) -> AsyncIterator[Stack]:
