@@ -31,6 +31,7 @@ from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
 from services.workspace.declared_python import DeclaredPython, python_at
+from services.workspace.migration_reading import migrations_told
 
 REQUEST = "request"
 MERMAID = "text/vnd.mermaid"
@@ -153,8 +154,20 @@ class Architect:
         context = await context_of(book, target, found.scan)
         async with self.bench.worktree(target_id, f"{id}-plan", found.base) as tree:
             graph = await import_graph(tree, packages)
+            told = await migrations_told(self.bench.workspace.repository(target_id), found.base)
             plan = await planned(
-                self.consultant, id, title, found, requirements, graph, packages, tree, only, context, cause
+                self.consultant,
+                id,
+                title,
+                found,
+                requirements,
+                graph,
+                packages,
+                tree,
+                told,
+                only,
+                context,
+                cause,
             )
         parts = components(graph, (*plan.changes, *plan.creates), packages)
         risk, reasons = risk_of(plan, parts, "" if baseline.usable else baseline.reason)

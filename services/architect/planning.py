@@ -22,7 +22,6 @@ PLAN = Template.load("services.architect", "plan")
 IMPORTS_CHARACTERS = 20_000
 WRITTEN = "An engine writes it: a person has not seen how."
 
-
 Place = Annotated[str, Field(pattern=r"^[^:\s][^:]{0,300}\.pyi?(::[\w.]{1,200})?$")]
 
 
@@ -62,17 +61,22 @@ async def planned(
     graph: ImportGraph,
     packages: Sequence[str],
     tree: Path,
+    migrations: str,
     only: str,
     context: Sequence[Material],
     cause: Cause,
 ) -> Plan:
-    """Return the plan of a request, of the engine `only` where one is named. Raises `NotAnswered`."""
+    """Return the plan of a request, of the engine `only` where one is named. Raises `NotAnswered`.
+
+    `migrations` says how the project migrates its database.
+    """
     imports = "\n".join(f"{module}: {', '.join(known)}" for module, known in sorted(graph.imports.items()))
     told = "\n".join(f"{one.id}: {one.text}" for one in requirements.requirements)
     project = material("title", "project", title)
     request = material("request", "a person", found.why)
     holds = material("requirements", "PM", told)
     known = material("imports", "repository", imports or graph.note, IMPORTS_CHARACTERS)
+    migrated = material("migrations", "repository", migrations)
     prompt = PLAN.filled(
         title=project.fenced,
         base=found.base[:12],
@@ -81,8 +85,9 @@ async def planned(
         context=in_prompt(context),
         requirements=holds.fenced,
         imports=known.fenced,
+        migrations=migrated.fenced,
     )
-    read = (project, request, *context, holds, known)
+    read = (project, request, *context, holds, known, migrated)
     errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only, materials=read)
     return (await consultant.ask(errand, Plan, id, cause)).value
 

@@ -24,6 +24,7 @@ from services.prompting.material import Material, material
 from services.prompting.template import Template
 from services.runtime.log import Log
 from services.workspace.git import Repository
+from services.workspace.migration_reading import migrations_told
 
 CHANGE = Template.load("services.developer", "change")
 NO_REFUSAL = "This is the first attempt."
@@ -143,7 +144,7 @@ async def draft(
     found = state.discovered
     assert found is not None  # noqa: S101 -- designed, so discovered
     assert state.discovered_at is not None  # noqa: S101 -- set together with it
-    read = _read(state, found, brief)
+    read = _read(state, found, brief, await migrations_told(repository, found.base))
     refusals = [material("bug report", f"QA, attempt {n}", one) for n, one in enumerate(brief.bug_reports, 1)]
     prompt = CHANGE.filled(
         base=found.base[:12],
@@ -171,7 +172,7 @@ async def draft(
     return Draft(asked, commit, made, files, await repository.patch(found.base, commit))
 
 
-def _read(state: Improvement, found: Discovered, brief: Brief) -> dict[str, Material]:
+def _read(state: Improvement, found: Discovered, brief: Brief, migrations: str) -> dict[str, Material]:
     """What the writer reads of others, by the placeholder it stands for."""
     requirements = state.requirements.requirements if state.requirements else ()
     return {
@@ -180,6 +181,7 @@ def _read(state: Improvement, found: Discovered, brief: Brief) -> dict[str, Mate
         "requirements": material("requirements", "PM", "\n".join(one.text for one in requirements)),
         "behaviours": material("behaviours", "PM", "\n".join(f"- {one}" for one in brief.behaviours)),
         "plan": material("plan", "Architect", brief.plan),
+        "migrations": material("migrations", "repository", migrations),
     }
 
 
