@@ -66,20 +66,24 @@ def draft(source: str) -> tuple[Step, ...]:
     return written(files, summary="added", proofs=proofs, unfinished="", suspicions=[])
 
 
-def asked(home: Path, target: Path | str, api: SwarmApi, *more: str) -> Ended:
+def asked(home: Path, target: Path | str, api: SwarmApi, *more: str, wish: str = WISH) -> Ended:
     """Run `aps request` while the API answers."""
+    return answered(home, api, "request", str(target), wish, "--json", *more)
 
-    async def answered() -> Ended:
+
+def answered(home: Path, api: SwarmApi, *words: str) -> Ended:
+    """Run `aps` while the API answers."""
+
+    async def ended() -> Ended:
         async with api.serving():
             settings = {
                 "CLAUDE_CODE_PATH": str(program()),
                 "CLAUDE_CODE_API_KEY": KEY,
                 "CLAUDE_CODE_API_URL": api.url(SCENARIO),
             }
-            words = ("request", str(target), WISH, "--json", *more)
             return await asyncio.to_thread(aps, home, *words, **settings)
 
-    return run(answered())
+    return run(ended())
 
 
 @contextmanager
