@@ -69,6 +69,9 @@ def test_the_same_wish_in_other_words_ends_as_a_duplicate_that_can_be_insisted_o
     shown = aps(home, "improvements", "show", first["id"])
     assert f"asks for the same as {second['id']}: Both let the caller choose it." in shown.out
 
+    repeated = aps(home, "replay", "--rerun", second["id"], "--json")
+    assert repeated.code == 0, repeated.err + repeated.out
+
     with untouched(repository):
         insisted = answered(home, api, "improvements", "retry", second["id"], "--json")
     assert insisted.code == 0, insisted.err
