@@ -1,6 +1,6 @@
 """One cycle as a command runs it: asked for, followed to its end, told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,14 +9,15 @@ from rich.console import Console
 
 from services.asking.readiness import unready
 from services.cli.cycle.afterwards import afterwards, first_words
+from services.cli.cycle.one_scan import PM, one_scan
 from services.cli.cycle.watching import Following, follow
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
-from services.cli.swarm.running import EVERYONE, swarm
+from services.cli.swarm.running import EVERYONE, Make, service_of, swarm
 from services.cycle.looking import found_by
 from services.cycle.outcome import Outcome, outcome_of
 from services.cycle.report import details_of, html, markdown
-from services.cycle.requesting import Wish, ask, locate
+from services.cycle.requesting import Asked, Wish, ask, locate
 from services.cycle.table import show
 from services.runtime.data_folder import DataFolder, make_folder
 from services.runtime.ground import actor, stand
@@ -27,8 +28,10 @@ from services.runtime.settings import Settings
 
 
 @asynccontextmanager
-async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> AsyncIterator[Following]:
-    """Ask for a cycle and run the named services until the block ends."""
+async def _cycle(
+    settings: Settings, wish: Wish, names: tuple[str, ...], make: Callable[[Asked], Make]
+) -> AsyncIterator[Following]:
+    """Ask for a cycle and run the named services, made for what was asked, until the block ends."""
     refuse_without_room([settings.home])
     async with stand(settings, say) as ground, ground.log("cli") as (connection, book):
         for note in ground.notes:
@@ -40,7 +43,7 @@ async def _cycle(settings: Settings, wish: Wish, names: tuple[str, ...]) -> Asyn
             say(f"note: {note}")
         if asked.followed:
             say(f"{asked.scan} is under way already: following it to its end, with the options it began with")
-        async with swarm(ground, names) as running:
+        async with swarm(ground, names, make(asked)) as running:
             yield Following(bench, asked, running, connection)
 
 
@@ -53,7 +56,7 @@ async def request(settings: Settings, wish: Wish, *, as_json: bool) -> None:
 
 async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
     """Run one cycle to its end, tell what came of it, and keep the report."""
-    async with _cycle(settings, wish, EVERYONE) as cycle:
+    async with _cycle(settings, wish, EVERYONE, lambda _: service_of) as cycle:
         await follow(cycle)
         bench, asked = cycle.bench, cycle.asked
         outcome = await outcome_of(bench.book, bench.workspace, asked.place.id, asked.scan)
@@ -90,8 +93,8 @@ def _earlier_report(outcome: Outcome, home: Path) -> Path | None:
 
 
 async def discover(settings: Settings, wish: Wish, *, as_json: bool) -> None:
-    """Only look, and tell what was found."""
-    async with _cycle(settings, wish, ("pm",)) as cycle:
+    """Only look, and tell what was found; a cycle that is unfinished stays as it is."""
+    async with _cycle(settings, wish, (PM.name,), one_scan) as cycle:
         await follow(cycle)
         found = await found_by(cycle.bench.book, cycle.asked.place.id, cycle.asked.scan)
     if as_json:

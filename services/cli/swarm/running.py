@@ -21,7 +21,10 @@ from services.runtime.role import run_role
 from services.runtime.supervisor import Service, supervise
 from services.sandbox import syscalls
 
-__all__ = ["EVERYONE", "SERVICES", "process_of", "runnable", "service_of", "swarm"]
+__all__ = ["EVERYONE", "SERVICES", "Make", "process_of", "runnable", "service_of", "swarm"]
+
+# Makes a service by its name, on a ground.
+Make = Callable[[str, Ground], Service]
 
 GRACE_SECONDS = 10.0
 LONGEST_LINE = 65536
@@ -67,11 +70,11 @@ def runnable(ground: Ground, names: Iterable[str]) -> tuple[str, ...]:
 async def swarm(
     ground: Ground,
     names: Iterable[str] = EVERYONE,
-    make: Callable[[str, Ground], Service] = service_of,
+    make: Make = service_of,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run the named services for the time of the block; the task ends early only when one gave up.
 
-    `make` is `service_of` (all in this process) or `process_of` (each in its own).
+    `make` is `service_of` (all in this process), `process_of` (each in its own), or another way.
     """
     services = [make(name, ground) for name in runnable(ground, names)]
     running = asyncio.create_task(supervise(services or [Service("elsewhere", _wait)]))
