@@ -13,6 +13,8 @@ from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
 from services.gateway.live import stream
+from services.gateway.pages import assets, entering, governing, improvements, overview, work
+from services.gateway.pages.rendering import problem_page
 from services.runtime.role import own_version
 
 MOST_BYTES = 1 << 20
@@ -37,6 +39,12 @@ ROUTES: tuple[Route, ...] = (
     *letting_in.ROUTES,
     *log_api.ROUTES,
     *stream.ROUTES,
+    *entering.ROUTES,
+    *assets.ROUTES,
+    *overview.ROUTES,
+    *improvements.ROUTES,
+    *work.ROUTES,
+    *governing.ROUTES,
     Route(
         "GET",
         "/api/openapi.json",
@@ -52,11 +60,21 @@ ROUTES: tuple[Route, ...] = (
 def application(desk: GatewayDesk) -> web.Application:
     """Return the application that serves every route at `desk`."""
     app = web.Application(middlewares=[_explained], client_max_size=MOST_BYTES)
-    answering = Answering(desk)
+    answering = Answering(desk, _refuse)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, answering.answer(route))
     app.on_response_prepare.append(_protect)
     return app
+
+
+def _refuse(problem: Problem, request: web.Request, route: Route) -> web.StreamResponse:
+    """Answer with a problem: programs as JSON, people as a page, and who has to enter with the way in."""
+    if not route.page:
+        return problem_response(problem, request.path)
+    if problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        way = entering.way_in(str(request.rel_url))
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": way})
+    return problem_page(problem, request.path)
 
 
 @web.middleware

@@ -132,7 +132,7 @@ async def deployments(call: Call) -> Reply:
 
 
 def _list(path: str, handler: Handler, scope: Scope, summary: str, query: type[At], item: object) -> Route:
-    answers = {OK: Page[item]}  # type: ignore[valid-type]
+    answers = {OK: Page[item]}  # type: ignore[valid-type]  # the item is given at run time
     return Route(
         "GET",
         path,

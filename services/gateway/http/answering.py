@@ -27,7 +27,7 @@ from schemas.base import Frozen
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.guard import SAFE, Guard
-from services.gateway.http.problems import Problem, problem_response
+from services.gateway.http.problems import Problem
 from services.gateway.http.rates import Buckets, Rate
 from services.gateway.http.route import Call, Nothing, Reply, Route
 
@@ -39,6 +39,7 @@ NOBODYS_RATE = Rate(per_second=5, at_once=30)
 RETRY_SECONDS = "2"
 
 log = structlog.get_logger()
+Refuse = Callable[[Problem, web.Request, Route], web.StreamResponse]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -51,9 +52,10 @@ class _Made:
 class Answering:
     """Makes handlers of routes for one gateway."""
 
-    def __init__(self, desk: GatewayDesk) -> None:
-        """Keep nothing yet."""
+    def __init__(self, desk: GatewayDesk, refuse: Refuse) -> None:
+        """Keep nothing yet. `refuse` answers with a problem as the route answers, page or JSON."""
         self._desk = desk
+        self._refuse = refuse
         self._guard = Guard(desk)
         self._kept: OrderedDict[tuple[str, str, str], _Made] = OrderedDict()
         self._rates = {True: Buckets(RATE), False: Buckets(NOBODYS_RATE)}
@@ -66,7 +68,7 @@ class Answering:
                 return await self._answered(route, request)
             except Exception as problem:  # noqa: BLE001 -- the boundary: each kind has its status
                 found = problem if isinstance(problem, Problem) else _problem(problem, request)
-                return problem_response(found, request.path)
+                return self._refuse(found, request, route)
 
         return answered
 
@@ -93,7 +95,7 @@ class Answering:
             response = _response(await route.handler(Call(request, self._desk, holder, query, None)))
             if response.status != HTTPStatus.OK or not isinstance(response, web.Response):
                 return response
-            made = _Made(bytes(response.body or b""), response.content_type)  # type: ignore[arg-type]
+            made = _Made(bytes(response.body or b""), response.content_type)  # type: ignore[arg-type]  # pages and JSON are bytes here, never a stream
             self._keep(key, made)
         return web.Response(
             body=made.body, content_type=made.content_type, charset="utf-8", headers={"ETag": tag}

@@ -1,0 +1,1 @@
+"""Pages for people: complete without JavaScript, and new by themselves with it."""

@@ -1,0 +1,122 @@
+"""The audit, the system and the settings: who did what, what everything runs on, who is let in."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from events.access import ACCESS, Revoked, Role
+from events.catalogue import UnknownFact, read_fact
+from events.store import Recorded
+from projections.views.summary import summary
+from services.access.scopes import Scope
+from services.access.tokens import grant
+from services.gateway import health
+from services.gateway.api.reading import seq_of
+from services.gateway.http.commands import Why, because, cause_of, record
+from services.gateway.http.pages import At
+from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
+from services.gateway.pages.forms import back_to
+from services.gateway.pages.rendering import page
+from services.runtime.ground import now
+
+SETTINGS = "/ai/settings"
+SHOWN = 100
+READ_AT_ONCE = 2000
+PERSONS = ("cli", "gateway")
+
+
+class Trail(At):
+    """Whose deeds: people's alone, or everybody's."""
+
+    by: Annotated[str, Field(pattern="^(people|all)$")] = "people"
+
+
+class NewToken(Why):
+    """What the form for a token sends."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Role
+    days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
+async def audit(call: Call) -> web.StreamResponse:
+    """Show who did what, the latest first."""
+    store = call.desk.book.store
+    seq = await seq_of(call) or await store.head()
+    found: list[Recorded] = []
+    end = seq
+    while end > 0 and len(found) < SHOWN:
+        begin = max(0, end - READ_AT_ONCE)
+        part = [one async for one in store.read_all(begin, end)]
+        found += [one for one in reversed(part) if call.query.by == "all" or _by_a_person(one)]
+        end = begin
+    rows = [(one.seq, one.envelope, _told(one)) for one in found[:SHOWN]]
+    return page(call, "audit.html", rows=rows, by=call.query.by)
+
+
+def _by_a_person(one: Recorded) -> bool:
+    return one.envelope.actor.partition("@")[0] in PERSONS
+
+
+def _told(one: Recorded) -> str:
+    try:
+        return summary(read_fact(one.envelope))
+    except UnknownFact as unknown:
+        return str(unknown)
+
+
+async def system(call: Call) -> web.StreamResponse:
+    """Show every component and copy of a service, the views, and where the log ends."""
+    found = await health.health(call.desk.asker)
+    return page(
+        call,
+        "system.html",
+        health=found,
+        head=await call.desk.book.store.head(),
+        checkpoint=await call.desk.views.checkpoint(),
+        poisoned=await call.desk.views.poisoned(),
+    )
+
+
+async def settings(call: Call) -> web.StreamResponse:
+    """Show budgets and tokens."""
+    return await _settings(call, "")
+
+
+async def create(call: Call) -> web.StreamResponse:
+    """Make a token, and show it this once."""
+    wanted: NewToken = call.body
+    made = await grant(call.desk.book, wanted.title, wanted.role, cause_of(call), timedelta(days=wanted.days))
+    return await _settings(call, made.text)
+
+
+async def revoke(call: Call) -> web.StreamResponse:
+    """Make a token worth nothing."""
+    await record(call, ACCESS, call.named("id"), Revoked(reason=because(call, "revoked")), SETTINGS)
+    return back_to(SETTINGS)
+
+
+async def _settings(call: Call, made: str) -> web.StreamResponse:
+    present = now()
+    tokens = await call.desk.views.access()
+    return page(
+        call,
+        "settings.html",
+        made=made,
+        tokens=[(row, not row.revoked and row.expires_at > present) for row in tokens],
+        roles=tuple(Role),
+        budgets=await call.desk.views.budgets(),
+    )
+
+
+ROUTES = (
+    Route("GET", "/ai/audit", audit, LOOKING, Scope.LOG, "Audit", query=Trail, page=True),
+    Route("GET", "/ai/system", system, LOOKING, Scope.SYSTEM, "System", page=True),
+    Route("GET", SETTINGS, settings, GOVERNING, Scope.ACCESS, "Settings", page=True),
+    Route("POST", SETTINGS, create, GOVERNING, Scope.ACCESS, "Make a token", body=NewToken, page=True),
+    Route(
+        "POST", f"{SETTINGS}/{{id}}/revoke", revoke, GOVERNING, Scope.ACCESS, "Revoke", body=Why, page=True
+    ),
+)

@@ -1,0 +1,79 @@
+"""Tasks and deployments: who works on what, what engines are called, how release branches moved."""
+
+from functools import partial
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from projections.views.task_board import TaskState
+from services.access.scopes import Scope
+from services.gateway.api import deciding
+from services.gateway.api.reading import seq_of
+from services.gateway.http.commands import Why
+from services.gateway.http.pages import At
+from services.gateway.http.route import DECIDING, LOOKING, Call, Handler, Route
+from services.gateway.pages.forms import back_to
+from services.gateway.pages.rendering import page
+from services.runtime.ground import now
+
+TASKS = "/ai/tasks"
+DEPLOYMENTS = "/ai/deployments"
+LATEST = 100
+
+
+class Claims(At):
+    """Which claims: those that run, or all."""
+
+    state: TaskState | Annotated[str, Field(pattern="^(all)?$")] = TaskState.RUNNING
+
+
+async def tasks(call: Call) -> web.StreamResponse:
+    """Show claims on work and the latest calls of engines."""
+    seq, views = await seq_of(call), call.desk.views
+    asked = call.query.state
+    rows = await views.tasks(TaskState(asked) if asked not in ("", "all") else None, at_seq=seq)
+    runs = await views.runs(at_seq=seq)
+    present = now()
+    return page(
+        call,
+        "tasks.html",
+        asked=asked,
+        states=tuple(TaskState),
+        rows=[(row, row.expired(present)) for row in rows[-LATEST:]],
+        runs=runs[: -LATEST - 1 : -1],
+        releasable=deciding.RELEASABLE,
+    )
+
+
+async def deployments(call: Call) -> web.StreamResponse:
+    """Show the moves of release branches, the latest first."""
+    seq = await seq_of(call)
+    rows = await call.desk.views.deployments(at_seq=seq)
+    return page(call, "deployments.html", rows=rows[::-1][:LATEST])
+
+
+async def _then(handler: Handler, place: str, call: Call) -> web.StreamResponse:
+    await handler(call)
+    return back_to(place)
+
+
+def _form(path: str, handler: Handler, summary: str) -> Route:
+    return Route(
+        "POST",
+        path,
+        partial(_then, handler, TASKS),
+        DECIDING,
+        Scope.TASKS,
+        summary,
+        body=Why,
+        page=True,
+    )
+
+
+ROUTES = (
+    Route("GET", TASKS, tasks, LOOKING, Scope.TASKS, "Tasks", query=Claims, page=True),
+    _form(f"{TASKS}/{{aggregate}}/{{id}}/release", deciding.release, "Release a claim"),
+    _form(f"{TASKS}/runs/{{id}}/cancel", deciding.cancel, "Cancel an engine call"),
+    Route("GET", DEPLOYMENTS, deployments, LOOKING, Scope.DEPLOYMENTS, "Deployments", query=At, page=True),
+)
