@@ -1,9 +1,9 @@
-"""What can be documented, read from where it is defined: schemas of events, endpoints, workflows."""
+"""What can be documented, read from where it is defined: the schemas of events, and workflows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from events.catalogue import AGGREGATES, FACTS, MAY_RECORD
 from schemas.base import Frozen
@@ -12,16 +12,6 @@ from services.actions.observing import Observed, observed
 from services.documents.event_schemas import fact_schema
 
 Json = Mapping[str, Any]
-
-
-class Endpoint(Frozen):
-    """An address of an HTTP interface, maybe with `{parameters}`; `answers` says what a status means."""
-
-    method: str
-    path: str
-    purpose: str
-    parameters: tuple[Part, ...] = ()
-    answers: Mapping[int, str] = {}
 
 
 class Step(Frozen):
@@ -70,7 +60,7 @@ def of_event(kind: str) -> Resource:
         kind="event",
         name=kind,
         purpose=" ".join((fact.__doc__ or "").split()),
-        parts=tuple(_parts(schema)),
+        parts=tuple(parts_of(schema)),
         notes=notes,
     )
 
@@ -80,23 +70,6 @@ def of_events(kind: str, data: Iterable[Mapping[str, JsonValue]]) -> Observed:
     schema = fact_schema(FACTS[kind])
     maps = [name for name, said in schema.get("properties", {}).items() if said.get("additionalProperties")]
     return observed(kind, data, schema.get("required", ()), maps)
-
-
-def of_endpoint(endpoint: Endpoint, asks: type[BaseModel] | None, gives: type[BaseModel] | None) -> Resource:
-    """Return an endpoint, with the model of what is sent to it and of what it answers."""
-    sent = _parts(asks.model_json_schema()) if asks else ()
-    given = _parts(gives.model_json_schema()) if gives else ()
-    return Resource(
-        kind="endpoint",
-        name=f"{endpoint.method} {endpoint.path}",
-        purpose=endpoint.purpose,
-        parts=(
-            *endpoint.parameters,
-            *(part.model_copy(update={"name": f"body.{part.name}"}) for part in sent),
-            *(part.model_copy(update={"name": f"answer.{part.name}"}) for part in given),
-        ),
-        notes=tuple(f"It answers {status}: {what}" for status, what in sorted(endpoint.answers.items())),
-    )
 
 
 def of_workflow(workflow: Workflow) -> Resource:
@@ -113,7 +86,8 @@ def of_workflow(workflow: Workflow) -> Resource:
     )
 
 
-def _parts(schema: Json) -> Iterator[Part]:
+def parts_of(schema: Json) -> Iterator[Part]:
+    """Give the fields that a schema of an object describes."""
     required = schema.get("required", ())
     for name, said in schema.get("properties", {}).items():
         words = str(said.get("description", ""))

@@ -13,6 +13,7 @@ from services.cli.cycle.improve import discover, improve
 from services.cli.cycle.request import request
 from services.cli.decisions import improvements
 from services.cli.documents import process
+from services.cli.documents.describe import describe
 from services.cli.history import events, fork, replay, views
 from services.cli.keeping.commands import backup, restore
 from services.cli.options import keep_examples
@@ -51,6 +52,7 @@ app.add_typer(views.app, name="views")
 app.add_typer(fork.app, name="fork")
 app.command()(backup)
 app.command()(restore)
+app.command()(describe)
 app.add_typer(process.app, name="process")
 app.command()(pause)
 app.command()(resume)

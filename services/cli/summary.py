@@ -27,6 +27,7 @@ LINES = {
     "events": "Read, follow, verify and export the log.",
     "views": "See the views, and build them anew.",
     "fork": "Open the log up to a moment as its own world.",
+    "describe": "Say what an event, endpoint or workflow is for.",
     "process": "Export and validate APS documents.",
     "config": "The settings in effect.",
     "token": "Let people and programs in, or out.",

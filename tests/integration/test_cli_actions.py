@@ -20,7 +20,8 @@ from events.run import RUN
 from events.swarm import ALL, SWARM, Paused
 from schemas.improvement import Relation
 from services.cli.decisions import board, explaining
-from services.cli.history import describing, proposing
+from services.cli.documents import describing
+from services.cli.history import proposing
 from services.cli.session import Exit, Stop
 from services.runtime.log import Log
 from services.runtime.settings import Settings, load
@@ -222,14 +223,14 @@ async def test_a_type_of_event_is_described_by_its_source_or_by_claude_code(plac
     told, _ = await place.said(
         describing.describe(place.settings, "improvement.discovered", AUTO, as_json=True)
     )
-    assert (told["type"], told["made_by"]) == (DISCOVERED, "rules")
+    assert (told["name"], told["made_by"]) == (DISCOVERED, "rules")
     assert {
         "name": "files",
         "type": "list of string",
         "required": True,
         "says": "list of string, required",
-    } in (told["fields"])
-    fields = [{"name": one["name"], "says": f"what {one['name']} is"} for one in told["fields"]]
+    } in (told["parts"])
+    fields = [{"name": one["name"], "says": f"what {one['name']} is"} for one in told["parts"]]
     async with place.answered(answers(summary="It was found.", parts=fields)) as (settings, _):
         told, _ = await place.said(describing.describe(settings, DISCOVERED, AUTO, as_json=True))
         assert (told["made_by"], told["summary"]) == ("claude_code", "It was found.")
@@ -241,6 +242,29 @@ async def test_a_type_of_event_is_described_by_its_source_or_by_claude_code(plac
     assert told["made_by"] == "claude_code"
     stop = await stopped(describing.describe(place.settings, "improvement.discoverd", AUTO, as_json=True))
     assert (stop.code, "improvement.discovered" in str(stop)) == (Exit.NOT_FOUND, True)
+
+
+async def test_an_endpoint_and_a_workflow_are_described_by_their_source(place: Place, tmp_path: Path) -> None:
+    told, _ = await place.said(describing.describe(place.settings, "GET /api/health", AUTO, as_json=True))
+    assert (told["kind"], told["made_by"]) == ("endpoint", "rules")
+    assert any(note.startswith("It answers 200") for note in told["notes"])
+    stop = await stopped(describing.describe(place.settings, "GET /api/helth", AUTO, as_json=True))
+    assert (stop.code, "GET /api/health" in str(stop)) == (Exit.NOT_FOUND, True)
+
+    file = tmp_path / "nightly.yaml"
+    file.write_text(
+        "name: nightly\npurpose: Looks once a night.\nstarts: at two\nsteps:\n- {name: scan, does: looks}\n"
+    )
+    parts = [{"name": "scan", "says": "Looks at every target."}]
+    async with place.answered(answers(summary="A nightly look.", parts=parts)) as (settings, _):
+        told, _ = await place.said(describing.describe(settings, str(file), AUTO, as_json=True))
+    assert (told["kind"], told["name"], told["made_by"]) == ("workflow", "nightly", "claude_code")
+    assert told["parts"][0]["says"] == "Looks at every target."
+    file.write_text("name: nightly\nsteps: none\n")
+    stop = await stopped(describing.describe(place.settings, str(file), AUTO, as_json=True))
+    assert (stop.code, "purpose: Field required" in str(stop)) == (Exit.FAILED, True)
+    stop = await stopped(describing.describe(place.settings, "gone.yaml", AUTO, as_json=True))
+    assert (stop.code, str(stop)) == (Exit.NOT_FOUND, "there is no file gone.yaml")
 
 
 async def test_rules_are_proposed_for_the_events_of_a_type(place: Place) -> None:

@@ -3,7 +3,6 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.artefacts import ArtefactRef
 from schemas.improvement import GateResult
 from services.actions.documenting import (
     DOCUMENT,
@@ -14,12 +13,11 @@ from services.actions.documenting import (
     from_source,
     problems,
 )
+from services.actions.endpoints import endpoints, of_endpoint
 from services.actions.resources import (
-    Endpoint,
     Step,
     Workflow,
     event_types,
-    of_endpoint,
     of_event,
     of_workflow,
     type_of,
@@ -66,21 +64,50 @@ def test_another_name_is_no_type_of_event(named: str) -> None:
     assert type_of(named) is None
 
 
+GATES = {
+    "paths": {
+        "/api/gates/{id}": {
+            "get": {
+                "summary": "Answer how gates judged.",
+                "description": "Needs the role viewer.",
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                    {"name": "at", "in": "query", "description": "a moment", "schema": {"type": "integer"}},
+                ],
+                "responses": {
+                    "200": {
+                        "description": "OK",
+                        "content": {
+                            "application/json": {"schema": {"type": "array", "items": {"$ref": "#/x/Gate"}}}
+                        },
+                    },
+                    "404": {"description": "Not Found"},
+                },
+            },
+            "post": {
+                "summary": "Judge anew.",
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/x/Gate"}}}},
+                "responses": {"202": {"description": "Accepted"}},
+            },
+        }
+    },
+    "components": {"schemas": {"Gate": GateResult.model_json_schema()}},
+}
+
+
 def test_an_endpoint_is_documented_with_what_it_is_sent_and_answers() -> None:
-    address = Endpoint(
-        method="GET",
-        path="/api/gates",
-        purpose="Answer how a gate judged.",
-        parameters=(Part(name="component", type="string", required=False, says="only this one"),),
-        answers={200: "it was judged", 503: "it cannot be judged now"},
-    )
-    resource = of_endpoint(address, ArtefactRef, GateResult)
-    made = from_source(resource)
-    assert problems(resource, made) == []
-    names = {part.name for part in made.parts}
-    assert {"component", "body.sha256", "answer.passed", "answer.artefact"} <= names
-    assert resource.name == "GET /api/gates"
-    assert resource.notes[1] == "It answers 503: it cannot be judged now"
+    assert endpoints(GATES) == ("GET /api/gates/{id}", "POST /api/gates/{id}")
+    asked = of_endpoint(GATES, "GET /api/gates/{id}")
+    required = {part.name: part.required for part in asked.parts}
+    assert required["path.id"] is True
+    assert required["query.at"] is False
+    assert required["answer[].passed"] is True
+    assert required["answer[].artefact"] is False
+    assert asked.purpose == "Answer how gates judged. Needs the role viewer."
+    assert asked.notes == ("It answers 200: OK", "It answers 404: Not Found")
+    sent = of_endpoint(GATES, "POST /api/gates/{id}")
+    assert "body.evidence" in {part.name for part in sent.parts}
+    assert [problems(one, from_source(one)) for one in (asked, sent)] == [[], []]
 
 
 def test_a_workflow_is_documented_by_its_steps() -> None:

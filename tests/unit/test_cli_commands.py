@@ -78,7 +78,8 @@ def test_what_is_promised_is_there() -> None:
         improvements/list improvements/show improvements/approve improvements/decline improvements/rollback
         improvements/retry improvements/priority claims/list claims/release runs/list runs/show dead/list
         runs/cancel runs/costs budgets/list dead/replay dead/discard events/list events/show events/tail
-        events/verify events/export events/describe events/rules improvements/explain views/list views/rebuild process/export process/validate config/show
+        events/verify events/export events/describe events/rules improvements/explain describe
+        views/list views/rebuild process/export process/validate config/show
     """
     assert {tuple(name.split("/")) for name in promised.split()} - set(EVERY) == set()
 

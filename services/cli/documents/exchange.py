@@ -47,7 +47,7 @@ def validate(file: str, *, as_json: bool) -> None:
     """Check a document: ends the command with 1 when it is none, with 3 when the file is not there."""
     shown = plain_text(file)
     try:
-        reading = read(_content(file))
+        reading = read(content(file))
     except Unprocessable as refused:
         if as_json:
             print_json({"file": file, "valid": False, "problems": refused.problems, "remarks": []})
@@ -64,7 +64,7 @@ def validate(file: str, *, as_json: bool) -> None:
         print(f"{shown} is an APS document: {_parts(reading)}")
 
 
-def _content(file: str) -> bytes:
+def content(file: str) -> bytes:
     """Return a file's bytes, a little more than a document may have at most."""
     if file == STDIO:
         return sys.stdin.buffer.read(MAX_BYTES + 1)

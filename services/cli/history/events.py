@@ -133,9 +133,10 @@ def describe(type_: Type, engine: Engine = AUTO, as_json: Json = False) -> None:
 
     Example: aps events describe run.completed --engine claude_code --json
     """
-    from services.cli.history import describing
+    from services.cli.documents import describing
+    from services.cli.history.proposing import event_type
 
-    run(lambda settings: describing.describe(settings, type_, engine, as_json=as_json))
+    run(lambda settings: describing.describe(settings, event_type(type_), engine, as_json=as_json))
 
 
 @app.command()

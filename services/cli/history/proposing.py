@@ -1,11 +1,10 @@
 """Proposes validation rules for the events of a type, as they stand on the log."""
 
 from services.actions.proposing import PROPOSE
-from services.actions.resources import of_events
+from services.actions.resources import event_types, of_events, type_of
 from services.actions.rules import Rule, Rules
 from services.cli.consulting import as_made, performed, say_who_made
-from services.cli.desk import at_log
-from services.cli.history.describing import event_type
+from services.cli.desk import at_log, not_found
 from services.cli.history.reading import Chosen, last
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
@@ -30,6 +29,15 @@ async def propose(settings: Settings, named: str, most: int, engine: str, *, as_
         print_json({**told, **as_made(made)})
     else:
         _show(made.value)
+
+
+def event_type(named: str) -> str:
+    """Return the type that is named; ends the command with 3 and the nearest where there is none."""
+    kind = type_of(named)
+    if kind is None:
+        types = [name.removeprefix("aps.").rpartition(".")[0] for name in event_types()]
+        raise not_found("type of event", named, types)
+    return kind
 
 
 def _show(made: Rules) -> None:
