@@ -67,14 +67,15 @@ def start(home: Path, *words: str, **settings: str) -> subprocess.Popen[str]:
     )
 
 
-def wait(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a started command to end; one that does not is killed, so that it does not stay behind."""
+def wait(process: subprocess.Popen[str], seconds: float = SECONDS) -> Ended:
+    """Wait for a started command to end; one that does not is killed, and what it said is shown."""
     try:
-        out, err = process.communicate(timeout=SECONDS)
-    except BaseException:
+        out, err = process.communicate(timeout=seconds)
+    except BaseException as problem:
         with suppress(ProcessLookupError):  # it may end by itself just now
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        out, err = process.communicate()
+        problem.add_note(f"it was killed; it had said on stdout:\n{out}\nand on stderr:\n{err}")
         raise
     return Ended(process.returncode, out, err)
 
