@@ -1,10 +1,9 @@
 """When events were stored is the server's word, and a restore's; whoever publishes has no say in it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 from nats.aio.client import Client
 
 from events.envelope import Cause
@@ -16,26 +15,12 @@ from events.jetstream.stream_reader import Stored, StreamReader
 from events.jetstream.streams import compare, declare
 from events.store import Batch, Position
 from events.subjects import STREAM
-from tests.log_server import NATS, LogServer, started
+from tests.log_server import NATS, LogServer
 
 CAUSE = Cause(actor="test", source="/test", correlation=str(UUID(int=7)))
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 CUT = timedelta(microseconds=1)  # of the nanoseconds that the server tells, none are kept
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def admin(server: LogServer) -> AsyncIterator[Client]:
-    await server.wipe()
-    async with server.connection("admin") as connection:
-        yield connection
 
 
 def store_on(connection: Client) -> JetStreamEventStore:

@@ -1,6 +1,6 @@
 """The way back of an aggregate, where an event was published with other headers than a store gives it."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,7 +15,6 @@ from events.jetstream.log import JetStreamEventStore
 from events.jetstream.stream_reader import EXPECTED, StreamReader
 from events.store import Batch, Broken, Position
 from events.subjects import STREAM
-from tests.log_server import LogServer, started
 
 CAUSE = Cause(actor="test", source="/test", correlation=str(UUID(int=7)))
 NEIGHBOUR = "aps.v1.improvement.b.reprioritised"
@@ -24,20 +23,6 @@ Headers = Sequence[tuple[str, str]]
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("log"))
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def admin(server: LogServer) -> AsyncIterator[Client]:
-    await server.wipe()
-    async with server.connection("admin") as connection:
-        yield connection
 
 
 async def put(connection: Client, subject: str, body: bytes, headers: Headers = ()) -> None:
