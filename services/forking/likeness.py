@@ -9,7 +9,8 @@ Rules
 4. Content that events name is compared too: to the byte, or else without what rules 1 and 2 leave out, and
    without the digests and sizes that it gives of other content.
 5. What the end of the work found still open (a batch that nobody waited for) may stand on one side alone,
-   after the last event of an improvement.
+   after the last event of an improvement. What a health command said is left out: it reaches outside, and so
+   is not run in a fork.
 """
 
 import re
@@ -20,13 +21,16 @@ from itertools import zip_longest
 
 from pydantic import JsonValue
 
+from events.deployment import HealthChecked
 from events.lease import LEASE_FACTS
 from schemas.base import Frozen
 from services.asking.stops import unvarying
 
 ACCOUNTS = ("budget", "engine")
 IMPROVEMENT = "improvement"
-HELD = frozenset(fact.name for fact in LEASE_FACTS)
+HELD = tuple(fact.name for fact in LEASE_FACTS)
+HEALTH = HealthChecked.name
+SIDES = ("original", "rerun")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
 MEASURED = re.compile(r"((?:\w+_ms|size)\"?: ?)\d+")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
@@ -59,11 +63,11 @@ class Unlike(Frozen):
 
 
 class Likeness(Frozen):
-    """How many events were compared, where they differ, and what stands on one side after the end."""
+    """How many events were compared, where they differ, and what was left out, with the side it stands on."""
 
     compared: int
     unlike: tuple[Unlike, ...]
-    after_end: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -89,7 +93,7 @@ def alike(original: Sequence[Told], rerun: Sequence[Told]) -> Likeness:
     comparison = _Comparison(sides)
     labels = dict.fromkeys((*sides[0].by_label, *sides[1].by_label))
     unlike = [found for label in labels for found in comparison.of(label)]
-    return Likeness(compared=comparison.compared, unlike=tuple(unlike), after_end=tuple(comparison.after_end))
+    return Likeness(compared=comparison.compared, unlike=tuple(unlike), left_out=tuple(comparison.left_out))
 
 
 class _Side:
@@ -99,6 +103,7 @@ class _Side:
         self.runs = _run_labels(told)
         self._names = {**self.runs, **_deployment_labels(told)}
         own = [one for one in told if self._counts(one)]
+        self.outside = [(self._label(one), one) for one in told if one.fact == HEALTH]
         self.by_label: dict[str, list[Told]] = {}
         for one in own:
             self.by_label.setdefault(self._label(one), []).append(one)
@@ -107,7 +112,7 @@ class _Side:
     def _counts(self, one: Told) -> bool:
         if one.aggregate in ACCOUNTS:
             return one.data.get("run") in self.runs
-        return one.fact not in HELD
+        return one.fact not in (*HELD, HEALTH)
 
     def _label(self, one: Told) -> str:
         if one.aggregate in ACCOUNTS:
@@ -143,7 +148,11 @@ class _Comparison:
         self._sides = sides
         self._renames = _Renames()
         self.compared = 0
-        self.after_end: list[str] = []
+        self.left_out = [
+            _on_side(label, one.fact, name)
+            for side, name in zip(sides, SIDES, strict=True)
+            for label, one in side.outside
+        ]
 
     def of(self, label: str) -> Iterator[Unlike]:
         """Yield where an aggregate differs; what follows a fact of another kind is not compared."""
@@ -167,7 +176,7 @@ class _Comparison:
         one, side = (a, self._sides[0]) if a is not None else (b, self._sides[1])
         if one is None or one.seq <= side.end:
             return False
-        self.after_end.append(f"{label}: {one.fact} ({'original' if a is not None else 'rerun'})")
+        self.left_out.append(_on_side(label, one.fact, SIDES[a is None]))
         return True
 
     def _fields(self, name: str, a: JsonValue, b: JsonValue) -> Iterator[tuple[str, str, str]]:
@@ -192,6 +201,10 @@ class _Comparison:
             return False
         same = all(self._renames.same(one, other) for one, other in zip(*commits, strict=True))
         return same and _steady(a) == _steady(b)
+
+
+def _on_side(label: str, fact: str, side: str) -> str:
+    return f"{label}: {fact} ({side})"
 
 
 def _varies(key: str) -> bool:

@@ -109,9 +109,15 @@ def test_what_follows_the_end_of_the_work_may_stand_on_one_side_alone() -> None:
     one = [event(1, "tested", "batch", "b1"), event(2, "abandoned")]
     closed = [*one, event(3, "closed", "batch", "b1")]
     found = alike(one, closed)
-    assert (found.equal, found.after_end) == (True, ("batch b1: closed (rerun)",))
+    assert (found.equal, found.left_out) == (True, ("batch b1: closed (rerun)",))
     before_the_end = [one[0], event(2, "closed", "batch", "b1"), event(3, "abandoned")]
     assert not alike(one, before_the_end).equal
+
+
+def test_what_a_health_command_said_is_left_out_and_that_is_told() -> None:
+    began, ended = event(1, "started", "deployment", "d-1"), event(3, "succeeded", "deployment", "d-1")
+    found = alike([began, event(2, "health_checked", "deployment", "d-1"), ended], [began, ended])
+    assert (found.equal, found.left_out) == (True, ("deployment 1: health_checked (original)",))
 
 
 def test_who_recorded_it_counts_and_which_copy_did_does_not() -> None:

@@ -73,7 +73,7 @@ def verdict(found: Rerun) -> str:
         return f"{same} with {found.engine}: {counted(found.engine_calls, 'engine call')}"
     lines = [f"{calls}; {counted(found.events.compared, 'event')} compared"]
     lines += [f"not answered: {why}" for why in found.unanswered]
-    lines += [f"after the end, on one side alone: {one}" for one in found.events.after_end]
+    lines += [f"left out: {one}" for one in found.events.left_out]
     if found.events.equal:
         lines[0] += ": equal but for ids and times"
     else:

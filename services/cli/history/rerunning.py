@@ -37,6 +37,7 @@ from services.forking.cycles import (
     ordered,
     read_cycle,
 )
+from services.forking.lending import borrowing
 from services.forking.likeness import Likeness, alike
 from services.forking.opening import Opened, open_fork
 from services.forking.substituting import by_engine, by_recording, substituted
@@ -68,10 +69,10 @@ async def rerun(settings: Settings, order: Order, *, as_json: bool) -> None:
     refuse_without_room([settings.home])
     if order.keep:
         _refuse_name(settings.home, order.keep)
-    if order.engine != RECORDED and (problem := await unready(settings, order.engine)):
-        raise Stop(Exit.UNAVAILABLE, problem)
     async with at_log(settings) as desk:
         of = await _ordered(desk.book, order)
+        if order.engine != RECORDED and (problem := await unready(settings, order.engine)):
+            raise Stop(Exit.UNAVAILABLE, problem)
         original = await _read(desk.book, of, await last_of(desk.book, of), "reading what was done")
         recording = await _recording(desk.book, original, order)
         async with _opened(settings, desk, of, order) as opened:
@@ -175,13 +176,19 @@ async def _repeated(
     else:
         consult = by_engine(order.engine, order.improvement)
     say(f"repeating {of.scan} with the engine {order.engine}")
-    async with stand(settings, say) as ground, ground.log("cli") as (connection, book):
+    async with _standing(settings, desk) as ground, ground.log("cli") as (connection, book):
         bench = await workbench("cli", settings, book)
         place = await locate(of.target, bench.workspace, bench.sandbox)
         async with swarm(ground, tuple(AGENTS), lambda name, on: _service(name, on, consult)) as running:
             await follow(Following(bench, Asked(place, of.scan, followed=True), running, connection))
         again = await _read(book, of, await book.store.head(), "reading what was done again")
         return await _compared(desk, book, (original, again), recording, opened, order)
+
+
+@asynccontextmanager
+async def _standing(settings: Settings, desk: LogDesk) -> AsyncIterator[Ground]:
+    async with stand(settings, say) as ground:
+        yield borrowing(ground, desk.ground.keyring(desk.connection))
 
 
 def _service(name: str, ground: Ground, consult: Consulting) -> Service:
