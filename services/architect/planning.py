@@ -12,9 +12,9 @@ from schemas.base import Frozen
 from schemas.improvement import Component, Declared
 from schemas.risk import RiskClass
 from services.architect.graph import ImportGraph
-from services.architect.risk import is_machinery
 from services.asking.consulting import Consultant, Errand
 from services.asking.context import in_prompt
+from services.gates.machinery import is_machinery
 from services.prompting.material import Material, material
 from services.prompting.template import Template
 

@@ -9,14 +9,13 @@ Rules, the first that applies wins
 """
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from schemas.risk import RiskClass
-from services.gates.evaluator_files import is_ci, is_evaluator_settings, is_test_code
+from services.gates.evaluator_files import is_test_code
+from services.gates.machinery import is_machinery
 
 FEW_IMPORTERS = 3
 DOUBTFUL = "No test runs what it changes, and the fix is not known to keep behaviour."
-BUILD_FILES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "pyproject.toml", "setup.cfg"})
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,6 @@ class Surface:
     measured: bool
     unproven: str = ""
     doubtful: bool = False
-
-
-def is_machinery(path: str) -> bool:
-    """Whether a file builds, packages or checks the target rather than being part of it."""
-    pure = PurePosixPath(path)
-    return pure.name in BUILD_FILES or is_ci(path) or is_evaluator_settings(path)
 
 
 def classify(surface: Surface) -> tuple[RiskClass, tuple[str, ...]]:

@@ -192,6 +192,7 @@ def test_qa_calls_flaky_what_changes_without_a_change() -> None:
 
 LOW = Circumstances(RiskClass.LOW, dry_run=False)
 MEDIUM = Circumstances(RiskClass.MEDIUM, dry_run=False)
+FULL = Circumstances(RiskClass.HIGH, dry_run=False)
 DRY = Circumstances(RiskClass.HIGH, dry_run=True)
 
 
@@ -211,6 +212,17 @@ def test_devops_lands_what_is_within_its_autonomy_and_asks_for_the_rest(
     else:
         assert isinstance(decision, Blocked)
         assert decision.needs == "a person: aps improvements approve imp-1"
+
+
+@pytest.mark.parametrize("path", ["pyproject.toml", "setup.py", "conftest.py", ".github/workflows/ci.yml"])
+def test_what_builds_or_checks_waits_for_a_person_though_no_plan_spoke_of_it(path: str) -> None:
+    state = at(S.TESTING_COMPLETE)
+    assert state.verdict is not None
+    verdict = state.verdict.model_copy(update={"files": ("tiny/a.py", path)})
+    decision = assess("imp-1", replace(state, verdict=verdict), MEDIUM)
+    assert isinstance(decision, Blocked)
+    assert path in decision.reason
+    assert isinstance(assess("imp-1", replace(state, verdict=verdict), FULL), ChangeApproved)
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s is not S.TESTING_COMPLETE])
