@@ -9,23 +9,14 @@ Rules
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from events.fact import AggregateType, Fact, Rejected, Stamp
+from schemas.access import Role
 
 NOBODY = "nobody"
-
-
-class Role(StrEnum):
-    """What its holder may do: look; look and decide; all; or do the swarm's work from outside."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-    AGENT = "agent"
 
 
 class Granted(Fact):

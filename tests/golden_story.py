@@ -6,6 +6,7 @@ version of every fact; what it was before stands in `tests/golden/`.
 
 from events import access, batch, budget, deployment, engine, improvement_facts, run, swarm, target
 from events.fact import Fact
+from schemas.access import Role
 from schemas.engine import Billing, FailureKind
 from schemas.improvement import Relation
 from schemas.risk import RiskClass
@@ -324,7 +325,7 @@ def _reserved(run: str) -> budget.Reserved:
 def _let_in(told: Story) -> None:
     granted = access.Granted(
         title="a pipeline",
-        role=access.Role.OPERATOR,
+        role=Role.OPERATOR,
         secret_sha256=commit("secret")[:40].ljust(64, "0"),
         expires_at=UNTIL,
         scopes=("improvements",),

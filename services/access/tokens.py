@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from events.access import ACCESS, Access, Granted, Revoked, Role
+from events.access import ACCESS, Access, Granted, Revoked
 from events.envelope import Cause
+from schemas.access import Role
 from services.runtime.log import Log
 
 ID_BYTES = 6

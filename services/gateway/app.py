@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from services.access.scopes import Scope
+from schemas.access import Scope
 from services.gateway.api import deciding, health, letting_in, reading
 from services.gateway.api import log as log_api
 from services.gateway.desk import GatewayDesk

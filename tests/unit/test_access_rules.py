@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from events.access import ACCESS, Denied, Granted, Revoked, Role
+from events.access import ACCESS, Denied, Granted, Revoked
 from events.envelope import Cause
 from events.memory import InMemoryArtefacts, InMemoryEventStore
+from schemas.access import Role
 from services.access.sessions import LIFETIME, Signer
 from services.access.tokens import Holder, NotLetIn, grant, holder_of, holder_with, mint, parsed, revoke
 from services.runtime.log import Log

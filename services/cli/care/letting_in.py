@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from events.access import ACCESS, Role
+from events.access import ACCESS
 from projections.views.access import AccessRow
+from schemas.access import Role
 from schemas.base import Frozen
 from services.access.tokens import grant, revoke
 from services.cli.asking import because, cause

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from events.access import Role
-from services.access.scopes import Scope
+from schemas.access import Role, Scope
 from services.cli.options import At, Json, Reason, topic
 from services.cli.session import run
 

@@ -15,8 +15,8 @@ from events.swarm import ALL, SWARM, Paused, Resumed
 from events.target import TARGET
 from events.target import Paused as TargetPaused
 from events.target import Resumed as TargetResumed
+from schemas.access import Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.gateway.http.commands import (
     PROBLEMS,
     Accepted,

@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
+from schemas.access import Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.gateway import health
 from services.gateway.health import Health, State
 from services.gateway.http.route import ANYBODY, Call, Reply, Route

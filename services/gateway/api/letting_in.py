@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from events.access import ACCESS, Revoked, Role
+from events.access import ACCESS, Revoked
 from projections.views.access import AccessRow
+from schemas.access import Role, Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.access.tokens import grant
 from services.gateway.api.reading import position, seq_of
 from services.gateway.http.commands import PROBLEMS, Accepted, Why, because, cause_of, record

@@ -7,8 +7,8 @@ import orjson
 from pydantic import Field
 
 from events.store import Recorded
+from schemas.access import Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.gateway.http.pages import MOST, USUAL, Page
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Reply, Route

@@ -11,8 +11,8 @@ from projections.views.improvement_board import ImprovementRow
 from projections.views.targets import TargetRow
 from projections.views.task_board import TaskRow, TaskState
 from projections.views.timeline import TimelineRow
+from schemas.access import Scope
 from schemas.improvement import Status
-from services.access.scopes import Scope
 from services.gateway.http.pages import At, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Handler, Reply, Route

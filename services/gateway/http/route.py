@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from events.access import Role
+from schemas.access import Role
 from schemas.base import Frozen
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk

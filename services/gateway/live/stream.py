@@ -18,8 +18,8 @@ from aiohttp import web
 from pydantic import Field
 
 from events.store import Recorded
+from schemas.access import Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Route
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from services.access.scopes import Scope
+from schemas.access import Scope
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, Call, Route
 from services.gateway.pages.rendering import FOLDER

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from aiohttp import web
 from pydantic import Field
 
+from schemas.access import Scope
 from schemas.base import Frozen
-from services.access.scopes import Scope
 from services.access.sessions import COOKIE, LIFETIME
 from services.access.tokens import NotLetIn, holder_of
 from services.gateway.http.problems import Problem

@@ -6,11 +6,11 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from events.access import ACCESS, Revoked, Role
+from events.access import ACCESS, Revoked
 from events.catalogue import UnknownFact, read_fact
 from events.store import Recorded
 from projections.views.summary import summary
-from services.access.scopes import Scope
+from schemas.access import Role, Scope
 from services.access.tokens import grant
 from services.gateway import health
 from services.gateway.api.reading import seq_of

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from events.improvement import IMPROVEMENT
 from projections.views.improvement_board import ImprovementRow
+from schemas.access import Scope
 from schemas.improvement import Status
-from services.access.scopes import Scope
 from services.gateway.api.reading import found_improvement, seq_of
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.pages import At

@@ -8,7 +8,7 @@ from aiohttp import web
 from events.swarm import ALL, SWARM, Paused, Resumed
 from projections.views.improvement_board import ImprovementRow
 from projections.views.task_board import TaskRow, TaskState
-from services.access.scopes import Scope
+from schemas.access import Scope
 from services.gateway import health
 from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why, because, record

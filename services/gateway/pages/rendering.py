@@ -11,7 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from events.access import Role
+from schemas.access import Role
 from services.access.sessions import COOKIE
 from services.cycle.text import plain_block, plain_text
 from services.gateway.http.problems import Problem

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import Field
 
 from projections.views.task_board import TaskState
-from services.access.scopes import Scope
+from schemas.access import Scope
 from services.gateway.api import deciding
 from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why
