@@ -10,9 +10,9 @@ from events.improvement_facts import RollbackRequested
 from schemas.improvement import Status
 from services.cli.cycle.afterwards import afterwards, first_words
 from services.cli.cycle.rule_names import unknown_rules
-from services.cli.decisions.deciding import _refusal
 from services.cycle.outcome import Outcome, Result, SuiteCounts
 from services.cycle.words import Standing, standing
+from services.steering.decisions import refusal
 
 NO_TESTS = SuiteCounts(passed=0, failed=0)
 BLOCKED = "the branch aps/improved is checked out in /srv/p: switch to another branch there, then retry"
@@ -98,5 +98,5 @@ def test_rules_nobody_knows_are_named() -> None:
 
 def test_a_decision_that_comes_too_late_is_refused_in_a_persons_words() -> None:
     state = Improvement(status=Status.ROLLED_BACK)
-    said = _refusal(state, (RollbackRequested(reason="x"),), Rejected("rollback_requested is not possible"))
+    said = refusal(state, RollbackRequested(reason="x"), Rejected("rollback_requested is not possible"))
     assert said == "cannot be taken back while it is rolled back"
