@@ -9,6 +9,7 @@ from services.cli.session import run
 
 app = topic(
     "See and cancel the calls of engines.",
+    "aps runs tail",
     "aps runs list --outcome failed",
     "aps runs show plan-0f3c9a1be2d44c5f90aa1b27-1",
     "aps runs costs --by day",
@@ -51,6 +52,24 @@ def show(
     from services.cli.work import engine_runs
 
     run(lambda settings: engine_runs.show(settings, id, transcript=transcript, as_json=as_json))
+
+
+@app.command()
+def tail(
+    id: Annotated[str, typer.Argument(help="Only this run, until it ends.", metavar="[ID]")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what engines do while they do it, in whichever process, until interrupted.
+
+    Nothing of it is kept: what an engine said on the way is in the transcript (aps runs show --transcript).
+
+    Example: aps runs tail
+
+    Example: aps runs tail plan-0f3c9a1be2d44c5f90aa1b27-1 --json
+    """
+    from services.cli.work import tailing
+
+    run(lambda settings: tailing.tail(settings, id, as_json=as_json))
 
 
 @app.command()
