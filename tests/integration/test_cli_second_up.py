@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.cli.ending import Exit, Stop
 from services.cli.swarm.swarming import Order, up
-from services.gateway.app import livez
+from services.gateway.api.health import Alive
 from services.gateway.serving import HOST, PortInUse
 from services.runtime.settings import load
 
@@ -29,13 +29,17 @@ async def _other(_: web.Request) -> web.Response:
 
 
 async def test_a_gateway_of_ours_is_named_as_such(tmp_path: Path) -> None:
-    runner, port = await _serving(livez)
+    runner, port = await _serving(_ours)
     try:
         with pytest.raises(Stop, match=f"aps already runs here: http://{HOST}:{port}") as stopped:
             await up(load({"APS_HOME": str(tmp_path)}), Order(port), as_json=False)
     finally:
         await runner.cleanup()
     assert stopped.value.code is Exit.CONFLICT
+
+
+async def _ours(_: web.Request) -> web.Response:
+    return web.json_response(Alive().model_dump(mode="json"))
 
 
 async def test_another_program_is_not_taken_for_ours(tmp_path: Path) -> None:
