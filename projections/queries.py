@@ -148,7 +148,8 @@ class Views:
             try:
                 while (at := await self._checkpoint(connection)).seq < seq:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(moved.wait(), RECHECK_SECONDS)
+                        async with asyncio.timeout(RECHECK_SECONDS):
+                            await moved.wait()
                     moved.clear()
                 return at
             finally:

@@ -171,7 +171,8 @@ class JetStreamEventStore:
                         after = event.seq
                         yield event
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):  # wait_for may lose a cancellation
+                        await bell.wait()
             raise Unavailable("the connection was closed")
         finally:
             if not self._connection.is_closed:

@@ -58,7 +58,8 @@ async def run_gateway(ground: Ground) -> None:
             await _listen(runner, ground.settings.port)
             service = await announce(connection, NAME, PURPOSE, actor(NAME))
             following.append(asyncio.create_task(_until_ended(service)))
-            await asyncio.gather(*following)
+            ended, _ = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
+            ended.pop().result()
         finally:
             for task in following:
                 await end(task)

@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 from nats.aio.msg import Msg
 
-from events.rights import SERVICES, USERS
+from events.rights import SERVICES
 from services.gateway.serving import HOST, PortInUse, port_to_use, run_gateway
 from services.runtime.ground import Ground
 from services.runtime.role import announce
-from services.runtime.settings import load
+from tests.gateway_place import ground_at, serving
 from tests.log_server import LogServer, started
 
 PATIENCE = 20.0
@@ -33,31 +33,7 @@ def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
 @pytest.fixture
 async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
     await log_server.wipe()
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    given = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_PORT": str(free_port)}
-    settings = load({"APS_HOME": str(tmp_path), **given, **passwords})
-    return Ground(settings, log_server.url, database)
-
-
-@asynccontextmanager
-async def serving(ground: Ground) -> AsyncIterator[str]:
-    """A running gateway; gives its address as soon as it answers."""
-    running = asyncio.create_task(run_gateway(ground))
-    url = f"http://{HOST}:{ground.settings.port}"
-    try:
-        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
-            while not running.done():
-                try:
-                    async with session.get(f"{url}/livez"):
-                        break
-                except aiohttp.ClientConnectionError:
-                    await asyncio.wait({running}, timeout=0.02)
-        if running.done():
-            running.result()
-        yield url
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    return ground_at(log_server, database, tmp_path, free_port)
 
 
 @asynccontextmanager

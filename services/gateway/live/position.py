@@ -54,7 +54,8 @@ class ViewsPosition:
                     told.clear()
                     self._set((await self._views.checkpoint()).seq)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(told.wait(), RECHECK_SECONDS)
+                        async with asyncio.timeout(RECHECK_SECONDS):
+                            await told.wait()
             finally:
                 if not connection.is_closed():
                     await connection.remove_listener(channel(), tell)

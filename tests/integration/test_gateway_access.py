@@ -1,0 +1,186 @@
+"""Who may do what at the gateway: every route, every role and nobody, from the one table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+
+from events.access import ACCESS, NOBODY, Revoked
+from schemas.access import Role, Scope
+from services.access.tokens import grant
+from services.gateway.app import ROUTES
+from services.gateway.http.route import ANYBODY, Route
+from tests import projection_facts as f
+from tests.gateway_place import CAUSE, Place, ground_at, open_place
+from tests.log_server import LogServer, started
+from tests.projection_facts import CYCLE, tell
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+REFUSED = (401, 403)
+
+
+@pytest.fixture(scope="module")
+def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
+    server = started(tmp_path_factory.mktemp("access"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    await log_server.wipe()
+    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+        yield opened
+
+
+def concrete(route: Route) -> str:
+    return re.sub(r"\{\w+(?::[^{}]*)?\}", "1", route.path)
+
+
+def named(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def test_no_two_routes_are_the_same() -> None:
+    assert len({named(route) for route in ROUTES}) == len(ROUTES)
+
+
+def test_only_these_are_open_to_anybody() -> None:
+    assert {named(route) for route in ROUTES if route.roles is ANYBODY} == {
+        "GET /livez",
+        "GET /readyz",
+        "GET /api/health",
+        "GET /api/openapi.json",
+        "GET /enter",
+        "POST /enter",
+        "GET /static/{name}",
+    }
+
+
+async def test_every_route_lets_in_the_roles_of_its_table_and_nobody_else(place: Place) -> None:
+    wrong = []
+    for route in ROUTES:
+        if route.media_type == "text/event-stream" or route.path == "/live":
+            continue
+        for role in (*Role, None):
+            if route.method == "POST":  # a body that no model takes: it is let in, and changes nothing
+                said = await place.ask("POST", concrete(route), role, {"nothing": "fits"})
+            else:
+                said = await place.ask("GET", concrete(route), role)
+            to_enter = said.status == 303 and said.headers["Location"].startswith("/enter")
+            let_in = said.status not in REFUSED and not to_enter
+            if let_in != (route.roles is ANYBODY or role in route.roles):
+                wrong.append(f"{named(route)} as {role}: {said.status}")
+            assert said.status < 500 or route.path in ("/api/health", "/readyz"), (named(route), said.text)
+    assert wrong == []
+
+
+async def test_streams_are_denied_to_who_may_not_look(place: Place) -> None:
+    for path in ("/api/events/stream", "/live"):
+        assert (await place.ask("GET", path, Role.AGENT)).status == 403
+    assert (await place.ask("GET", "/api/events/stream")).status == 401
+
+
+async def test_a_denial_is_on_the_log(place: Place) -> None:
+    await place.ask("POST", "/api/pause", Role.VIEWER, {})
+    await place.ask("GET", "/api/tasks")
+    denied = (await place.book.state(ACCESS, place.tokens[Role.VIEWER].id)).denied
+    assert (denied, (await place.book.state(ACCESS, NOBODY)).denied) == (1, 1)
+
+
+async def test_a_flood_of_denials_is_one_event(place: Place) -> None:
+    before = await place.book.store.head()
+    for _ in range(10):
+        assert (await place.ask("GET", "/api/tasks")).status == 401
+    assert await place.book.store.head() == before + 1
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back(place: Place) -> None:
+    said = [await place.ask("GET", "/livez") for _ in range(60)]
+    refused = next(one for one in said if one.status == 429)
+    assert int(refused.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("sent", ["Bearer x", "Bearer ", "Basic YTpi", "Bearer " + "a" * 500, "x"])
+async def test_what_is_no_token_lets_nobody_in(place: Place, sent: str) -> None:
+    said = await place.ask("GET", "/api/tasks", headers={"Authorization": sent})
+    assert (said.status, said.json["title"]) == (401, "Unauthorized")
+
+
+async def test_a_revoked_token_is_worth_nothing_at_once(place: Place) -> None:
+    assert (await place.ask("GET", "/api/tasks", Role.VIEWER)).status == 200
+    await place.book.record(ACCESS, place.tokens[Role.VIEWER].id, Revoked(reason="lost"), cause=CAUSE)
+    said = await place.ask("GET", "/api/tasks", Role.VIEWER)
+    assert said.status == 401
+    assert "revoked" in said.json["detail"]
+
+
+async def test_a_scope_narrows_a_role(place: Place) -> None:
+    made = await grant(place.book, "narrow", Role.ADMIN, CAUSE, scopes=(Scope.TASKS,))
+    own = {"Authorization": f"Bearer {made.text}"}
+    assert (await place.ask("GET", "/api/tasks", headers=own)).status == 200
+    assert (await place.ask("GET", "/api/tokens", headers=own)).status == 403
+
+
+async def enter(place: Place, role: Role, then: str = "/") -> aiohttp.ClientResponse:
+    sent = urlencode({"token": place.tokens[role].text, "then": then})
+    return await place.session.post(f"{place.url}/enter", data=sent, headers=FORM, allow_redirects=False)
+
+
+async def test_a_person_enters_with_a_token_and_decides_with_the_key_of_the_form(place: Place) -> None:
+    entered = await enter(place, Role.OPERATOR, "/ai/tasks")
+    assert (entered.status, entered.headers["Location"]) == (303, "/ai/tasks")
+    cookie = {"Cookie": f"aps_session={entered.cookies['aps_session'].value}"}
+    assert entered.cookies["aps_session"]["httponly"]
+    page = await place.ask("GET", "/", headers=cookie)
+    found = re.search(r'name="form_key" value="([^"]+)"', page.text)
+    assert found is not None
+    without = await place.ask("POST", "/api/pause", body={}, headers=cookie)
+    assert without.status == 401
+    key = {**cookie, "X-Form-Key": found[1]}
+    assert (await place.ask("POST", "/api/pause", body={}, headers=key)).status == 202
+
+
+@pytest.mark.parametrize(
+    "then", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"]
+)
+async def test_nobody_is_led_elsewhere_by_entering(place: Place, then: str) -> None:
+    assert (await enter(place, Role.VIEWER, then)).headers["Location"] == "/"
+
+
+async def test_an_agent_opens_no_page(place: Place) -> None:
+    assert (await enter(place, Role.AGENT)).status == 403
+
+
+async def test_pages_show_a_cycle_and_hostile_text_as_text(place: Place) -> None:
+    hostile = "<script>alert(1)</script>\x1b[2J\u202e"
+    async with place.ground.log("admin") as (_, everybody):
+        await tell(everybody.store, [*CYCLE, ("improvement", "imp-2", f.discovered(2, hostile))])
+    head = await place.seen()
+    entered = await enter(place, Role.ADMIN)
+    cookie = {"Cookie": f"aps_session={entered.cookies['aps_session'].value}"}
+    for path in (
+        "/",
+        "/ai/improvements",
+        "/ai/improvements?shown=table&q=imp",
+        "/ai/improvements/imp-1",
+        "/ai/improvements/imp-2",
+        f"/ai/improvements/imp-1?at={head}",
+        "/ai/tasks?state=all",
+        "/ai/deployments",
+        "/ai/audit?by=all",
+        "/ai/system",
+        "/ai/settings",
+    ):
+        said = await place.ask("GET", path, headers=cookie)
+        assert said.status == 200, (path, said.text)
+        assert "default-src 'none'" in said.headers["Content-Security-Policy"]
+        assert not {"<script>alert", "\x1b", "\u202e"} & {
+            one for one in ("<script>alert", "\x1b", "\u202e") if one in said.text
+        }
+    assert (await place.ask("GET", "/ai/improvements/none", headers=cookie)).status == 404
