@@ -14,10 +14,12 @@ from datetime import timedelta
 
 from events.access import ACCESS, Access, Granted, Revoked
 from events.envelope import Cause
+from events.fact import Rejected
 from schemas.access import Role
 from services.runtime.log import Log
 
 ID_BYTES = 6
+FIRST = "0" * 2 * ID_BYTES
 SECRET_BYTES = 32
 SHAPE = re.compile(r"aps_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 LIFETIME = timedelta(days=90)
@@ -94,6 +96,22 @@ async def grant(
         scopes=scopes,
     )
     await book.record(ACCESS, token.id, granted, cause=cause)
+    return token
+
+
+async def first(book: Log, cause: Cause) -> Token | None:
+    """Make the token of the first admin; None where that was done before, by whomever."""
+    token = Token(FIRST, mint().secret)
+    granted = Granted(
+        title="the first start",
+        role=Role.ADMIN,
+        secret_sha256=token.digest,
+        expires_at=book.clock() + LIFETIME,
+    )
+    try:
+        await book.record(ACCESS, FIRST, granted, cause=cause)
+    except Rejected:
+        return None
     return token
 
 

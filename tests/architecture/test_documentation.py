@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import typer
 
+from schemas.engine import FailureKind
 from services.cli.__main__ import app
 
 ROOT = Path(__file__).parents[2]
@@ -64,3 +65,8 @@ def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
 def test_every_link_leads_to_a_file(page: str) -> None:
     links = LINK.findall((ROOT / page).read_text("utf-8"))
     assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+
+
+def test_every_way_a_call_can_fail_is_told_with_what_follows() -> None:
+    told = (ROOT / "docs/operations.md").read_text("utf-8")
+    assert [kind for kind in FailureKind if f"`{kind}`" not in told] == []

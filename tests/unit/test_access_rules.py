@@ -9,7 +9,17 @@ from events.envelope import Cause
 from events.memory import InMemoryArtefacts, InMemoryEventStore
 from schemas.access import Role
 from services.access.sessions import LIFETIME, Signer
-from services.access.tokens import Holder, NotLetIn, grant, holder_of, holder_with, mint, parsed, revoke
+from services.access.tokens import (
+    Holder,
+    NotLetIn,
+    first,
+    grant,
+    holder_of,
+    holder_with,
+    mint,
+    parsed,
+    revoke,
+)
 from services.runtime.log import Log
 from tests.asking_example import Time
 from tests.projection_facts import START
@@ -90,6 +100,13 @@ async def test_a_token_ends_when_it_expires_or_is_revoked(book: Log, time: Time)
             await holder_of(book, made.text)
         with pytest.raises(NotLetIn, match=why):
             await holder_with(book, made.id)
+
+
+async def test_the_first_admin_is_let_in_once(book: Log) -> None:
+    made = await first(book, CAUSE)
+    assert made is not None
+    assert (await holder_of(book, made.text)).role is Role.ADMIN
+    assert await first(book, CAUSE) is None
 
 
 def test_every_token_is_another_and_reads_back() -> None:

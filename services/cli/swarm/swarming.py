@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 from nats.aio.client import Client
 
+from services.access.tokens import Token, first
+from services.cli.asking import cause
 from services.cli.session import Exit, Stop, print_json_line, say
 from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
 from services.cycle.requesting import Asked, Wish, ask, locate
@@ -95,7 +97,7 @@ async def _up(settings: Settings, order: Order, *, as_json: bool) -> None:
         make = process_of if order.processes else service_of
         async with swarm(ground, SERVICES, make) as running:
             await _await_answers(connection, set(runnable(ground, SERVICES)), running)
-            _tell_up(settings, asked, as_json=as_json)
+            _tell_up(settings, asked, await first(book, cause()), as_json=as_json)
             await running
 
 
@@ -135,12 +137,18 @@ async def _await_answers(connection: Client, names: set[str], running: asyncio.T
             raise Stop(Exit.TIMED_OUT, f"no answer of {', '.join(sorted(names - found))}; see: aps logs")
 
 
-def _tell_up(settings: Settings, asked: list[Asked], *, as_json: bool) -> None:
+def _tell_up(settings: Settings, asked: list[Asked], entry: Token | None, *, as_json: bool) -> None:
     url = f"http://{HOST}:{settings.port}"
+    enter = f"{url}/enter?token={entry.text}" if entry else ""
     targets = [{"target": one.place.id, "scan": one.scan} for one in asked]
     if as_json:
-        print_json_line({"url": url, "services": list(SERVICES), "targets": targets})
-    say(f"up: {url}/api/health tells how every component is; stop with Ctrl-C")
+        told = {"url": url, "services": list(SERVICES), "targets": targets}
+        print_json_line({**told, "enter": enter} if enter else told)
+    say(f"up: {url} shows what happens, {url}/api/health how every component is; stop with Ctrl-C")
+    if enter:
+        say(f"enter as admin, by a link that is shown this once: {enter}")
+    else:
+        say("enter with a token: aps token create --role admin makes one")
     for one in asked:
         follows = " (was under way already)" if one.followed else ""
         say(f"looking at {one.place.title}: {one.scan}{follows}")
