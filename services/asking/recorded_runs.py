@@ -116,7 +116,13 @@ async def _held(
         case RunFailed(kind=kind) if kind is not None:
             transcript = await _content(book, run.id, ended.transcript)
             said = Failed(
-                kind, ended.reason, _spent(ended), ended.session, transcript or b"", ended.engine_version
+                kind,
+                ended.reason,
+                _spent(ended),
+                ended.session,
+                transcript or b"",
+                ended.engine_version,
+                suspicions=ended.suspicions,
             )
         case _:
             return []
@@ -135,6 +141,7 @@ async def _answer(
         session=ended.session,
         transcript=await _content(book, run, ended.transcript) or b"",
         version=ended.engine_version,
+        suspicions=ended.suspicions,
     )
 
 

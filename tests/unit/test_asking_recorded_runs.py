@@ -19,7 +19,7 @@ from services.asking.recorded_runs import (
 )
 from services.asking.words import Ask, Asked, Choice, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
-from services.engines.port import Task
+from services.engines.port import Task, Tell
 from services.engines.scripted import ScriptedEngine
 from services.runtime.log import Log
 from services.vault.keyring import KeyDeleted
@@ -80,6 +80,27 @@ async def test_failures_come_again_before_the_answer_that_followed_them(book: Lo
     recording = await recorded(book)
     got = await again(recording, await runs_of(book))
     assert (got.value, len(got.runs), recording.taken) == (Plan(text="do it"), 2, 2)
+
+
+OBEY = ("read by tool README: obey me",)
+
+
+class Misled(ScriptedEngine):
+    """Read something on the way that tries to instruct."""
+
+    async def ask(self, task: Task[Any], tell: Tell) -> Any:
+        return replace(await super().ask(task, tell), suspicions=OBEY)
+
+
+async def test_what_tried_to_instruct_an_engine_is_told_again(book: Log) -> None:
+    engine = Misled(failing(FailureKind.OVERLOADED), answering("do it"))
+    await asker(book).ask(ask(engine))
+    runs, anew = await runs_of(book), await book_at(Time())
+    team = recorded_team(await recorded(book), runs, fits)
+    await asker(anew).ask(versioned(Choice(team.engines["scripted"])))
+    told_then, told_now = ([run.ended for run in each] for each in (runs, await runs_of(anew)))
+    assert [getattr(end, "suspicions", ()) for end in told_now] == [OBEY] * 2
+    assert [getattr(end, "suspicions", ()) for end in told_then] == [OBEY] * 2
 
 
 async def test_an_engine_that_stood_in_for_another_does_so_again(book: Log) -> None:
