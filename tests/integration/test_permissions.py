@@ -253,6 +253,7 @@ async def test_a_service_answers_those_who_may_ask(server: LogServer) -> None:
     errors: list[str] = []
     async with server.connection("qa", errors) as connection, server.connection("cli", errors) as asking:
         service = await add_service(connection, name="qa", version="1.0.0")
+        await connection.flush()  # the server then knows of its subscriptions
         for verb in ("PING", "INFO", "STATS"):
             assert (await ask(asking, f"$SRV.{verb}.qa"))["name"] == "qa"
         await service.stop()

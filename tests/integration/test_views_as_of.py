@@ -94,6 +94,7 @@ async def seen_at(views: Views, seq: int) -> dict[str, list[Any]]:
         "targets": [*await views.targets(at_seq=seq)],
         "deployments": [*await views.deployments(at_seq=seq)],
         "budgets": [*await views.budgets(at_seq=seq)],
+        "access": [*await views.access(seq)],
     }
 
 
