@@ -14,6 +14,7 @@ from services.cli.session import Exit, Stop, print_json, say
 from services.cli.shelf import Shelf
 from services.cli.tables import show_lines, show_table
 from services.cli.work.spending import cost
+from services.cycle.text import plain_text
 from services.runtime.settings import Settings
 
 OUTCOMES = tuple(fact.name for fact in RUN.facts)
@@ -86,8 +87,10 @@ async def show(settings: Settings, id: str, *, transcript: bool = False, as_json
         content = await _content(shelf, [fact for _, fact in events], transcript=transcript)
     for missing in shelf.missing:
         say(f"missing: {missing}")
+    suspicions = _suspicions([fact for _, fact in events])
     if as_json:
-        print_json({**asdict(row), **asdict(content), "events": [_event(e, f) for e, f in events]})
+        found = {"suspicions": suspicions}
+        print_json({**asdict(row), **asdict(content), **found, "events": [_event(e, f) for e, f in events]})
         return
     _print(row)
     print("\nwhat happened")
@@ -95,6 +98,10 @@ async def show(settings: Settings, id: str, *, transcript: bool = False, as_json
         ("SEQ", "TIME!", "BY", "WHAT"),
         [(e.seq, e.envelope.at, e.envelope.actor.partition("@")[0], summary(f)) for e, f in events],
     )
+    if suspicions:
+        print("\nwhat tried to instruct the engine")
+        for line in suspicions:
+            print(plain_text(line))
     for name, text in asdict(content).items():
         if text:
             print(f"\n{name}\n{text}")
@@ -125,6 +132,12 @@ def _print(row: RunRow) -> None:
 async def _events(desk: Desk, id: str) -> list[tuple[Recorded, Fact]]:
     recorded, _ = await desk.book.store.read(RUN.name, id)
     return [(event, read_fact(event.envelope)) for event in recorded]
+
+
+def _suspicions(facts: list[Fact]) -> list[str]:
+    """Return what was found in the prompt and in what the engine read, each with its place."""
+    told = [line for fact in facts if isinstance(fact, Requested | Metered) for line in fact.suspicions]
+    return list(dict.fromkeys(told))
 
 
 async def _content(shelf: Shelf, facts: list[Fact], *, transcript: bool) -> Content:
