@@ -1,5 +1,6 @@
 """Tells a log that was lost, or lost its end, by what outlives it: signed heads and the journal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -30,6 +31,7 @@ AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+LOOKS = (0.1, 0.4, 1.5, 3.0)  # seconds between looks at a log that seems to have lost something
 CURE_WITHOUT_JOURNAL = (
     "The journal does not have them: put back a backup into a data folder of its own (aps restore FILE), or"
     " begin anew (aps reset)"
@@ -86,9 +88,7 @@ class Witnesses:
 
         PostgreSQL is asked only where there is no event. Raises what `open_database` raises.
         """
-        head, found = await self._end()
-        if not head:
-            await self._require(head, found, 0)
+        await self._require_still(self._require_any)
 
     async def require_length(self, own: int = 0) -> bool:
         """Raise `LogBehindCheckpoint` where the log ends before what is known, to this program up to `own`.
@@ -96,6 +96,26 @@ class Witnesses:
         Return whether all were asked: a log that has events is not refused because PostgreSQL is away. Raises
         what `open_database` raises where it has none.
         """
+        return await self._require_still(lambda: self._require_all(own))
+
+    async def _require_still(self, require: Callable[[], Awaitable[bool]]) -> bool:
+        """Refuse only what stays so: a server that just started may have more in a moment.
+
+        So has a log that grew, and the views with it, while its witnesses were asked.
+        """
+        for pause in LOOKS:
+            try:
+                return await require()
+            except LogBehindCheckpoint as problem:
+                log.warning("the log seems to end too early; looking again", problem=str(problem))
+                await asyncio.sleep(pause)
+        return await require()
+
+    async def _require_any(self) -> bool:
+        head, found = await self._end()
+        return bool(head) or await self._require(head, found, 0)
+
+    async def _require_all(self, own: int) -> bool:
         return await self._require(*await self._end(), own)
 
     async def _end(self) -> tuple[int, str]:
