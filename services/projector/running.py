@@ -14,7 +14,8 @@ async def run_projector(ground: Ground) -> None:
     """Keep the views at the head of the log until cancelled."""
     async with (
         ground.log(NAME) as (connection, book),
-        ground.pool(1, 4) as pool,
+        # No connection at first: what is away is waited out in `run`, from the first moment on.
+        ground.pool(0, 4) as pool,
         signing(ground.settings, pool, connection),
     ):
         service = await announce(connection, NAME, PURPOSE, actor(NAME))
