@@ -24,6 +24,7 @@ from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.servers import EmbeddedServers
 
+PID_FILES = ("servers/nats/nats-server.pid", "servers/postgres/postmaster.pid")
 COMMAND = """
 import asyncio, json, resource, sys
 from pathlib import Path
@@ -86,10 +87,8 @@ def alive(home: Path) -> set[str]:
     return {lock.stem for lock in (home / "servers").glob("*.lock") if is_locked(lock)} & {"nats", "postgres"}
 
 
-def pids(home: Path) -> tuple[int, int]:
-    nats_pid = (home / "servers/nats/nats-server.pid").read_text()
-    postgres_pid = (home / "servers/postgres/postmaster.pid").read_text().splitlines()[0]
-    return int(nats_pid), int(postgres_pid)
+def pids(home: Path) -> tuple[int, ...]:
+    return tuple(int((home / file).read_text().splitlines()[0]) for file in PID_FILES)
 
 
 async def remember(servers: EmbeddedServers, word: str) -> None:
@@ -200,6 +199,18 @@ async def test_after_a_server_was_killed_the_next_command_starts_it_with_its_dat
             assert {name for name in before if before[name] != after[name]} == set(killed)
         stack.close()
         await first.leave()
+
+
+async def test_a_server_that_has_not_said_its_id_yet_is_nobody_to_signal(
+    home: Path, nats_configuration: Path
+) -> None:
+    async with EmbeddedServers(home, configuration=nats_configuration) as servers:
+        await remember(servers, "kept")
+    for server, file in zip(servers._servers, PID_FILES, strict=True):
+        (home / file).write_text(f"{os.getpid()}\n")  # a former server's id that is another's now
+        server.prepare()
+        with pytest.raises((FileNotFoundError, ProcessLookupError)):
+            os.kill(server.pid(), 0)
 
 
 async def test_everything_killed_at_once_loses_nothing(home: Path, nats_configuration: Path) -> None:

@@ -80,6 +80,7 @@ class NatsServer:
     def prepare(self) -> Launch:
         """Copy the configuration to where the server's uid can read it; see `Server`."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._pid_file.unlink(missing_ok=True)  # a former server's id may be a stranger's by now
         give_to_service(self.folder)
         reachable = self.place / "configuration"
         make_folder(reachable, 0o755)

@@ -1,6 +1,5 @@
 """The embedded PostgreSQL: how it is made and launched, and how it proves to be this folder's own."""
 
-import os
 import shutil
 import signal
 import sys
@@ -27,6 +26,7 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # it died between its last words and the end of the connection
 )
+_NOBODY = 2**31 - 1  # no system gives a process this id
 _HALF_MADE = "postgres-new-"
 # One call for the thousand files of a new cluster; on a busy disk that saves seconds.
 _SYNC = ("--sync-method=syncfs",) if sys.platform == "linux" else ()
@@ -179,10 +179,10 @@ class PostgresServer:
     def _disown_stale_pid_file(self) -> None:
         """Let PostgreSQL take over a pid file whose process is a zombie or a stranger with the same id.
 
-        The lock says that no process of the former server lives, but PostgreSQL believes the id. It
-        takes its own parent's for stale, and still checks the shared memory the file names, which
-        removing the file would spare it.
+        The lock says that no process of the former server lives, but PostgreSQL believes the id. An id
+        that no process can have is stale to it, and harms nobody when the server is stopped before it
+        wrote its own. The shared memory the file names is still checked, which removing it would spare.
         """
         if self._pid_file.exists():
             _, _, rest = self._pid_file.read_text("utf-8").partition("\n")
-            self._pid_file.write_text(f"{os.getpid()}\n{rest}", "utf-8")
+            self._pid_file.write_text(f"{_NOBODY}\n{rest}", "utf-8")
