@@ -269,6 +269,11 @@ async def settled(r: Recorder) -> None:
 async def proven(r: Recorder, title: str = TITLE, path: str = PATH) -> None:
     """Take all improvements to their verdicts."""
     await implemented(r, title, path)
+    await judged(r)
+
+
+async def judged(r: Recorder) -> None:
+    """Try all written changes together, to their verdicts."""
     await settled(r)
     await written(r, PART, attempt=2)
     for n, id in enumerate((GOOD, PART, HELD)):

@@ -50,8 +50,8 @@ class QA:
         assert discovered is not None  # noqa: S101 -- only a discovered improvement is implemented
         target = await book.state(TARGET, discovered.target)
         scan = target.scans[discovered.scan]
-        states = await self._states(scan)
         batch_id, batch = await self._open_batch(scan.id)
+        states = await self._states(scan)  # after the batch: one closed meanwhile left nothing to be formed
         if batch.formed is None:
             members = ready(states)
             if not members:
