@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import asyncpg
-from nats.aio.client import Client
-
 from events.envelope import Cause
 from projections.queries import Views
 from services.access.sessions import Signer
@@ -12,6 +9,7 @@ from services.access.tokens import Holder
 from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
+from services.gateway.watching import HealthWatch
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 
@@ -21,18 +19,13 @@ class GatewayDesk:
     """Open for as long as the gateway runs; whoever opened it closes it."""
 
     ground: Ground
-    connection: Client
     book: Log
-    pool: "asyncpg.Pool[asyncpg.Record]"
     views: Views
     signer: Signer
     feed: Feed
     position: ViewsPosition
-
-    @property
-    def asker(self) -> Asker:
-        """What the questions after components' health go through."""
-        return Asker(self.ground, self.connection, self.book.store, self.pool)
+    asker: Asker
+    watch: HealthWatch
 
     def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
         """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""

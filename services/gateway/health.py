@@ -133,7 +133,8 @@ async def asked(name: str, asker: Asker, ask: Callable[[Asker], Awaitable[Answer
     """Ask one component; never raises for what keeps it from answering."""
     began = time.monotonic()
     try:
-        state, detail, *figures = await asyncio.wait_for(ask(asker), asker.deadline)
+        async with asyncio.timeout(asker.deadline):
+            state, detail, *figures = await ask(asker)
     except TimeoutError:
         state, detail, figures = State.FAILED, f"no answer within {asker.deadline:.0f} s", []
     except Exception as problem:  # noqa: BLE001 -- whatever keeps it from answering is what is told

@@ -3,17 +3,19 @@
 import asyncio
 import errno
 import socket
+from contextlib import AsyncExitStack
 
 import structlog
 from aiohttp import web
-from nats.micro.service import Service
 
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
 from services.gateway.desk import GatewayDesk
+from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
+from services.gateway.watching import HealthWatch
 from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
@@ -50,28 +52,21 @@ async def run_gateway(ground: Ground) -> None:
         views = Views(pool)
         feed, position = Feed(book.store), ViewsPosition(pool, views)
         signer = Signer(session_key(ground.settings))
-        desk = GatewayDesk(ground, connection, book, pool, views, signer, feed, position)
+        asker = Asker(ground, connection, book.store, pool)
+        watch = HealthWatch(asker)
+        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch)
         runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
-        await runner.setup()
-        following = [asyncio.create_task(one.run()) for one in (feed, position)]
-        try:
+        async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
+            await runner.setup()
+            closing.push_async_callback(runner.cleanup)
+            following = [asyncio.create_task(one.run()) for one in (feed, position, watch)]
+            for task in following:
+                closing.push_async_callback(end, task)
             await _listen(runner, ground.settings.port)
             service = await announce(connection, NAME, PURPOSE, actor(NAME))
-            following.append(asyncio.create_task(_until_ended(service)))
+            closing.push_async_callback(service.stop)
             ended, _ = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
             ended.pop().result()
-        finally:
-            for task in following:
-                await end(task)
-            await runner.cleanup()
-
-
-async def _until_ended(service: Service) -> None:
-    """Answer service discovery until cancelled."""
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await service.stop()
 
 
 def port_to_use(wanted: int) -> int:

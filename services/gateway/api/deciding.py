@@ -2,12 +2,13 @@
 
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from events.catalogue import AGGREGATES, MAY_RECORD
-from events.improvement import IMPROVEMENT
+from events.fact import Fact
+from events.improvement import IMPROVEMENT, Improvement
 from events.improvement_facts import Reprioritised
 from events.lease import Claim, WorkReleased
 from events.run import RUN, Cancelled
@@ -22,11 +23,11 @@ from services.gateway.http.commands import (
     Accepted,
     Why,
     because,
-    loaded,
     record,
 )
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, Call, Handler, Reply, Route
+from services.runtime.log import Loaded
 from services.steering.decisions import ASKED, FACTS, Decision, refusal
 
 RELEASABLE = tuple(name for name, facts in MAY_RECORD["gateway"].items() if WorkReleased in facts)
@@ -43,10 +44,14 @@ class Rank(Why):
 async def decide(decision: Decision, call: Call) -> Reply:
     """Record what is decided about an improvement; the roles carry it out."""
     id = call.named("id")
-    state = (await loaded(call, IMPROVEMENT, id)).state
-    fact = FACTS[decision](state, "")
-    fact = fact.model_copy(update={"reason": because(call, ASKED[type(fact)])})
-    return await record(call, IMPROVEMENT, id, fact, f"/api/improvements/{id}", refusal)
+    decided = partial(fact_of, decision, call)
+    return await record(call, IMPROVEMENT, id, decided, f"/api/improvements/{id}", refusal)
+
+
+def fact_of(decision: Decision, call: Call, found: Loaded[Improvement]) -> Fact:
+    """Return the fact that a decision records, with its reason."""
+    fact = FACTS[decision](found.state, "")
+    return fact.model_copy(update={"reason": because(call, ASKED[type(fact)])})
 
 
 async def prioritise(call: Call) -> Reply:
@@ -60,12 +65,14 @@ async def release(call: Call) -> Reply:
     name, id = call.named("aggregate"), call.named("id")
     if name not in RELEASABLE:
         raise Problem(HTTPStatus.NOT_FOUND, f"claims are released on: {', '.join(RELEASABLE)}")
-    kind = AGGREGATES[name]
-    claim: Claim | None = (await loaded(call, kind, id)).state.claim
-    if claim is None:
-        raise Problem(HTTPStatus.CONFLICT, f"nobody holds a claim on {name} {id}")
-    fact = WorkReleased(claim=claim.token, reason=because(call, "released"))
-    return await record(call, kind, id, fact, f"/api/tasks?aggregate={name}")
+
+    def released(found: Loaded[Any]) -> Fact:
+        claim: Claim | None = found.state.claim
+        if claim is None:
+            raise Problem(HTTPStatus.CONFLICT, f"nobody holds a claim on {name} {id}")
+        return WorkReleased(claim=claim.token, reason=because(call, "released"))
+
+    return await record(call, AGGREGATES[name], id, released, f"/api/tasks?aggregate={name}")
 
 
 async def cancel(call: Call) -> Reply:

@@ -13,7 +13,7 @@ from schemas.base import Frozen
 from services.access.tokens import grant
 from services.gateway.api.reading import position, seq_of
 from services.gateway.http.commands import PROBLEMS, Accepted, Why, because, cause_of, record
-from services.gateway.http.pages import Page, Paged, page_of
+from services.gateway.http.lists import Page, Paged, page_of
 from services.gateway.http.route import GOVERNING, Call, Reply, Route
 
 PATH = "/api/tokens"

@@ -9,7 +9,7 @@ from pydantic import Field
 from events.store import Recorded
 from schemas.access import Scope
 from schemas.base import Frozen
-from services.gateway.http.pages import MOST, USUAL, Page
+from services.gateway.http.lists import MOST, USUAL, Page
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Reply, Route
 

@@ -13,7 +13,7 @@ from projections.views.task_board import TaskRow, TaskState
 from projections.views.timeline import TimelineRow
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.http.pages import At, Page, Paged, page_of
+from services.gateway.http.lists import At, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Handler, Reply, Route
 from services.runtime.ground import now
@@ -74,13 +74,13 @@ async def improvements(call: Call) -> Reply:
 
 async def improvement(call: Call) -> Reply:
     """Answer one improvement; its version is its ETag, for `If-Match` of a decision."""
-    row = await found_improvement(call)
+    row = await found_improvement(call, await seq_of(call))
     return Reply(row, headers={"ETag": f'"{row.version}"'})
 
 
-async def found_improvement(call: Call) -> ImprovementRow:
-    """Return the improvement that the path names. Raises `Problem`."""
-    row = await call.desk.views.improvement(call.named("id"), await seq_of(call))
+async def found_improvement(call: Call, seq: int | None) -> ImprovementRow:
+    """Return the improvement that the path names, as of a sequence or now. Raises `Problem`."""
+    row = await call.desk.views.improvement(call.named("id"), seq)
     if row is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no improvement {call.named('id')[:80]!r}")
     return row
@@ -88,7 +88,8 @@ async def found_improvement(call: Call) -> ImprovementRow:
 
 async def timeline(call: Call) -> Reply:
     """Answer what happened to an improvement, oldest first."""
-    row, seq = await found_improvement(call), await seq_of(call)
+    seq = await seq_of(call)
+    row = await found_improvement(call, seq)
     rows = await call.desk.views.timeline(row.id, seq)
     return Reply(page_of(rows, lambda one: str(one.seq), call.query, await position(call, seq)))
 

@@ -56,13 +56,15 @@ async def record(
     call: Call,
     kind: AggregateType[StateT],
     id: str,
-    fact: Fact,
+    fact: Fact | Callable[[Loaded[StateT]], Fact],
     see: str,
     refusal: Callable[[StateT, Fact, Rejected], str] | None = None,
     *,
     first: bool = False,
 ) -> Reply:
-    """Record one fact on an aggregate, once; `refusal` says why the rules refuse it.
+    """Record one fact, or what is made of the state that is found, on an aggregate, once.
+
+    `refusal` says why the rules refuse it.
 
     Raises `Problem`, or `Conflict` where somebody else was faster.
     """
@@ -71,10 +73,11 @@ async def record(
     if cause.event and await _was_done(call, kind, id, cause.event):
         return _accepted(kind, id, found.position.version, see)
     require_match(call, found.position.version)
+    wanted = fact if isinstance(fact, Fact) else fact(found)
     try:
-        (position,) = await call.desk.book.record_on([(Change(kind, id, (fact,)), found)], cause)
+        (position,) = await call.desk.book.record_on([(Change(kind, id, (wanted,)), found)], cause)
     except Rejected as refused:
-        told = refusal(found.state, fact, refused) if refusal else str(refused)
+        told = refusal(found.state, wanted, refused) if refusal else str(refused)
         raise Problem(HTTPStatus.CONFLICT, f"{id} {told}" if refusal else told) from refused
     return _accepted(kind, id, position.version, see)
 

@@ -12,10 +12,9 @@ from events.store import Recorded
 from projections.views.summary import summary
 from schemas.access import Role, Scope
 from services.access.tokens import grant
-from services.gateway import health
 from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why, because, cause_of, record
-from services.gateway.http.pages import At
+from services.gateway.http.lists import At
 from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.rendering import page
@@ -69,11 +68,10 @@ def _told(one: Recorded) -> str:
 
 async def system(call: Call) -> web.StreamResponse:
     """Show every component and copy of a service, the views, and where the log ends."""
-    found = await health.health(call.desk.asker)
     return page(
         call,
         "system.html",
-        health=found,
+        seen=await call.desk.watch.last(),
         head=await call.desk.book.store.head(),
         checkpoint=await call.desk.views.checkpoint(),
         poisoned=await call.desk.views.poisoned(),
@@ -107,7 +105,6 @@ async def _settings(call: Call, made: str) -> web.StreamResponse:
         made=made,
         tokens=[(row, not row.revoked and row.expires_at > present) for row in tokens],
         roles=tuple(Role),
-        budgets=await call.desk.views.budgets(),
     )
 
 

@@ -8,18 +8,21 @@ from typing import Annotated, Literal
 from aiohttp import web
 from pydantic import Field
 
-from events.improvement import IMPROVEMENT
+from events.fact import Fact
+from events.improvement import IMPROVEMENT, Improvement
 from projections.views.improvement_board import ImprovementRow
 from schemas.access import Scope
 from schemas.improvement import Status
+from services.gateway.api.deciding import fact_of
 from services.gateway.api.reading import found_improvement, seq_of
-from services.gateway.http.commands import Why, because, record
-from services.gateway.http.pages import At
+from services.gateway.http.commands import Why, record
+from services.gateway.http.lists import At
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.rendering import page
-from services.steering.decisions import ASKED, FACTS, Decision, possible, refusal
+from services.runtime.log import Loaded
+from services.steering.decisions import Decision, possible, refusal
 
 PLACE = "/ai/improvements"
 SHOWN = 200
@@ -93,7 +96,8 @@ def _columns(rows: Sequence[ImprovementRow]) -> list[tuple[str, list[Improvement
 
 async def detail(call: Call) -> web.StreamResponse:
     """Show one improvement."""
-    row, seq = await found_improvement(call), await seq_of(call)
+    seq = await seq_of(call)
+    row = await found_improvement(call, seq)
     state = await call.desk.book.state(IMPROVEMENT, row.id)
     decisions = () if seq else possible(state, call.desk.book.clock())
     return page(
@@ -110,13 +114,14 @@ async def detail(call: Call) -> web.StreamResponse:
 async def decide(decision: Decision, call: Call) -> web.StreamResponse:
     """Record a decision made on a page, if the improvement still stands as it was shown."""
     id = call.named("id")
-    loaded = await call.desk.book.load(IMPROVEMENT, id)
-    if loaded.position.version != call.body.version:
-        told = "it has changed since you looked: look again, then decide"
-        raise Problem(HTTPStatus.CONFLICT, told)
-    fact = FACTS[decision](loaded.state, "")
-    fact = fact.model_copy(update={"reason": because(call, ASKED[type(fact)])})
-    await record(call, IMPROVEMENT, id, fact, f"{PLACE}/{id}", refusal)
+
+    def decided(found: Loaded[Improvement]) -> Fact:
+        if found.position.version != call.body.version:
+            told = "it has changed since you looked: look again, then decide"
+            raise Problem(HTTPStatus.CONFLICT, told)
+        return fact_of(decision, call, found)
+
+    await record(call, IMPROVEMENT, id, decided, f"{PLACE}/{id}", refusal)
     return back_to(f"{PLACE}/{id}")
 
 

@@ -9,10 +9,9 @@ from events.swarm import ALL, SWARM, Paused, Resumed
 from projections.views.improvement_board import ImprovementRow
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
-from services.gateway import health
 from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why, because, record
-from services.gateway.http.pages import At
+from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.rendering import page
@@ -30,7 +29,7 @@ async def overview(call: Call) -> web.StreamResponse:
     return page(
         call,
         "overview.html",
-        health=None if seq else await health.health(call.desk.asker),
+        seen=None if seq else await call.desk.watch.last(),
         paused=None if seq else (await call.desk.book.state(SWARM, ALL)).paused,
         targets=await views.targets(seq),
         budgets=await views.budgets(seq),

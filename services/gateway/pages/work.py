@@ -11,7 +11,7 @@ from schemas.access import Scope
 from services.gateway.api import deciding
 from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why
-from services.gateway.http.pages import At
+from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Handler, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.rendering import page
