@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from projections.views.improvement_board import ImprovementRow
 from schemas.improvement import Status
-from services.cli.decisions.dossier import dossier_of
+from services.cli.decisions.dossier import gathered
 from services.cli.decisions.portrait import show_dossier
 from services.cli.desk import Desk, at_views, not_found
 from services.cli.session import Exit, Stop, print_json, say
@@ -46,7 +46,7 @@ async def show(settings: Settings, id: str, at: str, *, diff: bool, as_json: boo
     async with at_views(settings) as desk:
         seq = await desk.seq_at(at)
         row = await improvement(desk, id, seq)
-        dossier = await dossier_of(desk, id, seq, diff=diff)
+        dossier = await gathered(desk, id, seq, diff=diff)
     if as_json:
         print_json({**asdict(row), **dossier.model_dump(mode="json")})
     else:

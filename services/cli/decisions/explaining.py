@@ -7,11 +7,12 @@ from schemas.improvement import Status
 from services.actions.explaining import EXPLAIN, Evidence, Explanation, Refusal
 from services.cli.consulting import as_made, performed, say_who_made
 from services.cli.decisions.board import improvement
-from services.cli.decisions.dossier import Dossier, dossier_of
+from services.cli.decisions.dossier import gathered
 from services.cli.desk import at_views
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_lines
 from services.cycle.text import plain_text
+from services.dossier.improvement import Dossier
 from services.gates.catalogue import GATES
 from services.qa.reporting import failing_tests
 from services.runtime.settings import Settings
@@ -24,7 +25,7 @@ async def explain(settings: Settings, id: str, engine: str, *, as_json: bool) ->
     """Explain the refusals of an improvement; ends the command with 5 where nothing was refused."""
     async with at_views(settings) as desk:
         await improvement(desk, id)
-        dossier = await dossier_of(desk, id, None, diff=False)
+        dossier = await gathered(desk, id, None, diff=False)
         refusal = refusal_of(dossier)
         if refusal is None:
             raise Stop(Exit.CONFLICT, f"{id} is {dossier.status.value}: nothing of it was refused")

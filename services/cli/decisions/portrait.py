@@ -6,11 +6,11 @@ from events.improvement_facts import Related
 from events.lease import WorkRenewed
 from projections.views.summary import summary
 from schemas.improvement import GateResult, LeftOut, ScenarioResult
-from services.cli.decisions.dossier import Dossier
 from services.cli.invocation import invocation
 from services.cli.tables import show_lines, show_table
 from services.cycle.commands import reaching
 from services.cycle.text import plain_block, plain_text
+from services.dossier.improvement import Dossier
 
 MARKS = {True: "✓", False: "✗"}
 

@@ -10,11 +10,11 @@ from events.improvement import IMPROVEMENT
 from services.cli.decisions.board import improvement
 from services.cli.desk import at_views
 from services.cli.session import Exit, Stop, print_json, say
-from services.cli.shelf import Shelf
 from services.cycle.text import plain_text
 from services.documents.export import process_document
 from services.documents.reading import Reading, Unprocessable, read
 from services.documents.tree import MAX_BYTES
+from services.dossier.shelf import Shelf
 from services.runtime.settings import Settings
 
 STDIO = "-"

@@ -1,32 +1,22 @@
 """Shows the calls of engines: all of them, or one with its events, what was asked and what came back."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-from events.catalogue import read_fact
 from events.fact import Fact
-from events.run import RUN, Completed, Metered, Requested
+from events.run import RUN
 from events.store import Recorded
 from projections.views.engine_usage import RunRow
 from projections.views.summary import summary
-from schemas.artefacts import ArtefactRef
-from services.cli.desk import Desk, at_views, not_found
+from services.cli.desk import at_views, not_found
 from services.cli.session import Exit, Stop, print_json, say
-from services.cli.shelf import Shelf
 from services.cli.tables import show_lines, show_table
 from services.cli.work.spending import cost
 from services.cycle.text import plain_text
+from services.dossier.calls import content_of, facts_of, suspicions
+from services.dossier.shelf import Shelf
 from services.runtime.settings import Settings
 
 OUTCOMES = tuple(fact.name for fact in RUN.facts)
-
-
-@dataclass(frozen=True)
-class Content:
-    """What was asked, answered and said on the way; empty where nothing is kept."""
-
-    prompt: str = ""
-    answer: str = ""
-    transcript: str = ""
 
 
 async def list_runs(settings: Settings, improvement: str, outcome: str, at: str, *, as_json: bool) -> None:
@@ -82,14 +72,14 @@ async def show(settings: Settings, id: str, *, transcript: bool = False, as_json
         row = next((r for r in rows if r.id == id), None)
         if row is None:
             raise not_found("run", id, [r.id for r in rows])
-        events = await _events(desk, id)
+        events = await facts_of(desk.book, id)
         shelf = Shelf(desk.book)
-        content = await _content(shelf, [fact for _, fact in events], transcript=transcript)
+        content = await content_of(shelf, [fact for _, fact in events], transcript=transcript)
     for missing in shelf.missing:
         say(f"missing: {missing}")
-    suspicions = _suspicions([fact for _, fact in events])
+    told = suspicions([fact for _, fact in events])
     if as_json:
-        found = {"suspicions": suspicions}
+        found = {"suspicions": told}
         print_json({**asdict(row), **asdict(content), **found, "events": [_event(e, f) for e, f in events]})
         return
     _print(row)
@@ -98,9 +88,9 @@ async def show(settings: Settings, id: str, *, transcript: bool = False, as_json
         ("SEQ", "TIME!", "BY", "WHAT"),
         [(e.seq, e.envelope.at, e.envelope.actor.partition("@")[0], summary(f)) for e, f in events],
     )
-    if suspicions:
+    if told:
         print("\nwhat tried to instruct the engine")
-        for line in suspicions:
+        for line in told:
             print(plain_text(line))
     for name, text in asdict(content).items():
         if text:
@@ -127,29 +117,6 @@ def _print(row: RunRow) -> None:
             ("cost", cost(row.billing, row.cost_micros)),
         )
     )
-
-
-async def _events(desk: Desk, id: str) -> list[tuple[Recorded, Fact]]:
-    recorded, _ = await desk.book.store.read(RUN.name, id)
-    return [(event, read_fact(event.envelope)) for event in recorded]
-
-
-def _suspicions(facts: list[Fact]) -> list[str]:
-    """Return what was found in the prompt and in what the engine read, each with its place."""
-    told = [line for fact in facts if isinstance(fact, Requested | Metered) for line in fact.suspicions]
-    return list(dict.fromkeys(told))
-
-
-async def _content(shelf: Shelf, facts: list[Fact], *, transcript: bool) -> Content:
-    found = dict[str, ArtefactRef | None]()
-    for fact in facts:
-        if isinstance(fact, Requested):
-            found["prompt"] = fact.prompt
-        if isinstance(fact, Completed):
-            found["answer"] = fact.answer
-        if isinstance(fact, Metered) and transcript:
-            found["transcript"] = fact.transcript
-    return Content(**{name: await shelf.text(ref) for name, ref in found.items() if ref is not None})
 
 
 def _event(event: Recorded, fact: Fact) -> dict[str, object]:

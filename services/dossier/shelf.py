@@ -8,17 +8,26 @@ from services.runtime.log import Log, NoSecret
 from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
 from services.vault.sealing import Unopened
 
+CLOSED = "it is sealed, and not shown here"
+
 
 @dataclass(frozen=True)
 class Shelf:
-    """Kept texts of a log; `missing` says which of those asked for could not be read, and why."""
+    """Kept texts of a log; `missing` says which of those asked for could not be read, and why.
+
+    With `opens` unset nothing sealed is read, and `missing` says so.
+    """
 
     book: Log
     missing: list[str] = field(default_factory=list)
+    opens: bool = True
 
     async def text(self, ref: ArtefactRef | None) -> str:
         """Return a kept text; empty when there is none, or it cannot be read."""
         if ref is None:
+            return ""
+        if ref.sealed_for is not None and not self.opens:
+            self.missing.append(f"{ref.name}: {CLOSED}")
             return ""
         try:
             return (await self.book.fetch(ref)).decode("utf-8", "replace")
