@@ -90,6 +90,13 @@ async def locate(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
     return Place(known or f"{slug(root.name)}-{digest}", root, recorded, root.name, recorded, inspection)
 
 
+async def place_of(id: str, registered: Registered, workspace: Workspace) -> Place:
+    """Look again at a target that the log holds, where it says that it is. Raises `TargetProblem`."""
+    root = workspace.path(registered.path)
+    inspection = await inspect_target(root)
+    return Place(id, inspection.root, registered.path, registered.title, registered.origin, inspection)
+
+
 async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place:
     named = named_sdist(target)
     name, version = named["name"], named["version"]
@@ -104,14 +111,22 @@ async def _fetched(target: str, workspace: Workspace, sandbox: Sandbox) -> Place
 
 
 async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
-    """Request a scan of the target's HEAD, or join the unfinished one.
+    """Request a scan of the target's HEAD, or join the unfinished one; it begins a chain of its own.
+
+    Raises as `ask_because` does.
+    """
+    cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
+    return await ask_because(book, place, wish, cause)
+
+
+async def ask_because(book: Log, place: Place, wish: Wish, cause: Cause) -> Asked:
+    """Request a scan of the target's HEAD for a cause, or join the unfinished one.
 
     Raises `Rejected` when paused, `TargetProblem` when nothing that is asked for could ever land.
     """
     if paused := await why_paused(book):
         raise Rejected(paused)
     place = await _looked_at(place, wish)
-    cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
     context = tuple[Context, ...]()
     for attempt in range(TRIES):
         state = await book.state(TARGET, place.id)

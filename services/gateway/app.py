@@ -5,7 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from schemas.access import Scope
-from services.gateway.api import deciding, health, letting_in, reading
+from services.gateway.api import deciding, health, letting_in, reading, requesting
 from services.gateway.api import log as log_api
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
@@ -36,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *reading.ROUTES,
     *deciding.ROUTES,
+    *requesting.ROUTES,
     *letting_in.ROUTES,
     *log_api.ROUTES,
     *stream.ROUTES,

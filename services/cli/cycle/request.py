@@ -8,10 +8,9 @@ import typer
 from services.cli.aiming import refuse_unusable
 from services.cli.cycle.improve import Json, Target
 from services.cli.session import Exit, fail, run
+from services.cycle.wording import DETERMINISTIC, LONGEST, NOT_IN_WORDS, why_unfit
 from services.engines.choosing import AUTO, ENGINES
 
-LONGEST = 8000
-DETERMINISTIC = "deterministic"
 STANDARD_INPUT = "-"
 Words = Annotated[
     str, typer.Argument(help="What should be better, in your words; - reads standard input.", metavar="WORDS")
@@ -52,13 +51,10 @@ def request(
     Example: aps request . "the report is slow for large files" --engine claude_code --json
     """
     wish = sys.stdin.read(4 * LONGEST) if words == STANDARD_INPUT else words
-    _refuse_words(wish)
+    if unfit := why_unfit(wish):
+        fail(Exit.USAGE, unfit)
     if engine == DETERMINISTIC:
-        fail(
-            Exit.USAGE,
-            "the deterministic engine fixes what rules find (aps improve); what is asked in words it cannot"
-            " do: choose an AI engine",
-        )
+        fail(Exit.USAGE, NOT_IN_WORDS)
     if engine not in (AUTO, *ENGINES):
         fail(Exit.USAGE, f"no engine {engine!r}; there are: {', '.join(ENGINES)}")
     refuse_unusable([target])
@@ -70,15 +66,3 @@ def request(
 
     asked = Wish(target, dry_run=dry_run, request=wish.strip(), engine=engine, context=handed_over(context))
     run(lambda settings: cycle.request(settings, asked, as_json=as_json))
-
-
-def _refuse_words(wish: str) -> None:
-    if not wish.strip():
-        fail(Exit.USAGE, "nothing is asked for: say what should be better")
-    if len(wish) > LONGEST:
-        fail(
-            Exit.USAGE,
-            f"the request has {len(wish)} characters, at most {LONGEST} are read: ask for one thing",
-        )
-    if any(ord(c) < 32 and c not in "\n\r\t" for c in wish):
-        fail(Exit.USAGE, "the request holds control characters")

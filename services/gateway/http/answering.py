@@ -137,6 +137,9 @@ async def _body(route: Route, request: web.Request) -> Any:
 def _read(model: type[Frozen], given: Any) -> Any:
     try:
         return model.model_validate_json(orjson.dumps(given))
+    except orjson.JSONEncodeError as unfit:
+        told = f"what was given cannot be kept as JSON: {unfit}"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told) from unfit
     except ValidationError as wrong:
         errors = tuple(
             f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}"[:300] for one in wrong.errors()
