@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -19,6 +20,7 @@ from projections.views import (
     deployments,
     engine_usage,
     improvement_board,
+    outcomes,
     targets,
     task_board,
     timeline,
@@ -28,6 +30,7 @@ from projections.views.budgets import BudgetRow
 from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import By, RunRow, UsageRow
 from projections.views.improvement_board import ImprovementRow
+from projections.views.outcomes import OutcomeRow, OutcomesBy, OutcomeSums
 from projections.views.targets import TargetRow
 from projections.views.task_board import TaskRow, TaskState
 from projections.views.timeline import TimelineRow
@@ -36,6 +39,7 @@ from schemas.improvement import Status
 if TYPE_CHECKING:
     from projections.connection import Connection, Pool
 
+DAY = timedelta(days=1)
 RECHECK_SECONDS = 1.0  # a notification lost in a reconnect costs this much
 JOURNAL = "select * from {schema}.journal where seq > $1 order by seq limit $2"
 POISONED = "select * from {schema}.poisoned order by seq"
@@ -120,6 +124,24 @@ class Views:
     ) -> tuple[DeploymentRow, ...]:
         """Return deployments, oldest first."""
         return await self._rows(deployments.TABLE, deployments.LIST, at_seq, target)
+
+    async def outcomes(
+        self, at_seq: int | None = None, since: datetime | None = None, target: str | None = None
+    ) -> tuple[OutcomeRow, ...]:
+        """Return what the work came to, event by event, oldest first."""
+        return await self._rows(outcomes.TABLE, outcomes.LIST, at_seq, since, target)
+
+    async def outcome_sums(
+        self,
+        by: OutcomesBy,
+        since: datetime,
+        until: datetime,
+        at_seq: int | None = None,
+        target: str | None = None,
+        width: timedelta = DAY,
+    ) -> tuple[OutcomeSums, ...]:
+        """Return the measures of a time, of one target or all; by time in parts of a `width`."""
+        return await self._rows(outcomes.SUMMED, by.sums, at_seq, since, until, target, width)
 
     async def journal(self, after: int = 0, limit: int = 1000) -> tuple[JournalRow, ...]:
         """Return lines of the journal in order."""

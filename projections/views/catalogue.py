@@ -6,6 +6,7 @@ from projections.views.budgets import BUDGETS
 from projections.views.deployments import DEPLOYMENTS
 from projections.views.engine_usage import ENGINE_USAGE
 from projections.views.improvement_board import IMPROVEMENT_BOARD
+from projections.views.outcomes import OUTCOMES
 from projections.views.targets import TARGETS
 from projections.views.task_board import TASK_BOARD
 from projections.views.timeline import TIMELINE
@@ -19,4 +20,5 @@ VIEWS: tuple[View, ...] = (
     DEPLOYMENTS,
     BUDGETS,
     ACCESS,
+    OUTCOMES,
 )

@@ -95,6 +95,7 @@ async def seen_at(views: Views, seq: int) -> dict[str, list[Any]]:
         "deployments": [*await views.deployments(at_seq=seq)],
         "budgets": [*await views.budgets(at_seq=seq)],
         "access": [*await views.access(seq)],
+        "outcomes": [*await views.outcomes(seq)],
     }
 
 

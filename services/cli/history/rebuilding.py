@@ -39,6 +39,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "deployments": ("id", "kind", "target", "state", "steps", "tip"),
     "budgets": ("id", "limit_micros", "left_micros", "limit_runs", "runs", "running", "exhausted"),
     "access": ("id", "title", "role", "scopes", "expires_at", "revoked", "denied"),
+    "outcomes": ("seq", "time", "target", "id", "outcome", "lead_ms", "suite_runs"),
 }
 
 

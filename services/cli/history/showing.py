@@ -31,6 +31,7 @@ QUERIES: dict[str, Query] = {
     "deployments": lambda views, seq: views.deployments(at_seq=seq),
     "budgets": lambda views, seq: views.budgets(seq),
     "access": lambda views, seq: views.access(seq),
+    "outcomes": lambda views, seq: views.outcomes(seq),
 }
 
 
