@@ -14,7 +14,8 @@ Rules
 7. Who writes artefacts also makes and reads the wrapped keys of what is sealed in them (`services/vault`);
    only admin says that one was deleted, and erases.
 8. Who calls engines tells what they do, on a subject that no stream keeps; people's users hear it.
-9. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
+9. Measurements from outside come through the gateway alone.
+10. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
 
 `python -m events.rights` prints the file.
 """
@@ -36,9 +37,12 @@ from events.subjects import (
     KEY_STREAM,
     KEYS,
     STREAM,
+    TELEMETRY,
+    TELEMETRY_STREAM,
     closed_letter,
     facts,
     head_subject,
+    measurements,
     run_progress,
     wrapped_key,
 )
@@ -51,7 +55,7 @@ USERS = ("admin", "cli", *SERVICES, "inspector")
 HEARERS = ("cli", "gateway", "inspector")  # of what engines do
 SIGNERS = ("cli", "projector")  # who builds views
 # The streams that every user reads; the stream of keys is another matter.
-STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM, HEAD_STREAM)
+STREAMS = (STREAM, ARTEFACT_STREAM, DEAD_LETTER_STREAM, HEAD_STREAM, TELEMETRY_STREAM)
 API = "$JS.API"
 
 
@@ -95,6 +99,7 @@ SERVED = {
     f"{DEAD_LETTERS}.>": "",
     f"{KEYS}.>": "",
     f"{HEADS}.*": "",
+    f"{TELEMETRY}.>": "",
     f"{API}.INFO": "",
     f"{API}.STREAM.>": "",
     **{f"{API}.CONSUMER.{kind}.>": "" for kind in ("INFO", "NAMES", "LIST", "CREATE", "DURABLE", "DELETE")},
@@ -151,6 +156,8 @@ def may_publish(user: str) -> tuple[str, ...]:
         subjects += [head_subject("*")]
     if user in ASKERS:
         subjects += ["$SRV.>", closed_letter("*")]
+    if user == "gateway":
+        subjects += [measurements("*")]
     return (*subjects, *(INSPECTOR_REQUESTS if user == "inspector" else ()))
 
 

@@ -15,6 +15,8 @@ KEYS = "aps.keys"
 KEY_STREAM = "KEYS"
 HEADS = "aps.heads"
 HEAD_STREAM = "HEADS"
+TELEMETRY = "aps.telemetry"
+TELEMETRY_STREAM = "TELEMETRY"
 CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
 PROGRESS = "aps.progress.run"
@@ -115,3 +117,8 @@ def closed_letter(number: int | str) -> str:
 def head_subject(seq: int | str) -> str:
     """Return the subject of the signed head at a sequence of the log (or `*`)."""
     return f"{HEADS}.{seq}"
+
+
+def measurements(name: str) -> str:
+    """Return the subject of measurements that came together, by a name of their own (or `*`)."""
+    return f"{TELEMETRY}.custom.{name}"

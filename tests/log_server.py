@@ -77,7 +77,7 @@ class LogServer:
     async def wipe(self) -> list[Drift]:
         """Declare all streams anew, empty."""
         async with self.connection("admin") as admin:
-            for stream in ("APS", "ARTEFACTS", "DEAD_LETTERS", "KEYS", "HEADS"):
+            for stream in ("APS", "ARTEFACTS", "DEAD_LETTERS", "KEYS", "HEADS", "TELEMETRY"):
                 await admin.request(f"$JS.API.STREAM.DELETE.{stream}", timeout=10)
             return await declare(admin, NATS)
 

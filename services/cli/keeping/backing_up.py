@@ -17,7 +17,7 @@ from events.evidence.archive import Message, chunk_at
 from events.evidence.export import ExportWriter
 from events.jetstream.head_stream import published
 from events.jetstream.stream_reader import Stored, StreamReader
-from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM
+from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM, TELEMETRY_STREAM
 from services.cli.desk import at_views
 from services.cli.history.exporting import draft, end_of, opening, refuse_existing, write_events
 from services.cli.history.proving_file import lines_of, prove_lines
@@ -75,7 +75,7 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
 async def _others(connection: Client, writer: ExportWriter, settings: Settings, *, with_keys: bool) -> None:
     for setting in settings_kept(settings):
         writer.write(setting.line())
-    streams = [DEAD_LETTER_STREAM]
+    streams = [DEAD_LETTER_STREAM, TELEMETRY_STREAM]
     if with_keys:
         streams.append(KEY_STREAM)
         for one in key_files(settings.home):
