@@ -29,6 +29,7 @@ from events.envelope import Unreadable, decode
 from events.store import Recorded, Shortened, Unavailable
 from events.subjects import STREAM, dead_letter, subject
 from events.upcasting import UnknownFact
+from services.runtime.away import Away
 from services.runtime.claims import Later
 from services.runtime.deliveries import Deliveries, deliveries
 from services.runtime.ending import end
@@ -85,12 +86,14 @@ class Consumer:
         parallel: int = 1,
         look: Look = _room,
         pauses: Pauses = USUAL,
+        away: Away | None = None,
     ) -> None:
         self._connection = connection
         self._agent = agent
         self._parallel = parallel
         self._look = look
         self._pauses = pauses
+        self._away = away or Away()
         self._failures: Counter[int] = Counter()
         self.handled = 0
 
@@ -145,11 +148,13 @@ class Consumer:
     async def _react(self, message: Msg, seq: int) -> None:
         try:
             await self._agent.react(_checked(message, seq))
+            self._away.worked()
             await message.ack()
         except Later as later:
             await message.nak(delay=later.seconds)
         except (Unavailable, Shortened) as away:
             log.warning("the log is away", role=self._agent.role, problem=str(away))
+            self._away.failed(away)
             await message.nak(delay=self._pauses.retry)
         except (Unreadable, UnknownFact, TooDeep) as hopeless:
             await self._bury(message, seq, str(hopeless))

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from events.jetstream.log import JetStreamEventStore
 from events.jetstream.streams import compare, declare
 from events.store import Unavailable
 from projections.projector import LogBehindCheckpoint
+from services.runtime.away import Away
 from services.runtime.data_folder import SHARED_ROOT, DataFolder, is_root, make_folder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.programs import configuration_folder
@@ -62,6 +63,7 @@ class Ground:
     database_url: str
     servers: EmbeddedServers | None = None
     notes: tuple[str, ...] = ()
+    away: Away = field(default_factory=Away)
 
     def shortage(self) -> str | None:
         """Say which disk is full: that of the data folder, or of the data of servers of ours."""
@@ -171,7 +173,8 @@ async def stand(
     """Give ready ground for the time of the block: servers up, streams as declared.
 
     Embedded servers are started or adopted, and stopped by their last user. `tell` is called, and the log
-    written, with one sentence whenever a disk is full or a server died, and when that is over. Raises
+    written, with one sentence whenever a disk is full, a server died, or the log of servers of one's own is
+    away, and when that is over. Raises
     `NotReady` when given streams differ from their declaration, `NoRoom` or ServerProblem when embedded
     servers do not start, and `LogBehindCheckpoint` where the log is lost: with `lost_log_too` the ground is
     given all the same, and nothing declared there.
@@ -198,7 +201,10 @@ async def _standing(
 ) -> AsyncIterator[Ground]:
     if settings.nats_url is not None and settings.database_url is not None:
         given = Ground(
-            settings, settings.nats_url.get_secret_value(), settings.database_url.get_secret_value()
+            settings,
+            settings.nats_url.get_secret_value(),
+            settings.database_url.get_secret_value(),
+            away=Away(partial(_told, tell)),
         )
         with _said(lost_log_too):
             await _refuse_drift(given)
@@ -241,14 +247,16 @@ async def _embedded(home: Path) -> AsyncIterator[EmbeddedServers]:
         await servers.leave()
 
 
+def _told(tell: Callable[[str], None], text: str) -> None:
+    log.warning("ground", said=text)
+    tell(text)
+
+
 @asynccontextmanager
 async def _watched(ground: Ground, tell: Callable[[str], None]) -> AsyncIterator[None]:
     """Look after disks and embedded servers for the time of the block."""
 
-    def told(text: str) -> None:
-        log.warning("ground", said=text)
-        tell(text)
-
+    told = partial(_told, tell)
     watching = [asyncio.create_task(watch_room(ground.shortage, told))]
     if ground.servers is not None:
         watching.append(asyncio.create_task(ground.servers.watch(told)))

@@ -18,6 +18,7 @@ from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 from services.runtime.program import run_program
+from services.runtime.replaying import taking_again
 from services.runtime.room import RoomySandbox, shortage
 from services.runtime.settings import Autonomy, Settings
 from services.runtime.workbench import Publish, Workbench, unheard
@@ -54,11 +55,13 @@ async def run_role(role: Role, ground: Ground) -> None:
     async with ground.log(role.name) as (connection, book):
         await ground.require_length(connection)
         bench = await workbench(role.name, ground.settings, book, connection.publish)
-        consumer = Consumer(connection, role.build(bench), role.parallel, ground.shortage)
+        agent = role.build(bench)
+        consumer = Consumer(connection, agent, role.parallel, ground.shortage, away=ground.away)
         service = await announce(connection, role.name, role.purpose, bench.actor)
         log.info("running", role=role.name, actor=bench.actor)
         try:
-            await _until_one_ends(consumer.run(), *([role.meanwhile(bench)] if role.meanwhile else ()))
+            async with taking_again(connection, agent, book):
+                await _until_one_ends(consumer.run(), *([role.meanwhile(bench)] if role.meanwhile else ()))
         finally:
             await service.stop()
 

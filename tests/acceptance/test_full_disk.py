@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from events.rights import USERS
 from events.store import Unavailable
-from services.runtime.ground import stand
+from services.runtime.ground import Ground, stand
 from services.runtime.room import RESERVE, shortage
 from services.runtime.settings import load
 from services.sandbox.port import MIB
@@ -84,9 +85,9 @@ class Lines:
 
 
 @contextmanager
-def running(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], Lines, Lines]]:
+def running(home: Path, *words: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], Lines, Lines]]:
     """Run `aps` with what it says on stdout and stderr; it is gone at the end of the block."""
-    program = start(home, *words)
+    program = start(home, *words, **settings)
     assert program.stdout is not None
     assert program.stderr is not None
     out, err = Lines(program.stdout), Lines(program.stderr)
@@ -110,12 +111,12 @@ def fill(disk: Path) -> None:
                 size //= 2
 
 
-def assert_whole(home: Path) -> None:
+def assert_whole(home: Path, **settings: str) -> None:
     """The log verifies, the views follow from it, and nothing was given up."""
     for command in (("events", "verify"), ("replay", "--check")):
-        ended = aps(home, *command)
-        assert ended.code == 0, ended.err
-    assert "no dead letters" in aps(home, "dead", "list").out
+        ended = aps(home, *command, **settings)
+        assert ended.code == 0, ended.out + ended.err
+    assert "no dead letters" in aps(home, "dead", "list", **settings).out
 
 
 @pytest.mark.parametrize("when", ["baseline", "trial"])
@@ -176,3 +177,35 @@ def test_a_command_that_cannot_begin_on_a_full_disk_says_so(small_disk: Path, ta
         f"the disk that holds {small_disk} is full: 0 MB free; free {RESERVE // MIB} MB or more there, "
         "then run the same command again"
     ]
+
+
+async def test_a_cycle_waits_for_room_on_servers_of_ones_own(
+    small_disk: Path, target: Repositories, fresh_home: Callable[[str], Path]
+) -> None:
+    root, home = target(name="own"), fresh_home("own")
+    async with stand(load({"APS_HOME": str(small_disk / "theirs")})) as ground:
+        await asyncio.to_thread(_wait_for_room, home, root, small_disk, own_servers(ground))
+
+
+def _wait_for_room(home: Path, root: Path, disk: Path, servers: dict[str, str]) -> None:
+    with running(home, "improve", str(root), **servers) as (cycle, out, err):
+        err.until("baseline: ")
+        fill(disk)
+        try:
+            err.until("the log is away")
+            assert cycle.poll() is None
+        finally:
+            (disk / "filler").unlink()
+        err.until("the log is back; going on")
+        said = err.to_the_end()
+        assert cycle.wait(PATIENCE) == 0, said
+    assert "Traceback" not in said + out.to_the_end()
+    assert "landed" in out.text
+    assert_whole(home, **servers)
+
+
+def own_servers(ground: Ground) -> dict[str, str]:
+    """Return the settings of servers that somebody else runs."""
+    assert ground.servers is not None
+    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": ground.servers.nats_password(user) for user in USERS}
+    return {"NATS_URL": ground.servers.nats_url, "DATABASE_URL": ground.servers.database_url, **passwords}

@@ -16,6 +16,7 @@ from events.target import TARGET, ScanRequested
 from services.cli.swarm.roles import AGENTS
 from services.cli.swarm.running import Make
 from services.cycle.requesting import Asked
+from services.runtime.away import Away
 from services.runtime.claims import Later
 from services.runtime.consumer import USUAL, Agent
 from services.runtime.ground import Ground
@@ -38,7 +39,7 @@ async def _run(ground: Ground, asked: Asked) -> None:
     with bound_contextvars(service=PM.name):
         async with ground.log(PM.name) as (_, book):
             bench = await workbench(PM.name, ground.settings, book)
-            await react(PM.build(bench), await requested(book, asked), ground.shortage)
+            await react(PM.build(bench), await requested(book, asked), ground.shortage, ground.away)
     await asyncio.Event().wait()  # whoever follows the scan ends it
 
 
@@ -52,7 +53,7 @@ async def requested(book: Log, asked: Asked) -> Recorded:
     raise LookupError(f"{asked.scan} was never asked for")
 
 
-async def react(agent: Agent, event: Recorded, look: Look) -> None:
+async def react(agent: Agent, event: Recorded, look: Look, away: Away) -> None:
     """Let an agent react to one event, however often that is put off; what fails is raised."""
     while True:
         await until_room(look)
@@ -60,8 +61,9 @@ async def react(agent: Agent, event: Recorded, look: Look) -> None:
             await agent.react(event)
         except Later as later:
             await asyncio.sleep(later.seconds)
-        except Unavailable as away:
-            log.warning("the log is away", role=agent.role, problem=str(away))
+        except Unavailable as problem:
+            log.warning("the log is away", role=agent.role, problem=str(problem))
+            away.failed(problem)
             await asyncio.sleep(USUAL.retry)
         except Exception as failure:
             if not is_full(failure):
@@ -69,4 +71,5 @@ async def react(agent: Agent, event: Recorded, look: Look) -> None:
             log.warning("put off: the disk is full", role=agent.role, problem=str(failure))
             await asyncio.sleep(USUAL.room)
         else:
+            away.worked()
             return
