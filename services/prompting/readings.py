@@ -3,6 +3,8 @@
 Rules
 1. A reading knows for each of its characters the place in the text that it came from.
 2. What is decoded is looked at again, for what was encoded twice.
+3. Words are joined over what programs put between them: the number, place or sign before a line that they
+   show, and a new line as JSON and reprs write it.
 """
 
 import base64
@@ -22,11 +24,19 @@ _DEPTH = 2
 _MOST = 40_000  # of one encoded run: an instruction is shorter, a picture longer
 _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}")
 _BASE64_LINES = re.compile(r"(?m)(?:^[^\w\n+/]{0,12}[A-Za-z0-9+/_-]{16,}={0,2}[^\w\n+/]{0,6}$\n?){2,}")
+_BASE64_NAME = re.compile(r"(?<![\w+-])[A-Za-z0-9+_-]{20,}={0,2}")  # a slash parts folders
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_-]")
 _HEX = re.compile(r"(?i)(?<![0-9a-f])(?:(?:0x|\\x)?[0-9a-f]{2}[ ,:]{0,2}){12,}")
 _SPACED = re.compile(r"(?<!\w)(?:[^\W_][ .\-_*|]{1,3}){8,}[^\W_](?!\w)")
 _ESCAPE = re.compile(r"\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,6}\}")
 _ENCODED_LINE = re.compile(r"(?:%[0-9a-fA-F]{2}|&#?\w{2,8};|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}).*" * 2)
+_ESCAPED = re.compile(
+    r"(?:%[0-9a-f]{2})+|&#?\w{2,8};|\\x[0-9a-f]{2}|(?:\\u[0-9a-f]{4})+|\\u\{[0-9a-f]{1,6}\}|\\{1,8}[nrtvf]"
+)
+_SEAM = re.compile(
+    r"\n[ \t]*(?:\d{1,7}(?:→|\t|[:|])|e {3,}|[\w./+-]{1,200}[:-]\d{1,7}[:-])[\W_]*"
+    r"|[\W_]{13,}"  # wider than the gap that patterns allow
+)
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
 _SELECTED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 
@@ -53,9 +63,13 @@ def readings(text: str) -> Iterator[Reading]:
     """Return every way to read a text, the plain one first."""
     plain = _plain(text)
     yield plain
-    table = phrases()
-    if table.look_alike.search(plain.text):
-        yield Reading("look-alike letters", plain.text.translate(table.lookalikes), plain.places)
+    yield from _looking_alike(plain)
+    written = _replaced(plain, "escapes", _ESCAPED, _written)
+    if written is not plain:
+        yield from _looking_alike(written, "escapes, look-alike letters")
+    joined = _replaced(written, "joined lines", _SEAM, lambda seam: "\n" if "\n" in seam else " ")
+    if joined is not plain:
+        yield joined
     yield Reading("rot13", codecs.decode(plain.text, "rot13"), plain.places)
     backwards = range(len(plain.text) - 1, -1, -1)
     yield Reading("backwards", plain.text[::-1], plain.places[::-1] if plain.places else backwards)
@@ -70,9 +84,38 @@ def _plain(text: str, how: str = PLAIN) -> Reading:
     return Reading(how, "".join(parts), places or [0])
 
 
+def _looking_alike(one: Reading, how: str = "look-alike letters") -> Iterator[Reading]:
+    table = phrases()
+    if table.look_alike.search(one.text):
+        yield Reading(how, one.text.translate(table.lookalikes), one.places)
+
+
+def _replaced(one: Reading, how: str, shape: re.Pattern[str], by: Callable[[str], str]) -> Reading:
+    """The reading with each match of a shape replaced; itself where there is none."""
+    parts, places, end = list[str](), list[int](), 0
+    for match in shape.finditer(one.text):
+        said = by(match[0])
+        parts += (one.text[end : match.start()], said)
+        places += (*range(end, match.start()), *([match.start()] * len(said)))
+        end = match.end()
+    if not end:
+        return one
+    places += range(end, len(one.text))
+    return Reading(how, "".join((*parts, one.text[end:])), [one.place(at) for at in places])
+
+
+def _written(escape: str) -> str:
+    """What an escape stands for, folded; a new line is a blank."""
+    if len(escape.strip("\\")) == 1:
+        return " "
+    return "".join(folded(one) for one in _line(escape))
+
+
 def _decoded(text: str, depth: int) -> Iterator[Reading]:
     for how, start, found in _runs(text):
-        yield _at(start, how, found)
+        one = _at(start, how, found)
+        yield one
+        yield from _looking_alike(one, f"{how}, look-alike letters")
         if depth > 1:
             yield from (_at(start, f"{how}, {one.how}", one.text) for one in _decoded(found, depth - 1))
 
@@ -143,6 +186,7 @@ def _text(content: bytes) -> str:
 
 _CODECS: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
     ("base64", _BASE64, _base64),
+    ("base64", _BASE64_NAME, _base64),
     ("base64", _BASE64_LINES, _base64),
     ("hexadecimal", _HEX, _hex),
     ("escapes", _ENCODED_LINE, _line),

@@ -19,6 +19,8 @@ _HIDING = re.compile(
 # Read so, ordinary text gives chance words; only the plainest phrases are looked for.
 _FAR_FETCHED = frozenset({"rot13", "backwards", "look-alike letters"})
 
+_Spans = dict[tuple[str, int], list[tuple[int, int]]]
+
 
 @dataclass(frozen=True)
 class Suspicion:
@@ -39,19 +41,27 @@ class Suspicion:
 def instructions_in(text: str) -> tuple[Suspicion, ...]:
     """Return what tries to instruct, in order of place; of very many the first ones."""
     starts = line_starts(text)
-    found: dict[tuple[str, int], Suspicion] = {}
+    found, taken = list[Suspicion](), _Spans()
+    for kind, first, last, how, quoted in _places(text):
+        line, column = line_and_column(text, starts, first)
+        spans = taken.setdefault((kind, line), [])
+        if len(spans) < MOST and all(last < begin or end < first for begin, end in spans):
+            spans.append((first, last))
+            found.append(Suspicion(kind, line, column, how, quoted))
+    return tuple(sorted(found, key=lambda one: (one.line, one.column, one.kind))[:MOST])
+
+
+def _places(text: str) -> Iterator[tuple[str, int, int, str, str]]:
+    """What may be told, the plain reading first: the kind, first and last place, how written, the words."""
     for reading in readings(text):
-        for kind, start, quoted in _phrases(reading, text):
-            line, column = line_and_column(text, starts, start)
-            found.setdefault((kind, line), Suspicion(kind, line, column, reading.how, quoted))
+        for kind, first, last, quoted in _phrases(reading, text):
+            yield kind, first, last, reading.how, quoted
     for match in _HIDING.finditer(text):
-        line, column = line_and_column(text, starts, match.start())
-        found.setdefault((HIDDEN, line), Suspicion(HIDDEN, line, column, PLAIN, _quote(match[0])))
-    return tuple(sorted(found.values(), key=lambda one: (one.line, one.column, one.kind))[:MOST])
+        yield HIDDEN, match.start(), match.end() - 1, PLAIN, _quote(match[0])
 
 
-def _phrases(reading: Reading, text: str) -> Iterator[tuple[str, int, str]]:
-    """Each phrase of a reading: its kind, the place in the text, the words."""
+def _phrases(reading: Reading, text: str) -> Iterator[tuple[str, int, int, str]]:
+    """Each phrase of a reading: its kind, the first and last place in the text, the words."""
     table = phrases().kinds
     kinds = (OVERRIDES,) if reading.how in _FAR_FETCHED else table
     for kind in kinds:
@@ -60,12 +70,12 @@ def _phrases(reading: Reading, text: str) -> Iterator[tuple[str, int, str]]:
                 yield kind, *_quoted(reading, text, match)
 
 
-def _quoted(reading: Reading, text: str, match: re.Match[str]) -> tuple[int, str]:
+def _quoted(reading: Reading, text: str, match: re.Match[str]) -> tuple[int, int, str]:
     """Where a match stands in the text, and its words: those of the text, or what they decode to."""
     first, last = sorted((reading.place(match.start()), reading.place(match.end() - 1)))
     if first == last:
-        return first, _quote(reading.text[max(0, match.start() - _AROUND) : match.end() + _AROUND])
-    return first, _quote(text[first : last + 1])
+        return first, last, _quote(reading.text[max(0, match.start() - _AROUND) : match.end() + _AROUND])
+    return first, last, _quote(text[first : last + 1])
 
 
 def _quote(words: str) -> str:
