@@ -28,11 +28,11 @@ PATIENCE = 30.0
 CAUSE = Cause(actor="cli", source="aps/test", correlation="00000000-0000-0000-0000-000000000001")
 
 
-def ground_at(log_server: LogServer, database: str, home: Path, port: int) -> Ground:
-    """Return the ground of a gateway that has passwords of every user."""
+def ground_at(log_server: LogServer, database: str, home: Path, port: int, **more: str) -> Ground:
+    """Return the ground of a gateway that has passwords of every user, and `more` settings."""
     passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
     given = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_PORT": str(port)}
-    settings = load({"APS_HOME": str(home), **given, **passwords})
+    settings = load({"APS_HOME": str(home), **given, **passwords, **more})
     return Ground(settings, log_server.url, database)
 
 

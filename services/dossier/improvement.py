@@ -1,8 +1,10 @@
 """Everything the log knows of one improvement at a moment: what `aps improvements show` and its page tell."""
 
 from datetime import datetime
+from typing import TypeVar
 
-from events.improvement import IMPROVEMENT, Improvement
+from events.fact import AggregateType
+from events.improvement import Improvement
 from events.improvement_facts import ChangeRefuted, Related
 from events.recorder.replay import replayed
 from projections.queries import Views
@@ -12,6 +14,8 @@ from schemas.improvement import Component, GateResult, LeftOut, Requirement, Sce
 from services.cycle.commands import Command
 from services.dossier.shelf import Shelf
 from services.runtime.log import Log
+
+StateT = TypeVar("StateT")
 
 
 class Refusal(Frozen):
@@ -133,10 +137,15 @@ async def dossier_of(
     )
 
 
-async def state_at(book: Log, id: str, seq: int | None) -> Improvement:
-    """Return the state of an improvement as of a sequence of the log, as a replay gives it."""
-    found = await replayed(book.store, f"{IMPROVEMENT.name}/{id}", until=seq)
-    return IMPROVEMENT.initial if found is None else found.state
+async def state_at(book: Log, kind: AggregateType[StateT], id: str, seq: int | None) -> StateT:
+    """Return the state of an aggregate as of a sequence of the log, as a replay gives it; None is now."""
+    if seq is None:
+        return await book.state(kind, id)
+    found = await replayed(book.store, f"{kind.name}/{id}", until=seq)
+    if found is None:
+        return kind.initial
+    state: StateT = found.state
+    return state
 
 
 def commit_of(state: Improvement) -> str:

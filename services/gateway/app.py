@@ -13,7 +13,7 @@ from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
 from services.gateway.live import stream
-from services.gateway.pages import assets, entering, governing, improvements, overview, work
+from services.gateway.pages import assets, dossier, entering, governing, improvements, overview, runs, work
 from services.gateway.pages.rendering import problem_page
 from services.runtime.role import own_version
 
@@ -44,6 +44,8 @@ ROUTES: tuple[Route, ...] = (
     *assets.ROUTES,
     *overview.ROUTES,
     *improvements.ROUTES,
+    *dossier.ROUTES,
+    *runs.ROUTES,
     *work.ROUTES,
     *governing.ROUTES,
     Route(

@@ -18,6 +18,11 @@ class NothingThen(LookupError):  # noqa: N818 -- what was found
     """A moment is named where the log has nothing (yet)."""
 
 
+def is_relative(at: str) -> bool:
+    """Whether `at` names another moment every time it is asked."""
+    return AGO.fullmatch(at.strip()) is not None
+
+
 def moment_of(at: str, present: datetime) -> int | datetime | None:
     """Return what `at` names, None when it is empty; a time without a zone is local.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.improvement import LANDED, Improvement
+from events.improvement import IMPROVEMENT, LANDED, Improvement
 from events.target import TARGET
 from schemas.improvement import Status
 from services.cli.desk import Desk
@@ -17,7 +17,7 @@ DIFF = "diff"
 
 async def gathered(desk: Desk, id: str, seq: int | None, *, diff: bool) -> Dossier:
     """Gather a discovered improvement as of a sequence of the log; None is now."""
-    state = await state_at(desk.book, id, seq)
+    state = await state_at(desk.book, IMPROVEMENT, id, seq)
     commands = await commands_of(desk, id, state, now=seq is None)
     return await dossier_of(Shelf(desk.book), desk.views, id, state, seq, commands, diff=diff)
 

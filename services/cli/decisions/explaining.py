@@ -1,6 +1,5 @@
 """Explains why an improvement was refused, by what gates, tests and people said of it on the log."""
 
-import re
 from collections.abc import Iterator
 
 from schemas.improvement import Status
@@ -12,13 +11,12 @@ from services.cli.desk import at_views
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_lines
 from services.cycle.text import plain_text
+from services.dossier import demands
 from services.dossier.improvement import Dossier
-from services.gates.catalogue import GATES
 from services.qa.reporting import failing_tests
 from services.runtime.settings import Settings
 
 ENDED = (Status.DECLINED, Status.ABANDONED, Status.DEPLOYMENT_FAILED, Status.ROLLED_BACK)
-_GATE = re.compile(rf"(?:^|; )({'|'.join(gate.name for gate in GATES)}): ")
 
 
 async def explain(settings: Settings, id: str, engine: str, *, as_json: bool) -> None:
@@ -68,10 +66,7 @@ def _evidence(one: Dossier) -> Iterator[Evidence]:
 
 def gates_in(reason: str) -> Iterator[Evidence]:
     """Give the gates that QA names in a reason, each with what it said."""
-    found = list(_GATE.finditer(reason))
-    ends = [gate.start() for gate in found[1:]] + [len(reason)]
-    for gate, end in zip(found, ends, strict=False):  # without a gate the end is left over
-        yield Evidence(kind="gate", name=gate[1], says=reason[gate.end() : end])
+    return (Evidence(kind="gate", name=name, says=said) for name, said in demands.gates_in(reason))
 
 
 def _show(made: Explanation) -> None:

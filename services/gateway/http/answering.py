@@ -3,11 +3,13 @@
 Rules
 1. Broken or unfit input is 400 or 422 and names each field; nothing of it reaches a handler.
 2. What a conditional route answers has the views' position as its ETag: unchanged is 304, nothing is made.
-   What was made at a position is kept, and given to whoever asks for the same.
+   What was made at a position is kept, and given to whoever asks for the same. A page is the same for one
+   session alone, as its forms are; a moment named by how long ago it was is another with every question.
 3. What is away is 503 and named; what nobody foresaw is 500, and whole in the log.
 """
 
 import asyncio
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -24,12 +26,16 @@ from pydantic import BaseModel, ValidationError
 from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Unavailable
 from schemas.base import Frozen
+from services.access.sessions import COOKIE
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.guard import SAFE, Guard
+from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
 from services.gateway.http.rates import Buckets, Rate
 from services.gateway.http.route import Call, Nothing, Reply, Route
+from services.runtime.moments import is_relative
+from services.runtime.role import own_version
 
 JSON = "application/json"
 KEPT = 256
@@ -57,7 +63,8 @@ class Answering:
         self._desk = desk
         self._refuse = refuse
         self._guard = Guard(desk)
-        self._kept: OrderedDict[tuple[str, str, str], _Made] = OrderedDict()
+        self._version = own_version()
+        self._kept: OrderedDict[tuple[str, str], _Made] = OrderedDict()
         self._rates = {True: Buckets(RATE), False: Buckets(NOBODYS_RATE)}
 
     def answer(self, route: Route) -> Answer:
@@ -76,7 +83,7 @@ class Answering:
         holder = await self._guard.admit(route, request)
         self._refuse_flood(holder, request)
         query = _read(route.query, dict(request.query))
-        if route.conditional:
+        if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)
         body = await _body(route, request)
         return _response(await route.handler(Call(request, self._desk, holder, query, body)))
@@ -85,11 +92,10 @@ class Answering:
         self, route: Route, request: web.Request, holder: Holder | None, query: Any
     ) -> web.StreamResponse:
         at = await self._desk.views.checkpoint()
-        role = holder.role.value if holder else ""
-        tag = f'W/"{at.seq}-{at.hash[:8]}-{role}"'
+        tag = f'W/"{at.seq}-{at.hash[:8]}-{self._looker(route, request, holder)}"'
         if tag in request.headers.get("If-None-Match", ""):
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-        key = (str(request.rel_url), tag, holder.id if holder and route.page else "")
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag, **_policy(route)})
+        key = (str(request.rel_url), tag)
         made = self._kept.get(key)
         if made is None:
             response = _response(await route.handler(Call(request, self._desk, holder, query, None)))
@@ -97,11 +103,18 @@ class Answering:
                 return response
             made = _Made(bytes(response.body or b""), response.content_type)  # type: ignore[arg-type]  # pages and JSON are bytes here, never a stream
             self._keep(key, made)
-        return web.Response(
-            body=made.body, content_type=made.content_type, charset="utf-8", headers={"ETag": tag}
-        )
+        headers = {"ETag": tag, **_policy(route)}
+        return web.Response(body=made.body, content_type=made.content_type, charset="utf-8", headers=headers)
 
-    def _keep(self, key: tuple[str, str, str], made: _Made) -> None:
+    def _looker(self, route: Route, request: web.Request, holder: Holder | None) -> str:
+        """Return for whom an answer is the same: all of a role, of a page one session of this program's."""
+        role = holder.role.value if holder else ""
+        if not route.page:
+            return role
+        mine = f"{self._version} {holder.id if holder else ''} {request.cookies.get(COOKIE, '')}"
+        return f"{role}-{hashlib.sha256(mine.encode()).hexdigest()[:16]}"
+
+    def _keep(self, key: tuple[str, str], made: _Made) -> None:
         if len(made.body) <= KEPT_BYTES:
             self._kept[key] = made
             if len(self._kept) > KEPT:
@@ -116,6 +129,11 @@ class Answering:
                 f"more requests than are answered; again in {wait} s",
                 headers={"Retry-After": str(wait)},
             )
+
+
+def _policy(route: Route) -> dict[str, str]:
+    """Return the policy of a page; a browser takes that of a 304 for that of what it has kept."""
+    return {"Content-Security-Policy": PAGE_POLICY} if route.page else {}
 
 
 async def _body(route: Route, request: web.Request) -> Any:

@@ -1,28 +1,18 @@
 """Improvements: the board and the table, and one of them with what is behind it and what can be decided."""
 
 from collections.abc import Sequence
-from functools import partial
-from http import HTTPStatus
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field
 
-from events.fact import Fact
-from events.improvement import IMPROVEMENT, Improvement
 from projections.views.improvement_board import ImprovementRow
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.api.deciding import fact_of
-from services.gateway.api.reading import found_improvement, seq_of
-from services.gateway.http.commands import Why, record
+from services.gateway.api.reading import seq_of
 from services.gateway.http.lists import At
-from services.gateway.http.problems import Problem
-from services.gateway.http.route import DECIDING, LOOKING, Call, Route
-from services.gateway.pages.forms import back_to
+from services.gateway.http.route import LOOKING, Call, Route
 from services.gateway.pages.rendering import page
-from services.runtime.log import Loaded
-from services.steering.decisions import Decision, possible, refusal
 
 PLACE = "/ai/improvements"
 SHOWN = 200
@@ -34,12 +24,6 @@ COLUMNS = (
     ("Landed", (Status.DEPLOYMENT_COMPLETE, Status.PARTLY_LANDED)),
     ("Ended", (Status.DECLINED, Status.ABANDONED, Status.DEPLOYMENT_FAILED, Status.ROLLED_BACK)),
 )
-NAMES = {
-    Decision.APPROVE: "Let it land",
-    Decision.DECLINE: "Refuse it",
-    Decision.ROLL_BACK: "Take it back",
-    Decision.RETRY: "Try it again",
-}
 
 
 class Wanted(At):
@@ -50,12 +34,6 @@ class Wanted(At):
     status: Status | Literal[""] = ""
     q: Annotated[str, Field(max_length=200)] = ""
     sort: Literal["rank", "newest", "risk", "status"] = "rank"
-
-
-class Decided(Why):
-    """A decision, and the version of the improvement that was looked at."""
-
-    version: Annotated[int, Field(ge=1)]
 
 
 ORDERS = {
@@ -94,46 +72,16 @@ def _columns(rows: Sequence[ImprovementRow]) -> list[tuple[str, list[Improvement
     return [(name, [row for row in rows if row.status in statuses]) for name, statuses in COLUMNS]
 
 
-async def detail(call: Call) -> web.StreamResponse:
-    """Show one improvement."""
-    seq = await seq_of(call)
-    row = await found_improvement(call, seq)
-    state = await call.desk.book.state(IMPROVEMENT, row.id)
-    decisions = () if seq else possible(state, call.desk.book.clock())
-    return page(
-        call,
-        "improvement.html",
-        row=row,
-        decisions=[(one.value, NAMES[one], one is not Decision.APPROVE) for one in decisions],
-        timeline=await call.desk.views.timeline(row.id, seq),
-        runs=await call.desk.views.runs(row.id, at_seq=seq),
-        tasks=await call.desk.views.tasks(aggregate=IMPROVEMENT.name, id=row.id, at_seq=seq),
-    )
-
-
-async def decide(decision: Decision, call: Call) -> web.StreamResponse:
-    """Record a decision made on a page, if the improvement still stands as it was shown."""
-    id = call.named("id")
-
-    def decided(found: Loaded[Improvement]) -> Fact:
-        if found.position.version != call.body.version:
-            told = "it has changed since you looked: look again, then decide"
-            raise Problem(HTTPStatus.CONFLICT, told)
-        return fact_of(decision, call, found)
-
-    await record(call, IMPROVEMENT, id, decided, f"{PLACE}/{id}", refusal)
-    return back_to(f"{PLACE}/{id}")
-
-
-def _decision(one: Decision) -> Route:
-    path, body = f"{PLACE}/{{id}}/{one}", Decided
-    return Route(
-        "POST", path, partial(decide, one), DECIDING, Scope.IMPROVEMENTS, NAMES[one], body=body, page=True
-    )
-
-
 ROUTES = (
-    Route("GET", PLACE, board, LOOKING, Scope.IMPROVEMENTS, "Improvements", query=Wanted, page=True),
-    Route("GET", f"{PLACE}/{{id}}", detail, LOOKING, Scope.IMPROVEMENTS, "One", query=At, page=True),
-    *(_decision(one) for one in Decision),
+    Route(
+        "GET",
+        PLACE,
+        board,
+        LOOKING,
+        Scope.IMPROVEMENTS,
+        "Improvements",
+        query=Wanted,
+        conditional=True,
+        page=True,
+    ),
 )

@@ -14,15 +14,12 @@ from markupsafe import Markup, escape
 from schemas.access import Role
 from services.access.sessions import COOKIE
 from services.cycle.text import plain_block, plain_text
+from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import Call
 
 FOLDER = Path(__file__).parent
 HTML = "text/html"
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 PLACES = (
     ("/", "Overview"),
     ("/ai/improvements", "Improvements"),
@@ -71,7 +68,7 @@ def form_key(call: Call) -> str:
 def _response(template: str, status: HTTPStatus, values: Mapping[str, Any]) -> web.Response:
     text = _templates().get_template(template).render(places=PLACES, **values)
     return web.Response(
-        text=text, status=status, content_type=HTML, headers={"Content-Security-Policy": POLICY}
+        text=text, status=status, content_type=HTML, headers={"Content-Security-Policy": PAGE_POLICY}
     )
 
 
