@@ -4,10 +4,11 @@
 holds each role to its own facts.
 """
 
-from events import batch, improvement_facts, lease, run, target
+from events import batch, delivery, improvement_facts, lease, run, target
 from events.access import ACCESS
 from events.batch import BATCH
 from events.budget import BUDGET
+from events.delivery import DELIVERY
 from events.deployment import DEPLOYMENT
 from events.engine import ENGINE
 from events.fact import AggregateType, Fact
@@ -27,7 +28,7 @@ __all__ = (
 )
 
 AGGREGATES: dict[str, AggregateType] = {  # type: ignore[type-arg]  # the state differs by aggregate
-    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, ENGINE, SWARM, ACCESS)
+    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, ENGINE, SWARM, ACCESS, DELIVERY)
 }
 
 VOCABULARY = Vocabulary(
@@ -70,9 +71,10 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
     "cli": {**PERSON, **CALLS},  # a command that explains or proposes asks an engine itself
-    "gateway": PERSON,
+    "gateway": {**PERSON, "delivery": (delivery.Received, delivery.Refused)},
     "pm": {
-        "target": (target.Scanned, target.ScanFailed, *LEASE),
+        "target": (target.ScanRequested, target.Scanned, target.ScanFailed, *LEASE),
+        "delivery": (delivery.Understood,),
         "improvement": (
             i.Discovered,
             i.Reprioritised,

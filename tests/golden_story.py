@@ -10,6 +10,7 @@ from schemas.access import Role
 from schemas.engine import Billing, FailureKind
 from schemas.improvement import Relation
 from schemas.risk import RiskClass
+from tests.golden_deliveries import delivered
 from tests.golden_telling import FILE, PART, UNTIL, Story, Told, commit, designed, implemented, ref, validated
 
 i = improvement_facts
@@ -24,6 +25,7 @@ def story() -> tuple[Told, ...]:
     _runs(told)
     _asked_of_engines(told)
     _let_in(told)
+    delivered(told)
     return tuple(told.told)
 
 
