@@ -17,9 +17,9 @@ import orjson
 from nats.aio.client import Client
 
 from events.jetstream.streams import Drift, compare, declare
-from events.rights import USERS, inbox
+from events.rights import inbox
 from services.runtime.embedded.addresses import free_port
-from tests.log_server import NATS, REPOSITORY
+from tests.log_server import NATS, PASSWORDS, REPOSITORY
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "nats-server"
 REPLICAS = 3
@@ -50,7 +50,6 @@ class Node:
     def start(self, routes: Sequence[str]) -> None:
         """Start it, with what it kept."""
         self.folder.mkdir(exist_ok=True)
-        passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
         cluster = {
             "APS_NATS_ROUTE_PASSWORD": "p-route",
             "APS_NATS_ROUTES": json.dumps(list(routes)),
@@ -60,7 +59,7 @@ class Node:
         command += ["-p", str(self.client), "-m", str(self.monitor), "-sd", self.folder / "store"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, env={**os.environ, **passwords, **cluster}, stderr=log, stdout=log, cwd=REPOSITORY
+                command, env={**os.environ, **PASSWORDS, **cluster}, stderr=log, stdout=log, cwd=REPOSITORY
             )
 
     def kill(self) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 from hypothesis import settings
 from nats.aio.client import Client
 
@@ -71,6 +72,14 @@ def home(open_home: Path) -> Iterator[Path]:
     left = [lock.stem for lock in (folder / "servers").glob("*.lock") if is_locked(lock)]
     assert not left, "the test left servers running"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Log lines go nowhere: stdout is the command's."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 
 from events.envelope import Cause
-from events.rights import USERS
 from projections.projector import Projector
 from projections.queries import Views
 from schemas.access import Role
@@ -22,7 +21,7 @@ from services.runtime.ending import end
 from services.runtime.ground import Ground
 from services.runtime.log import Log
 from services.runtime.settings import load
-from tests.log_server import LogServer
+from tests.log_server import PASSWORDS, LogServer
 
 PATIENCE = 30.0
 CAUSE = Cause(actor="cli", source="aps/test", correlation="00000000-0000-0000-0000-000000000001")
@@ -30,9 +29,8 @@ CAUSE = Cause(actor="cli", source="aps/test", correlation="00000000-0000-0000-00
 
 def ground_at(log_server: LogServer, database: str, home: Path, port: int, **more: str) -> Ground:
     """Return the ground of a gateway that has passwords of every user, and `more` settings."""
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
     given = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_PORT": str(port)}
-    settings = load({"APS_HOME": str(home), **given, **passwords, **more})
+    settings = load({"APS_HOME": str(home), **given, **PASSWORDS, **more})
     return Ground(settings, log_server.url, database)
 
 

@@ -16,6 +16,7 @@ from events.rights import USERS, inbox
 
 REPOSITORY = Path(__file__).parents[1]
 NATS = REPOSITORY / "nats"
+PASSWORDS = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
 PROGRAM = Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
@@ -32,11 +33,10 @@ class LogServer:
     def start(self) -> None:
         """Start, on the same port as before, and wait until it listens."""
         ports = Path(tempfile.mkdtemp(dir=self.folder))
-        passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
         command = [PROGRAM, "-c", NATS / "server.conf", "-a", "127.0.0.1", "-p", str(self.port)]
         command += ["-m", "-1", "-sd", self.folder / "store", "--ports_file_dir", ports, *self._flags]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, env={**os.environ, **passwords}, stderr=log, stdout=log)
+            self._process = subprocess.Popen(command, env={**os.environ, **PASSWORDS}, stderr=log, stdout=log)
         while not (written := list(ports.glob("*.ports"))) or not written[0].read_text():
             assert self._process.poll() is None, (self.folder / "log").read_text()
         self.port = int(json.loads(written[0].read_text())["nats"][0].rpartition(":")[2])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from events.rights import USERS
 from tests.acceptance.command import aps, improve
 from tests.acceptance.conftest import Repositories
 from tests.cluster_servers import Cluster
 from tests.conftest import run
+from tests.log_server import PASSWORDS
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +28,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def settings(cluster: Cluster, database: str) -> dict[str, str]:
     """What a process on the cluster is given."""
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    return {"NATS_URL": cluster.url, "NATS_REPLICAS": "3", "DATABASE_URL": database, **passwords}
+    return {"NATS_URL": cluster.url, "NATS_REPLICAS": "3", "DATABASE_URL": database, **PASSWORDS}
 
 
 def test_a_cycle_runs_on_three_servers_and_with_one_of_them_gone(

@@ -1,6 +1,6 @@
 """The commands that explain, describe and propose: on a real log, by rules and by the real Claude Code."""
 
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,13 +9,11 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import Related
 from events.jetstream.artefacts import JetStreamArtefacts
 from events.jetstream.log import JetStreamEventStore
-from events.rights import USERS
 from events.run import RUN
 from events.swarm import ALL, SWARM, Paused
 from schemas.improvement import Relation
@@ -32,7 +30,7 @@ from tests.asking_example import BECAUSE
 from tests.asking_process import ROOT
 from tests.claude_asking import KEY, program
 from tests.cycle_example import BAD, GOOD, HELD, Recorder
-from tests.log_server import LogServer, started
+from tests.log_server import PASSWORDS, LogServer
 from tests.messages_api import MessagesApi, Refuse, Step, answers
 
 SCENARIO = "actions"
@@ -40,19 +38,7 @@ AUTO, RULES = "auto", "deterministic"
 DISCOVERED = "aps.improvement.discovered.v1"
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Log lines go nowhere: stdout is the command's."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("actions"))
-    yield server
-    server.kill()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @dataclass
@@ -101,12 +87,10 @@ class Place:
 
 @pytest.fixture
 async def place(
-    log_server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
+    server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    addresses = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "actions")}
-    async with log_server.connection("admin") as admin:
+    addresses = {"NATS_URL": server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "actions")}
+    async with server.connection("admin") as admin:
         keys = JetStreamKeyStore(admin)
         await keys.add_first_root(ROOT.id)
         recorder = Recorder()
@@ -118,7 +102,7 @@ async def place(
         )
         await example.whole(recorder)
         recorder.now = datetime.now(UTC)
-        yield Place(recorder, {**addresses, **passwords, "SECRET_KEY_BASE": "s" * 40}, capfd)
+        yield Place(recorder, {**addresses, **PASSWORDS, "SECRET_KEY_BASE": "s" * 40}, capfd)
 
 
 async def stopped(command: Coroutine[Any, Any, None]) -> Stop:

@@ -1,7 +1,7 @@
 """The commands about engine calls, what they cost, and the switch for all new work, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 
-from events.rights import USERS
 from schemas.engine import FailureKind
 from services.asking.words import NotAnswered
 from services.cli.care import condition
@@ -25,22 +23,9 @@ from services.runtime.settings import Settings, load
 from services.vault.jetstream import JetStreamKeyStore
 from tests.asking_example import COST, answering, ask, asker, failing
 from tests.asking_process import ROOT, book_on
-from tests.log_server import LogServer, started
+from tests.log_server import PASSWORDS, LogServer
 
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Log lines go nowhere: stdout is the command's."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("log"))
-    yield server
-    server.kill()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @dataclass
@@ -64,15 +49,13 @@ class Place:
 
 @pytest.fixture
 async def place(
-    log_server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
+    server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    environment = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "calls")}
-    settings = load({**environment, **passwords, "SECRET_KEY_BASE": "s" * 40})
-    async with log_server.connection("admin") as admin:
+    environment = {"NATS_URL": server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "calls")}
+    settings = load({**environment, **PASSWORDS, "SECRET_KEY_BASE": "s" * 40})
+    async with server.connection("admin") as admin:
         await JetStreamKeyStore(admin).add_first_root(ROOT.id)
-    async with book_on(log_server) as book:
+    async with book_on(server) as book:
         yield Place(book, settings, capfd)
 
 

@@ -1,7 +1,7 @@
 """The commands about improvements, claims, runs, dead letters and targets, on servers given by settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 from nats.aio.client import Client
 
 from events.envelope import Cause
@@ -19,7 +18,6 @@ from events.improvement_facts import ChangeRolledBack, RequirementsSpecified, Re
 from events.jetstream.artefacts import JetStreamArtefacts
 from events.jetstream.log import JetStreamEventStore
 from events.lease import WorkClaimed
-from events.rights import USERS
 from events.store import Recorded
 from events.subjects import DEAD_LETTERS, Address, dead_letter, subject
 from events.target import TARGET
@@ -37,27 +35,12 @@ from services.runtime.log import Log
 from services.runtime.settings import Settings, load
 from tests import cycle_example as example
 from tests.cycle_example import BAD, GOOD, HELD, PART, TREE, Recorder, T
-from tests.log_server import LogServer, started
+from tests.log_server import PASSWORDS, LogServer
 
 PATIENCE = 30
 PERSON = Cause(actor="cli@test", source="aps/cli", correlation="00000000-0000-0000-0000-00000000000d")
 
-pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Log lines go nowhere: stdout is the command's."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("commanded"))
-    yield server
-    server.kill()
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("quiet")]
 
 
 @dataclass
@@ -114,13 +97,11 @@ class Place:
 
 @pytest.fixture
 async def place(
-    log_server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
+    server: LogServer, database: str, open_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    environment = {"NATS_URL": log_server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "cli")}
-    settings = load({**environment, **passwords})
-    async with log_server.connection("admin") as connection:
+    environment = {"NATS_URL": server.url, "DATABASE_URL": database, "APS_HOME": str(open_home / "cli")}
+    settings = load({**environment, **PASSWORDS})
+    async with server.connection("admin") as connection:
         recorder = Recorder()
         recorder.book = Log(
             JetStreamEventStore(connection, recorder.clock), JetStreamArtefacts(connection), recorder.clock
@@ -277,12 +258,12 @@ class Content:
         assert event.envelope.address.aggregate in ("target", "improvement")
 
 
-async def given_up(place: Place, log_server: LogServer) -> int:
+async def given_up(place: Place, server: LogServer) -> int:
     """Let PM meet what it cannot read, and wait until it gave that up; return the number of its letter."""
     unreadable = subject(Address("target", "t9", "scan_requested"))
     await place.connection.jetstream().publish(unreadable, b"no envelope")
     dropped = await place.connection.subscribe(f"{DEAD_LETTERS}.>")
-    async with log_server.connection("pm") as connection:
+    async with server.connection("pm") as connection:
         consuming = asyncio.create_task(Consumer(connection, Content(), 1).run())
         await dropped.next_msg(timeout=PATIENCE)
         await end(consuming)
@@ -309,10 +290,8 @@ async def test_a_missing_artefact_is_named_and_the_rest_is_shown(place: Place) -
     assert (whole.code, "lost.feature" in str(whole)) == (Exit.FAILED, True)
 
 
-async def test_a_letter_is_open_until_it_is_discarded_for_a_reason(
-    place: Place, log_server: LogServer
-) -> None:
-    number = await given_up(place, log_server)
+async def test_a_letter_is_open_until_it_is_discarded_for_a_reason(place: Place, server: LogServer) -> None:
+    number = await given_up(place, server)
     unread = await stopped(redelivery.replay(place.settings, [number], PATIENCE, as_json=True))
     assert (unread.code, "1 of 1 still not done" in str(unread)) == (Exit.FAILED, True)
     needs = await stopped(redelivery.discard(place.settings, [number], " ", as_json=True))
@@ -329,10 +308,10 @@ async def test_a_letter_is_open_until_it_is_discarded_for_a_reason(
     assert unknown.code is Exit.NOT_FOUND
 
 
-async def test_an_event_is_given_to_its_role_once_more(place: Place, log_server: LogServer) -> None:
+async def test_an_event_is_given_to_its_role_once_more(place: Place, server: LogServer) -> None:
     asked = [e.seq async for e in place.book.store.read_all() if e.envelope.address.fact == "scan_requested"]
     letter = {"role": "pm", "seq": asked[0], "subject": "s", "reason": "the disk was full"}
-    async with log_server.connection("pm") as connection:
+    async with server.connection("pm") as connection:
         await connection.jetstream().publish(dead_letter("pm", asked[0]), orjson.dumps(letter))
     (told,) = await place.said(redelivery.replay(place.settings, [], PATIENCE, as_json=True))
     assert (told["role"], told["seq"], told["failure"]) == ("pm", asked[0], "")
@@ -340,9 +319,9 @@ async def test_an_event_is_given_to_its_role_once_more(place: Place, log_server:
     assert (await place.letters(every=True))[0]["closed"]["how"] == "replayed"
 
 
-async def test_only_who_has_the_password_of_a_role_does_its_work(place: Place, log_server: LogServer) -> None:
+async def test_only_who_has_the_password_of_a_role_does_its_work(place: Place, server: LogServer) -> None:
     letter = {"role": "qa", "seq": 1, "subject": "s", "reason": "r"}
-    async with log_server.connection("qa") as connection:
+    async with server.connection("qa") as connection:
         await connection.jetstream().publish(dead_letter("qa", 1), orjson.dumps(letter))
     passwords = {name: p for name, p in place.settings.nats_passwords.items() if name != "qa"}
     poorer = place.settings.model_copy(update={"nats_passwords": passwords})

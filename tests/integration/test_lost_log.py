@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from events.rights import USERS
 from services.cli.session import Exit
 from services.runtime.ground import Ground
 from services.runtime.settings import load
 from tests import cut_log
 from tests.cli_place import Ended, Place
 from tests.conftest import run
-from tests.log_server import LogServer
+from tests.log_server import PASSWORDS, LogServer
 from tests.projection_facts import CYCLE, tell
 from tests.told_place import END, Told, told_place
 
@@ -88,8 +87,7 @@ def test_a_log_that_lost_its_end_is_read_and_takes_no_event_until_the_journal_pu
 def test_servers_of_ones_own_are_guarded_as_those_brought_along(
     home: Path, server: LogServer, database: str
 ) -> None:
-    passwords = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
-    names = {"NATS_URL": server.url, "DATABASE_URL": database, "SECRET_KEY_BASE": "s" * 64, **passwords}
+    names = {"NATS_URL": server.url, "DATABASE_URL": database, "SECRET_KEY_BASE": "s" * 64, **PASSWORDS}
     place = Place(home)
 
     def aps(*words: str) -> Ended:

@@ -25,7 +25,7 @@ from projections.rebuild import rebuild_and_compare
 from services.projector.service import run
 from services.runtime.embedded.servers import EmbeddedServers
 from tests import projection_facts as f
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projecting import Projecting
 
 if TYPE_CHECKING:
@@ -42,17 +42,9 @@ where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.obj
 """
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("killed"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def writer(log_server: LogServer) -> AsyncIterator[EventStore]:
-    await log_server.wipe()
-    async with log_server.connection("admin") as connection:
+async def writer(server: LogServer) -> AsyncIterator[EventStore]:
+    async with server.connection("admin") as connection:
         yield JetStreamEventStore(connection, lambda: datetime.now(UTC))
 
 
@@ -63,12 +55,12 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def project(log_server: LogServer, database: str) -> Iterator[Project]:
+def project(server: LogServer, database: str) -> Iterator[Project]:
     """Start projectors that end with the test."""
     made: list[Projecting] = []
 
     def begin() -> Projecting:
-        made.append(Projecting(f"projector-{next(numbers)}", log_server.port, database))
+        made.append(Projecting(f"projector-{next(numbers)}", server.port, database))
         return made[-1]
 
     yield begin
@@ -160,11 +152,11 @@ async def test_a_leader_that_hangs_loses_the_lead(pool: Pool, project: Project, 
 
 
 async def test_postgresql_killed_under_load_loses_nothing(
-    writer: EventStore, log_server: LogServer, home: Path, nats_configuration: Path
+    writer: EventStore, server: LogServer, home: Path, nats_configuration: Path
 ) -> None:
     servers = EmbeddedServers(home, configuration=nats_configuration)
     random, said = Random(4), asyncio.Queue[str]()  # noqa: S311 -- of moments, not of secrets
-    async with servers, log_server.connection("projector") as connection:
+    async with servers, server.connection("projector") as connection:
         watching = asyncio.create_task(servers.watch(said.put_nowait))
         async with asyncpg.create_pool(servers.database_url, min_size=1, max_size=6) as pool:
             store, views = JetStreamEventStore(connection, lambda: datetime.now(UTC)), Views(pool)

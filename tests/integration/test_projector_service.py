@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from projections.views.catalogue import VIEWS
 from services.projector.letters import Letters
 from services.projector.service import run
 from tests import projection_facts as f
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, Clock, tell
 
 if TYPE_CHECKING:
@@ -57,24 +57,16 @@ class Hanging(InMemoryEventStore):
         return await super().head()
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("projected"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def writer(log_server: LogServer) -> AsyncIterator[EventStore]:
-    await log_server.wipe()
-    async with log_server.connection("admin") as connection:
+async def writer(server: LogServer) -> AsyncIterator[EventStore]:
+    async with server.connection("admin") as connection:
         yield JetStreamEventStore(connection, lambda: datetime.now(UTC))
 
 
 @pytest.fixture
-async def reader(writer: EventStore, log_server: LogServer) -> AsyncIterator[EventStore]:
+async def reader(writer: EventStore, server: LogServer) -> AsyncIterator[EventStore]:
     """The log as the projector's own user sees it."""
-    async with log_server.connection("projector") as connection:
+    async with server.connection("projector") as connection:
         yield JetStreamEventStore(connection, lambda: datetime.now(UTC))
 
 
@@ -122,13 +114,13 @@ async def test_a_fact_on_jetstream_is_on_the_board(
 
 
 async def test_the_service_goes_on_after_nats_was_killed(
-    writer: EventStore, reader: EventStore, pool: Pool, log_server: LogServer, start: Start
+    writer: EventStore, reader: EventStore, pool: Pool, server: LogServer, start: Start
 ) -> None:
     views = Views(pool)
     start(run(reader, pool))
     await views.wait_until(await tell(writer, CYCLE), PATIENCE)
-    log_server.kill()
-    log_server.start()
+    server.kill()
+    server.start()
     await views.wait_until(await tell(writer, [("target", "toolz", f.scan_requested("s2"))]), PATIENCE)
     assert (await views.targets())[0].scan == "s2"
 
@@ -186,7 +178,7 @@ async def test_an_older_release_leaves_the_views_of_a_newer_one_alone(pool: Pool
         await run(store, pool)
 
 
-async def told_by_hand(log_server: LogServer, writer: EventStore, kind: str) -> int:
+async def told_by_hand(server: LogServer, writer: EventStore, kind: str) -> int:
     """Put an event of a type that this release does not know behind the facts of imp-1."""
     history, at = await writer.read("improvement", "imp-1")
     envelope = replace(
@@ -197,15 +189,15 @@ async def told_by_hand(log_server: LogServer, writer: EventStore, kind: str) -> 
         sequence=at.version + 1,
         prevhash=at.hash,
     ).sealed()
-    async with log_server.connection("admin") as admin:
+    async with server.connection("admin") as admin:
         told = await admin.jetstream().publish(
             place("improvement/imp-1", kind.split(".")[2]), envelope.encode()
         )
     return told.seq
 
 
-async def letters_of(log_server: LogServer) -> list[dict[str, Any]]:
-    async with log_server.connection("projector") as connection:
+async def letters_of(server: LogServer) -> list[dict[str, Any]]:
+    async with server.connection("projector") as connection:
         page = await StreamReader(connection, DEAD_LETTER_STREAM).page(0, 100)
     return [orjson.loads(letter.body) for letter in page]
 
@@ -214,21 +206,21 @@ async def test_an_event_of_a_newer_release_is_kept_told_and_applied_after_the_up
     writer: EventStore,
     reader: EventStore,
     pool: Pool,
-    log_server: LogServer,
+    server: LogServer,
     start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     views, kind = Views(pool), "aps.improvement.reprioritised.v2"
     await tell(writer, [("improvement", "imp-1", f.discovered()), ("improvement", "imp-2", f.discovered())])
-    seq = await told_by_hand(log_server, writer, kind)
-    async with log_server.connection("projector") as connection:
+    seq = await told_by_hand(server, writer, kind)
+    async with server.connection("projector") as connection:
         for _ in range(2):
             # the second knows nothing of the first, and tells nothing twice
             running = start(run(reader, pool, tell=Letters(connection).tell))
             head = await tell(writer, [("improvement", f"imp-{uuid4().hex}", f.discovered())])
             await views.wait_until(head, PATIENCE)
             running.cancel()
-    (letter,) = await letters_of(log_server)
+    (letter,) = await letters_of(server)
     assert (letter["role"], letter["seq"], letter["subject"]) == (
         "projector",
         seq,
@@ -245,11 +237,11 @@ async def test_an_event_of_a_newer_release_is_kept_told_and_applied_after_the_up
 
 
 async def test_a_log_deleted_under_a_running_service_ends_it_and_says_what_to_do(
-    writer: EventStore, reader: EventStore, pool: Pool, log_server: LogServer, start: Start
+    writer: EventStore, reader: EventStore, pool: Pool, server: LogServer, start: Start
 ) -> None:
     running = start(run(reader, pool))
     await Views(pool).wait_until(await tell(writer, CYCLE), PATIENCE)
-    async with log_server.connection("admin") as admin:
+    async with server.connection("admin") as admin:
         await admin.request("$JS.API.STREAM.DELETE.APS", timeout=10)
     with pytest.raises(LogBehindCheckpoint, match=r"the log is gone .*aps restore --journal"):
         await asyncio.wait_for(running, PATIENCE)

@@ -15,7 +15,6 @@ import asyncpg
 import orjson
 import pytest
 
-from events.rights import USERS
 from services.cli.session import Exit
 from services.runtime.data_folder import SERVICE_UID, is_root
 from services.runtime.embedded.addresses import free_port
@@ -28,10 +27,9 @@ from services.runtime.tls import Tls, UnusableCertificate, cipher_of, of_databas
 from tests.certificates import Authority, Pair
 from tests.cli_process import ended
 from tests.conftest import run
-from tests.log_server import LogServer
+from tests.log_server import PASSWORDS, LogServer
 from tests.tls_front import TlsFront
 
-PASSWORDS = {f"APS_NATS_{user.upper()}_PASSWORD": f"p-{user}" for user in USERS}
 NAME = "nats.internal"
 ENCRYPTED_ONLY = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-full\n"
 
