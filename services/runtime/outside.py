@@ -5,7 +5,15 @@ from pathlib import Path
 from services.workspace.fork import UnreadableMarker, fork_of
 
 # The log and the views of others with all that is said of them, and what acts on the world or hears of it.
-OUTSIDE = ("NATS_", "APS_NATS_", "DATABASE_", "APS_HEALTH_COMMAND", "N8N_", "GITHUB_WEBHOOK_")
+OUTSIDE = (
+    "NATS_",
+    "APS_NATS_",
+    "DATABASE_",
+    "APS_HEALTH_COMMAND",
+    "N8N_",
+    "GITHUB_WEBHOOK_",
+    "APS_WEBHOOK_SECRET",
+)
 
 
 def set_aside(given: dict[str, str], wrong: list[str]) -> bool:

@@ -24,6 +24,7 @@ from services.runtime.outside import set_aside
 from services.runtime.setting_field import named as _named
 from services.runtime.settings_file import ENV_FILE as _ENV_FILE
 from services.runtime.settings_file import default_home, with_file
+from services.runtime.webhook_settings import WebhookSettings
 from services.workspace.fork import fork_of
 
 _MASK = "******"
@@ -76,7 +77,7 @@ def _program(path: Path) -> Path:
     return path
 
 
-class Settings(EncryptionSettings, EngineSettings):
+class Settings(WebhookSettings, EncryptionSettings, EngineSettings):
     """All settings of a process. Make it with `load`."""
 
     model_config = ConfigDict(validate_by_name=True, hide_input_in_errors=True)
@@ -192,9 +193,6 @@ class Settings(EncryptionSettings, EngineSettings):
     n8n_api_key: SecretStr | None = _named("N8N_API_KEY", "Key of that n8n's API", "any text", default=None)
     mcp_proxy_port: int = _named(
         "MCP_PROXY_PORT", "Port of the MCP proxy", "1 to 65535", default=4001, ge=1, le=65535
-    )
-    github_webhook_secret: SecretStr | None = _named(
-        "GITHUB_WEBHOOK_SECRET", "Secret that signs GitHub's deliveries", "any text", default=None
     )
     nats_passwords: dict[str, SecretStr] = {}
 

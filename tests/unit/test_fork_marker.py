@@ -25,6 +25,8 @@ OUTSIDE = {
     "N8N_URL": "https://n8n.example",
     "N8N_API_KEY": "secret",
     "GITHUB_WEBHOOK_SECRET": "secret",
+    "N8N_WEBHOOK_SECRET": "a secret of n8n's",
+    "APS_WEBHOOK_SECRET_OLD": "a secret of others",
 }
 
 
@@ -62,6 +64,7 @@ def test_what_leads_outside_is_set_aside_whoever_gave_it(tmp_path: Path) -> None
     settings = load({"APS_HOME": str(home), "APS_AUTONOMY": "full", **OUTSIDE})
     assert (settings.fork, settings.autonomy) == ("try", "full")
     shut = ("nats_url", "database_url", "health_command", "n8n_url", "n8n_api_key", "github_webhook_secret")
+    shut += ("n8n_webhook_secret", "system_webhook_secret_old")
     assert [getattr(settings, name) for name in shut] == [None] * len(shut)
     assert settings.nats_passwords == {}
 
