@@ -16,6 +16,7 @@ from projections.journal import JournalRow
 from projections.table import Row, Table, within
 from projections.views import (
     access,
+    board_search,
     budgets,
     deployments,
     engine_usage,
@@ -26,6 +27,7 @@ from projections.views import (
     timeline,
 )
 from projections.views.access import AccessRow
+from projections.views.board_search import Order, Search, StatusMove
 from projections.views.budgets import BudgetRow
 from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import By, RunRow, UsageRow
@@ -68,6 +70,22 @@ class Views:
         """Return one improvement, None when there was none."""
         rows = await self._rows(improvement_board.TABLE, improvement_board.ONE, id, at_seq)
         return rows[0] if rows else None
+
+    async def found(
+        self, search: Search, order: Order = Order.RANK, limit: int | None = None, offset: int = 0
+    ) -> tuple[ImprovementRow, ...]:
+        """Return a part of the improvements that a search finds, in an order."""
+        statement = search.found(order)
+        return await self._rows(board_search.FOUND, statement, *search.arguments, limit, offset)
+
+    async def counted(self, search: Search) -> dict[Status, int]:
+        """Return how many of the improvements that a search finds have each status."""
+        rows = await self._rows(board_search.COUNTED, search.counted, *search.arguments)
+        return {row.status: row.number for row in rows}
+
+    async def moved(self, since: int, until: int, limit: int) -> tuple[StatusMove, ...]:
+        """Return the improvements whose status is another at `until` than at `since`, the first by id."""
+        return await self._rows(board_search.MOVES, board_search.MOVED, since, until, limit)
 
     async def timeline(self, id: str, at_seq: int | None = None) -> tuple[TimelineRow, ...]:
         """Return what happened to an improvement, oldest first."""

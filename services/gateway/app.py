@@ -13,7 +13,17 @@ from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
 from services.gateway.live import stream
-from services.gateway.pages import assets, dossier, entering, governing, improvements, overview, runs, work
+from services.gateway.pages import (
+    assets,
+    changes,
+    dossier,
+    entering,
+    governing,
+    improvements,
+    overview,
+    runs,
+    work,
+)
 from services.gateway.pages.rendering import problem_page
 from services.runtime.role import own_version
 
@@ -46,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
     *improvements.ROUTES,
     *dossier.ROUTES,
     *runs.ROUTES,
+    *changes.ROUTES,
     *work.ROUTES,
     *governing.ROUTES,
     Route(

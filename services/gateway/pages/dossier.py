@@ -22,13 +22,14 @@ from services.dossier.patch import changes_in
 from services.dossier.shelf import Shelf
 from services.dossier.suites import suites_of
 from services.gateway.api.deciding import fact_of
-from services.gateway.api.reading import found_improvement, seq_of
+from services.gateway.api.reading import found_improvement
 from services.gateway.http.commands import Why, record
 from services.gateway.http.lists import At
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.drawing import drawn
 from services.gateway.pages.forms import back_to
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
 from services.runtime.log import Loaded
 from services.steering.decisions import Decision, possible, refusal
@@ -76,7 +77,8 @@ class RawEvent(Frozen):
 
 async def detail(call: Call) -> web.StreamResponse:
     """Show one improvement. What is sealed stands on the pages of its engine calls."""
-    seq = await seq_of(call)
+    moment = await moment_of(call)
+    seq = moment.at_seq
     row = await found_improvement(call, seq)
     book, views, id = call.desk.book, call.desk.views, row.id
     state = await state_at(book, IMPROVEMENT, id, seq)
@@ -90,6 +92,7 @@ async def detail(call: Call) -> web.StreamResponse:
     return page(
         call,
         "improvement.html",
+        moment=moment,
         row=row,
         one=one,
         demands=demands,

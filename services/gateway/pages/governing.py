@@ -12,11 +12,11 @@ from events.store import Recorded
 from projections.views.summary import summary
 from schemas.access import Role, Scope
 from services.access.tokens import grant
-from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why, because, cause_of, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
 from services.runtime.ground import now
 
@@ -43,7 +43,8 @@ class NewToken(Why):
 async def audit(call: Call) -> web.StreamResponse:
     """Show who did what, the latest first."""
     store = call.desk.book.store
-    seq = await seq_of(call) or await store.head()
+    moment = await moment_of(call)
+    seq = moment.at_seq or await store.head()
     found: list[Recorded] = []
     end = seq
     while end > 0 and len(found) < SHOWN:
@@ -52,7 +53,7 @@ async def audit(call: Call) -> web.StreamResponse:
         found += [one for one in reversed(part) if call.query.by == "all" or _by_a_person(one)]
         end = begin
     rows = [(one.seq, one.envelope, _told(one)) for one in found[:SHOWN]]
-    return page(call, "audit.html", rows=rows, by=call.query.by)
+    return page(call, "audit.html", moment=moment, rows=rows, by=call.query.by)
 
 
 def _by_a_person(one: Recorded) -> bool:

@@ -1,75 +1,95 @@
-"""Improvements: the board and the table, and one of them with what is behind it and what can be decided."""
+"""Improvements: the board by state, and the table; all that is asked for stands in the address."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import Field
 
+from projections.queries import Views
+from projections.views.board_search import Order, Search
 from projections.views.improvement_board import ImprovementRow
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.api.reading import seq_of
 from services.gateway.http.lists import At
 from services.gateway.http.route import LOOKING, Call, Route
+from services.gateway.pages.dossier import PLACE
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
 
-PLACE = "/ai/improvements"
-SHOWN = 200
-COLUMNS = (
-    ("Found", (Status.INITIALIZED, Status.REQUIREMENTS_COMPLETE)),
-    ("Planned", (Status.ARCHITECTURE_COMPLETE,)),
-    ("Written", (Status.IMPLEMENTATION_COMPLETE,)),
-    ("Proven", (Status.TESTING_COMPLETE, Status.APPROVED)),
-    ("Landed", (Status.DEPLOYMENT_COMPLETE, Status.PARTLY_LANDED)),
-    ("Ended", (Status.DECLINED, Status.ABANDONED, Status.DEPLOYMENT_FAILED, Status.ROLLED_BACK)),
-)
+IN_COLUMN = 50
+ON_PAGE = 100
+STAGES: dict[str, tuple[Status, ...]] = {
+    "found": (Status.INITIALIZED, Status.REQUIREMENTS_COMPLETE),
+    "planned": (Status.ARCHITECTURE_COMPLETE,),
+    "written": (Status.IMPLEMENTATION_COMPLETE,),
+    "proven": (Status.TESTING_COMPLETE, Status.APPROVED),
+    "landed": (Status.DEPLOYMENT_COMPLETE, Status.PARTLY_LANDED),
+    "ended": (Status.DECLINED, Status.ABANDONED, Status.DEPLOYMENT_FAILED, Status.ROLLED_BACK),
+}
 
 
 class Wanted(At):
-    """Which improvements, in which order, drawn how; all of it stands in the address."""
+    """Which improvements, in which order, drawn how. `page` counts the pages of the table from 1."""
 
     shown: Literal["board", "table"] = "board"
     target: Annotated[str, Field(max_length=200)] = ""
+    stage: Literal["", "found", "planned", "written", "proven", "landed", "ended"] = ""
     status: Status | Literal[""] = ""
     q: Annotated[str, Field(max_length=200)] = ""
-    sort: Literal["rank", "newest", "risk", "status"] = "rank"
+    sort: Order = Order.RANK
+    page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
-ORDERS = {
-    "rank": lambda row: (row.target, row.rank, row.id),
-    "newest": lambda row: (-row.updated_at.timestamp(), row.id),
-    "risk": lambda row: ({"high": 0, "medium": 1, "low": 2}.get(row.risk, 3), row.rank, row.id),
-    "status": lambda row: (row.status, row.rank, row.id),
-}
+@dataclass(frozen=True)
+class Column:
+    """One stage of the board: its first improvements, and how many there are."""
+
+    stage: str
+    rows: tuple[ImprovementRow, ...]
+    number: int
 
 
 async def board(call: Call) -> web.StreamResponse:
     """Show improvements by state or as a table."""
     asked: Wanted = call.query
-    seq = await seq_of(call)
-    found = await call.desk.views.improvements(asked.target or None, asked.status or None, seq)
-    rows = sorted((row for row in found if _matches(row, asked.q)), key=ORDERS[asked.sort])
+    moment, views = await moment_of(call), call.desk.views
+    search = _search(asked, moment.at_seq)
+    counts = await views.counted(search)
+    total = sum(counts.values())
+    as_table = asked.shown == "table"
     return page(
         call,
         "improvements.html",
+        moment=moment,
         asked=asked,
-        rows=rows[:SHOWN],
-        total=len(rows),
-        columns=_columns(rows),
-        most=SHOWN,
-        targets=await call.desk.views.targets(seq),
+        total=total,
+        rows=await views.found(search, asked.sort, ON_PAGE, (asked.page - 1) * ON_PAGE) if as_table else (),
+        columns=() if as_table else await _columns(views, search, asked.sort, counts),
+        pages=-(-total // ON_PAGE),
+        others={name: value for name, value in moment.kept.items() if name not in ("page", "shown", "stage")},
+        targets=await views.targets(moment.at_seq),
         statuses=tuple(Status),
+        stages=tuple(STAGES),
+        orders=tuple(Order),
     )
 
 
-def _matches(row: ImprovementRow, wanted: str) -> bool:
-    text = " ".join((row.id, row.title, row.rule, row.source, row.reason, *row.files)).lower()
-    return all(word in text for word in wanted.lower().split())
+def _search(asked: Wanted, at_seq: int | None) -> Search:
+    statuses = STAGES.get(asked.stage, ())
+    if asked.status:
+        statuses = (Status(asked.status),)
+    return Search(target=asked.target or None, statuses=statuses, words=tuple(asked.q.split()), at_seq=at_seq)
 
 
-def _columns(rows: Sequence[ImprovementRow]) -> list[tuple[str, list[ImprovementRow]]]:
-    return [(name, [row for row in rows if row.status in statuses]) for name, statuses in COLUMNS]
+async def _columns(views: Views, search: Search, sort: Order, counts: dict[Status, int]) -> list[Column]:
+    columns = []
+    for stage, statuses in STAGES.items():
+        within = tuple(one for one in statuses if one in counts)
+        wanted = replace(search, statuses=within)
+        rows = await views.found(wanted, sort, IN_COLUMN) if within else ()
+        columns.append(Column(stage, rows, sum(counts[one] for one in within)))
+    return columns
 
 
 ROUTES = (

@@ -6,48 +6,44 @@ from datetime import datetime
 from aiohttp import web
 
 from events.swarm import ALL, SWARM, Paused, Resumed
-from projections.views.improvement_board import ImprovementRow
+from projections.views.board_search import Order, Search
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
-from services.gateway.api.reading import seq_of
+from services.dossier.improvement import state_at
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
-from services.runtime.ground import now
 
 LATEST = 10
+WAITING = 50
 SYSTEM = "/api/health"
 
 
 async def overview(call: Call) -> web.StreamResponse:
     """Show the whole at a glance."""
-    views, seq = call.desk.views, await seq_of(call)
-    improvements = await views.improvements(at_seq=seq)
+    moment = await moment_of(call)
+    views, seq = call.desk.views, moment.at_seq
     tasks = await views.tasks(TaskState.RUNNING, at_seq=seq)
     return page(
         call,
         "overview.html",
+        moment=moment,
         seen=None if seq else await call.desk.watch.last(),
-        paused=None if seq else (await call.desk.book.state(SWARM, ALL)).paused,
+        paused=(await state_at(call.desk.book, SWARM, ALL, seq)).paused,
         targets=await views.targets(seq),
         budgets=await views.budgets(seq),
-        counts=_counts(improvements),
-        waiting=[row for row in improvements if row.blocked],
-        latest=sorted(improvements, key=lambda row: row.updated_at, reverse=True)[:LATEST],
+        counts=await views.counted(Search(at_seq=seq)),
+        waiting=await views.found(Search(blocked=True, at_seq=seq), limit=WAITING),
+        waiting_number=sum((await views.counted(Search(blocked=True, at_seq=seq))).values()),
+        latest=await views.found(Search(at_seq=seq), Order.NEWEST, LATEST),
         tasks=tasks,
-        ages=_ages(tasks, now()),
+        ages=_ages(tasks, moment.time),
         poisoned=() if seq else await views.poisoned(),
-        position=seq or (await views.checkpoint()).seq,
+        position=moment.seq,
     )
-
-
-def _counts(rows: Sequence[ImprovementRow]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in rows:
-        found[row.status.value] = found.get(row.status.value, 0) + 1
-    return found
 
 
 def _ages(rows: Sequence[TaskRow], present: datetime) -> list[int]:

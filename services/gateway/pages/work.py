@@ -9,13 +9,12 @@ from pydantic import Field
 from projections.views.task_board import TaskState
 from schemas.access import Scope
 from services.gateway.api import deciding
-from services.gateway.api.reading import seq_of
 from services.gateway.http.commands import Why
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Handler, Route
 from services.gateway.pages.forms import back_to
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
-from services.runtime.ground import now
 
 TASKS = "/ai/tasks"
 DEPLOYMENTS = "/ai/deployments"
@@ -30,17 +29,18 @@ class Claims(At):
 
 async def tasks(call: Call) -> web.StreamResponse:
     """Show claims on work and the latest calls of engines."""
-    seq, views = await seq_of(call), call.desk.views
+    moment = await moment_of(call)
+    seq, views = moment.at_seq, call.desk.views
     asked = call.query.state
     rows = await views.tasks(TaskState(asked) if asked not in ("", "all") else None, at_seq=seq)
     runs = await views.runs(at_seq=seq)
-    present = now()
     return page(
         call,
         "tasks.html",
+        moment=moment,
         asked=asked,
         states=tuple(TaskState),
-        rows=[(row, row.expired(present)) for row in rows[-LATEST:]],
+        rows=[(row, row.expired(moment.time)) for row in rows[-LATEST:]],
         runs=runs[: -LATEST - 1 : -1],
         releasable=deciding.RELEASABLE,
     )
@@ -48,9 +48,9 @@ async def tasks(call: Call) -> web.StreamResponse:
 
 async def deployments(call: Call) -> web.StreamResponse:
     """Show the moves of release branches, the latest first."""
-    seq = await seq_of(call)
-    rows = await call.desk.views.deployments(at_seq=seq)
-    return page(call, "deployments.html", rows=rows[::-1][:LATEST])
+    moment = await moment_of(call)
+    rows = await call.desk.views.deployments(at_seq=moment.at_seq)
+    return page(call, "deployments.html", moment=moment, rows=rows[::-1][:LATEST])
 
 
 async def _then(handler: Handler, place: str, call: Call) -> web.StreamResponse:
@@ -75,5 +75,15 @@ ROUTES = (
     Route("GET", TASKS, tasks, LOOKING, Scope.TASKS, "Tasks", query=Claims, page=True),
     _form(f"{TASKS}/{{aggregate}}/{{id}}/release", deciding.release, "Release a claim"),
     _form(f"{TASKS}/runs/{{id}}/cancel", deciding.cancel, "Cancel an engine call"),
-    Route("GET", DEPLOYMENTS, deployments, LOOKING, Scope.DEPLOYMENTS, "Deployments", query=At, page=True),
+    Route(
+        "GET",
+        DEPLOYMENTS,
+        deployments,
+        LOOKING,
+        Scope.DEPLOYMENTS,
+        "Deployments",
+        query=At,
+        conditional=True,
+        page=True,
+    ),
 )
