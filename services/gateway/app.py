@@ -83,7 +83,7 @@ def application(desk: GatewayDesk) -> web.Application:
 
 def _refuse(problem: Problem, request: web.Request, route: Route) -> web.StreamResponse:
     """Answer with a problem: programs as JSON, people as a page, and who has to enter with the way in."""
-    if not route.page:
+    if not route.page or route.media_type == stream.MEDIA_TYPE:
         return problem_response(problem, request.path)
     if problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET":
         way = entering.way_in(str(request.rel_url))

@@ -29,6 +29,7 @@ class Feed:
         self._store = store
         self._kept: deque[Recorded] = deque(maxlen=KEPT)
         self._moved = asyncio.Event()
+        self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self.head = 0
 
     async def run(self) -> None:
@@ -39,7 +40,7 @@ class Feed:
                 async for event in self._store.live(self.head):
                     self._kept.append(event)
                     self.head = event.seq
-                    self._tell()
+                    self._tell(event)
             except (Unavailable, Broken, TimeoutError, OSError) as problem:
                 log.warning("the feed waits for the log", problem=str(problem))
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -54,6 +55,20 @@ class Feed:
                     seq = event.seq
             await moved.wait()
 
+    def next_of(self, aggregate: str, id: str) -> asyncio.Future[None]:
+        """Return what is done with the next event of one aggregate; cancel it to wait no longer."""
+        subject = f"{aggregate}/{id}"
+        coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(subject, set()).add(coming)
+        coming.add_done_callback(lambda done: self._forget(subject, done))
+        return coming
+
+    def _forget(self, subject: str, done: asyncio.Future[None]) -> None:
+        waiting = self._awaited.get(subject, set())
+        waiting.discard(done)
+        if not waiting:
+            self._awaited.pop(subject, None)
+
     async def _from(self, seq: int) -> AsyncIterator[Recorded]:
         first = self._kept[0].seq if self._kept else self.head + 1
         if seq + 1 >= first:
@@ -63,7 +78,10 @@ class Feed:
         async for event in self._store.read_all(seq, min(first - 1, seq + PART)):
             yield event
 
-    def _tell(self) -> None:
+    def _tell(self, event: Recorded) -> None:
         """Wake whoever waits now; who comes later waits for the next."""
+        for coming in self._awaited.pop(event.envelope.subject, ()):
+            if not coming.done():
+                coming.set_result(None)
         self._moved.set()
         self._moved = asyncio.Event()

@@ -5,6 +5,7 @@ Rules
    nothing.
 2. Data is JSON on one line: no line break of any kind stands in it raw, so no content can forge a message.
 3. A comment is sent when nothing happens, so that either end notices that the other is gone.
+4. It ends when who listens may no longer (`services/gateway/live/dismissal.py`); who comes back is refused.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Route
+from services.gateway.live.dismissal import dismissed
+from services.runtime.ending import end
 
 QUIET_SECONDS = 15.0
 TOGETHER_SECONDS = 0.05  # moves of the views that come closer are told as one
@@ -43,7 +46,7 @@ async def events(call: Call) -> web.StreamResponse:
     begin = _last_seen(call.request)
     if begin is None:
         begin = feed.head if call.query.after is None else call.query.after
-    return await _sent(call.request, (_event(one) async for one in feed.after(begin)))
+    return await _sent(call, (_event(one) async for one in feed.after(begin)))
 
 
 async def moves(call: Call) -> web.StreamResponse:
@@ -56,7 +59,7 @@ async def moves(call: Call) -> web.StreamResponse:
             yield _message(seq, "moved", {"position": seq})
             await asyncio.sleep(TOGETHER_SECONDS)
 
-    return await _sent(call.request, told())
+    return await _sent(call, told())
 
 
 def _last_seen(request: web.Request) -> int | None:
@@ -76,17 +79,24 @@ def _message(id: int, kind: str, data: Any) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (id, kind.encode(), orjson.dumps(data))
 
 
-async def _sent(request: web.Request, messages: AsyncIterator[bytes]) -> web.StreamResponse:
-    """Send messages until the other end is gone; a comment whenever none comes for long."""
+async def _next(messages: AsyncIterator[bytes]) -> bytes:
+    return await anext(messages)
+
+
+async def _sent(call: Call, messages: AsyncIterator[bytes]) -> web.StreamResponse:
+    """Send messages until the other end is gone or may no longer listen; a comment whenever none comes."""
     response = web.StreamResponse(headers=HEADERS)
-    await response.prepare(request)
+    await response.prepare(call.request)
     await response.write(RETRY)
-    coming: asyncio.Future[bytes] | None = None
+    over = asyncio.create_task(dismissed(call))
+    coming: asyncio.Task[bytes] | None = None
     try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(messages))
-            done, _ = await asyncio.wait({coming}, timeout=QUIET_SECONDS)
-            if done:
+        while not over.done():
+            coming = coming or asyncio.create_task(_next(messages))
+            await asyncio.wait((coming, over), timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if over.done():
+                over.result()
+            elif coming.done():
                 message, coming = coming.result(), None
                 await response.write(message)
             else:
@@ -94,10 +104,12 @@ async def _sent(request: web.Request, messages: AsyncIterator[bytes]) -> web.Str
     except (ConnectionError, StopAsyncIteration):
         return response
     finally:
+        await end(over)
         if coming is not None:
             coming.cancel()
             with suppress(asyncio.CancelledError):
                 await coming
+    return response
 
 
 ROUTES = (
@@ -112,5 +124,14 @@ ROUTES = (
         answers={HTTPStatus.OK: str},
         media_type=MEDIA_TYPE,
     ),
-    Route("GET", "/live", moves, LOOKING, Scope.IMPROVEMENTS, "Follow where the views are", page=True),
+    Route(
+        "GET",
+        "/live",
+        moves,
+        LOOKING,
+        Scope.IMPROVEMENTS,
+        "Follow where the views are",
+        page=True,
+        media_type=MEDIA_TYPE,
+    ),
 )
