@@ -11,7 +11,7 @@ from schemas.engine import FailureKind
 from services.asking.words import Ask, Asked, Choice, Left, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
 from services.engines.port import AnswerT, Bounds, Engine, Task
-from services.prompting.material import Material
+from services.prompting.material import Material, reported
 from services.prompting.template import Template
 
 RULES = Template.load("services.prompting", "untrusted")
@@ -108,7 +108,7 @@ class Consultant:
             cause=cause,
             prompt_version=errand.template.version,
             inputs=errand.inputs,
-            suspicions=tuple(line for one in errand.materials for line in one.reports)[:MOST_SUSPICIONS],
+            suspicions=reported(errand.materials, MOST_SUSPICIONS),
             left=errand.left,
         )
         return await self.asker.ask(ask)

@@ -1,11 +1,10 @@
-"""Looks for instructions in what an engine read by its tools: no prompt held it, so nobody looked before."""
+"""Looks for instructions in what an engine read by its tools, and in its names: no prompt held it before."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from services.asking.question import Mask
 from services.engines.port import Answered, AnswerT, Failed, Read
-from services.prompting.material import Material
+from services.prompting.material import Material, reported
 from services.prompting.suspicion import instructions_in
 
 TOOL = "read by tool"
@@ -14,18 +13,11 @@ MOST = 50
 
 def suspected(outcome: Answered[AnswerT] | Failed, mask: Mask) -> tuple[str, ...]:
     """Return the suspicions as lines for a person, each with its place; of very many the first ones."""
-    return (*outcome.suspicions, *_in(outcome.read, mask))[:MOST]
+    read = tuple(_material(one, mask) for one in outcome.read)
+    return (*outcome.suspicions, *reported(read, MOST))[:MOST]
 
 
-def _in(read: Sequence[Read], mask: Mask) -> tuple[str, ...]:
+def _material(read: Read, mask: Mask) -> Material:
     """Instructions are looked for before secrets are hidden: an encoded one looks like a secret."""
-    found = {
-        one.where: Material(
-            TOOL,
-            mask(one.where),
-            "",
-            tuple(replace(each, quoted=mask(each.quoted)) for each in instructions_in(one.text)),
-        )
-        for one in read
-    }
-    return tuple(line for one in found.values() for line in one.reports)
+    found = (*instructions_in(read.where), *instructions_in(read.text))
+    return Material(TOOL, mask(read.where), "", tuple(replace(one, quoted=mask(one.quoted)) for one in found))

@@ -1,7 +1,8 @@
 """What strangers wrote, ready for a prompt: fenced, with what in it tries to instruct, its name included."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 
 from services.masking.mask import masked
 from services.prompting.fence import MOST, untrusted
@@ -41,3 +42,15 @@ def material(
         untrusted(kind, where, text, most, mask),
         tuple(replace(one, quoted=mask(one.quoted)) for one in found),
     )
+
+
+def reported(materials: Sequence[Material], most: int) -> tuple[str, ...]:
+    """Return the suspicions of all of them, each line once.
+
+    Of more than `most` each text has its first told before any has its second: one that is full of them does
+    not hide another.
+    """
+    lines = dict.fromkeys(line for one in materials for line in one.reports)
+    by_turn = chain.from_iterable(zip_longest(*(one.reports for one in materials), fillvalue=""))
+    kept = frozenset(list(dict.fromkeys(filter(None, by_turn)))[:most])
+    return tuple(line for line in lines if line in kept)
