@@ -21,7 +21,7 @@ STANDARD = f"{PREFIX} and base64, or {LONG}"
 
 
 def key_of(secret: str) -> bytes:
-    """Return the key that a secret as Standard Webhooks writes it stands for. ValueError for broken base64."""
+    """Return the key that a secret in the form of Standard Webhooks stands for; ValueError for no base64."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     try:
