@@ -24,7 +24,7 @@ from services.asking.persisting import until_taken
 from services.asking.question import Mask
 from services.asking.suspecting import suspected
 from services.asking.telling import WAITING, Announce, telling
-from services.asking.words import Asked
+from services.asking.words import Asked, NotTaken
 from services.engines.port import NOTHING_SPENT, Answered, AnswerT, Failed
 from services.runtime.log import Log
 
@@ -137,13 +137,14 @@ class Runs:
     ) -> Asked[AnswerT] | Failed:
         shelf = self._shelf(one.inquiry)
         suspicions = await self._suspected(outcome)
+        outcome, left = await _with_left(one, outcome)
         transcript = shelf.transcript(begun.run, outcome.transcript)
         if isinstance(outcome, Failed):
             end = ended(outcome, await transcript, took_ms, self._mask, suspicions)
             stopped = outcome.kind is FailureKind.CANCELLED
             await self._ended(begun, end, None if stopped else outcome.spent)
             return replace(outcome, reason=end.reason)
-        kept = (shelf.answer(begun.run, outcome.value), transcript, self._left(one, shelf, begun.run))
+        kept = (shelf.answer(begun.run, outcome.value), transcript, _patch(shelf, begun.run, left))
         done = completed(outcome, *await asyncio.gather(*kept), took_ms, suspicions)
         if not await self._ended(begun, done, outcome.spent):
             return await self._too_late(begun.run, outcome)
@@ -161,10 +162,6 @@ class Runs:
         if not outcome.read:
             return outcome.suspicions
         return await asyncio.to_thread(suspected, outcome, self._mask)
-
-    async def _left(self, one: Try[Any], shelf: Shelf, run: str) -> ArtefactRef | None:
-        left = one.inquiry.ask.left
-        return await shelf.patch(run, await left()) if left is not None else None
 
     async def _ended(self, begun: Begun, ending: Ending, spent: Spent | None) -> bool:
         return await until_taken(lambda: self._ledger.end(begun, ending, spent), self._manner.persistence)
@@ -186,6 +183,35 @@ class Runs:
         kept = inquiry.prompt.sealed_for if inquiry.prompt else None
         subject = kept or (f"improvement/{improvement}" if improvement else f"run/{run}")
         return Shelf(self._book, self._mask, subject, self._manner.persistence)
+
+
+async def _patch(shelf: Shelf, run: str, left: bytes | None) -> ArtefactRef | None:
+    return await shelf.patch(run, left) if left is not None else None
+
+
+async def _with_left(
+    one: Try[Any], outcome: Answered[AnswerT] | Failed
+) -> tuple[Answered[AnswerT] | Failed, bytes | None]:
+    """Return an outcome with what was written for it; a failure where that is not let in."""
+    if isinstance(outcome, Failed) or one.inquiry.ask.left is None:
+        return outcome, None
+    try:
+        return outcome, await one.inquiry.ask.left()
+    except NotTaken as what:
+        return _not_taken(outcome, str(what)), None
+
+
+def _not_taken(outcome: Answered[Any], what: str) -> Failed:
+    return Failed(
+        FailureKind.TOOL_DENIED,
+        what,
+        outcome.spent,
+        outcome.session,
+        outcome.transcript,
+        outcome.version,
+        read=outcome.read,
+        suspicions=outcome.suspicions,
+    )
 
 
 def _since(began: float, now: float) -> int:

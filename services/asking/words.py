@@ -11,6 +11,10 @@ from services.engines.port import AnswerT, Engine, Task
 Left = Callable[[], Awaitable[bytes]]
 
 
+class NotTaken(Exception):  # noqa: N818 -- says what becomes of it
+    """What an engine left in its work tree is not let in; the message says what, in one line."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """One engine to ask, and the model it is to use (empty: its own choice).
@@ -31,7 +35,8 @@ class Ask(Generic[AnswerT]):
     the prompt, such as the tree that may be read; without it no answer of a task with a work tree is taken
     again. `whole` says that the answer holds all that a writing task made, so that it may be. A higher
     `priority` is called first. `improvement` may be empty. `suspicions` are recorded with the run. `left`
-    returns, once a writing task was answered, what stands in its work tree, as a patch against the source.
+    returns, once a writing task was answered, what stands in its work tree, as a patch against the source;
+    raising `NotTaken` makes the answer a failure.
     """
 
     role: str

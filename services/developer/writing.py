@@ -16,15 +16,18 @@ from schemas.base import Frozen
 from services.asking.consulting import Consultant, Errand
 from services.asking.context import context_of, in_prompt
 from services.asking.stops import change_digest
-from services.asking.words import Asked
+from services.asking.words import Asked, NotTaken
 from services.changes.message import AUTHOR, commit_message
+from services.engines.line import one_line
 from services.gherkin.feature import parse_feature
 from services.gherkin.steps import ShownByTests
 from services.prompting.material import Material, material
 from services.prompting.template import Template
 from services.runtime.log import Log
 from services.workspace.git import Repository
+from services.workspace.git_command import GitError
 from services.workspace.migration_reading import migrations_told
+from services.workspace.nested import Uncommittable
 
 CHANGE = Template.load("services.developer", "change")
 NO_REFUSAL = "This is the first attempt."
@@ -190,9 +193,14 @@ async def _left(repository: Repository, tree: Path, base: str) -> bytes:
 
 
 async def _tree(repository: Repository, tree: Path) -> str:
-    """Return the tree of what was written."""
+    """Return the tree of what was written. Raises `NotTaken`."""
     _tidy(tree)
-    return await repository.write_tree(tree, (".",))
+    try:
+        return await repository.write_tree(tree, (".",))
+    except Uncommittable as left:
+        raise NotTaken(one_line(str(left))) from left
+    except GitError as refused:  # a name or a kind of file that git does not keep
+        raise NotTaken(one_line(f"git does not take what is left there: {refused.stderr}")) from refused
 
 
 def _tidy(tree: Path) -> None:

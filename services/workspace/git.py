@@ -21,6 +21,7 @@ from services.workspace.files import read_regular, remove
 from services.workspace.git_command import GitCommand, GitError, clear_remains, copy_objects
 from services.workspace.git_output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
 from services.workspace.locks import locked
+from services.workspace.nested import refuse_nested
 from services.workspace.target import TargetProblem, git_dir_of
 
 __all__ = ["BranchCheckedOut", "CommitInfo", "Conflict", "Entry", "Identity", "RefMoved", "Repository"]
@@ -143,9 +144,12 @@ class Repository:
         """Return the tree of `worktree`: its index with every tracked change, or with exactly `paths`.
 
         A path that is gone is removed; a path that is ignored is refused unless it is tracked. The work
-        tree's index then holds that tree, so that the next one stands on it.
+        tree's index then holds that tree, so that the next one stands on it. Raises `Uncommittable` where
+        all of a tree is asked for that holds another repository: git would run what that one configures.
         """
         git = self._worktree_git(worktree)
+        if paths is None or "." in paths:
+            await asyncio.to_thread(refuse_nested, worktree)
         if paths is None:
             await git("add", "--update", "--", ".")
         else:
@@ -173,14 +177,8 @@ class Repository:
     ) -> str:
         """Return the commit of `tree` on `parents`; author and committer are the same, to the second, UTC."""
         moment = f"{int(when.timestamp())} +0000"
-        env = {
-            "GIT_AUTHOR_NAME": author.name,
-            "GIT_AUTHOR_EMAIL": author.email,
-            "GIT_AUTHOR_DATE": moment,
-            "GIT_COMMITTER_NAME": author.name,
-            "GIT_COMMITTER_EMAIL": author.email,
-            "GIT_COMMITTER_DATE": moment,
-        }
+        said = (("NAME", author.name), ("EMAIL", author.email), ("DATE", moment))
+        env = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in said}
         named = [part for parent in parents for part in ("-p", parent)]
         text = message.rstrip("\n") + "\n"
         made = await self.git("commit-tree", tree, *named, "-F", "-", stdin=text.encode(), env=env)

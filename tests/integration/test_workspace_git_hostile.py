@@ -3,7 +3,10 @@
 import os
 import subprocess
 
+import pytest
+
 from services.workspace.git import Repository
+from services.workspace.nested import Uncommittable
 from services.workspace.target import inspect_target
 from tests.git_targets import commit, committed, git, make
 
@@ -93,3 +96,45 @@ async def test_a_work_tree_whose_git_file_was_altered_is_not_followed(clone, tmp
     assert await clone.changed_paths(base, tree) == ("a.py",)
     await clone.reset_worktree(worktree, base)
     assert not canary.exists()
+
+
+def booby_trapped(folder, canary):
+    """A repository whose state git cannot tell without running what it configures."""
+    make(folder, {"a.py": b"1", ".gitattributes": b"* filter=evil diff=evil merge=evil\n"})
+    booby_trap(folder, canary)
+    (folder / "a.py").write_text("changed")
+    canary.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("of_the_target", [False, True], ids=["left-there", "in-a-submodule"])
+@pytest.mark.parametrize("paths", [None, (".",)], ids=["tracked", "all"])
+async def test_a_repository_left_in_a_work_tree_is_refused_and_runs_nothing(
+    clone, tmp_path, target, of_the_target, paths
+):
+    if of_the_target:
+        inner = make(tmp_path / "inner", {"a.py": b"1"})
+        git(target, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "vendor")
+        git(target, "commit", "-q", "-m", "submodule")
+    worktree, canary = tmp_path / "w", tmp_path / "canary"
+    base = await clone.clone_from(target)
+    await clone.add_worktree(worktree, base)
+    booby_trapped(worktree / "vendor", canary)
+    (worktree / "b.py").write_text("new")
+    for _ in range(2):  # what the first time is a new folder is a submodule with a state the second time
+        with pytest.raises(Uncommittable, match=r"a repository of its own is left at vendor/\.git$"):
+            await clone.write_tree(worktree, paths)
+    assert not canary.exists()
+    git(worktree / "vendor", "status")
+    assert canary.exists(), "the trap does not spring"
+
+
+@pytest.mark.parametrize("name", [".GIT/config", "sub/.git", "sub/.Git/hooks/x", ".git.d/../deep/.git"])
+async def test_what_claims_to_be_a_repository_is_refused_by_its_place(clone, tmp_path, name):
+    worktree = tmp_path / "w"
+    await clone.add_worktree(worktree, await clone.resolve("base"))
+    (worktree / ".git.d").mkdir()
+    place = worktree / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("gitdir: /nowhere\n")
+    with pytest.raises(Uncommittable, match="a repository of its own is left at"):
+        await clone.write_tree(worktree, (".",))

@@ -14,7 +14,7 @@ from events.swarm import ALL, SWARM, Paused, Resumed
 from schemas.engine import FailureKind
 from services.asking.breaker import Fuse
 from services.asking.limits import Limit
-from services.asking.words import NotAnswered
+from services.asking.words import NotAnswered, NotTaken
 from services.engines.port import Ability, Answered, AnswerT, Readiness, Task, Tell
 from services.engines.port import Failed as NoAnswer
 from services.engines.scripted import Answering, Hanging, ScriptedEngine
@@ -280,3 +280,16 @@ async def test_a_reservation_whose_holder_died_is_free_after_its_lease(book: Log
     dying.cancel()
     with pytest.raises((asyncio.CancelledError, NotAnswered)):
         await dying
+
+
+async def test_an_answer_whose_work_is_not_let_in_has_failed_and_is_paid(book: Log, tmp_path: Path) -> None:
+    async def left() -> bytes:
+        raise NotTaken("a repository of its own is left at vendor/.git")
+
+    engine = ScriptedEngine(answering(), answering())
+    with pytest.raises(NotAnswered, match="a repository of its own is left at vendor") as nothing:
+        await asker(book).ask(ask(engine, left=left, worktree=tmp_path, may_write=True))
+    assert (nothing.value.kind, len(engine.asked)) == (FailureKind.TOOL_DENIED, 1)
+    ((*_, ended),) = (await told(book, "run")).values()
+    assert isinstance(ended, Failed)
+    assert (ended.kind, ended.cost_micros) == ("tool_denied", PRICE)
