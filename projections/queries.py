@@ -18,6 +18,7 @@ from projections.views import (
     access,
     board_search,
     budgets,
+    counts,
     deployments,
     engine_usage,
     improvement_board,
@@ -29,6 +30,7 @@ from projections.views import (
 from projections.views.access import AccessRow
 from projections.views.board_search import Order, Search, StatusMove
 from projections.views.budgets import BudgetRow
+from projections.views.counts import CallsRow, CountRow
 from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import By, RunRow, UsageRow
 from projections.views.improvement_board import ImprovementRow
@@ -115,6 +117,10 @@ class Views:
         """Return the budgets, those opened first before others."""
         return await self._rows(budgets.TABLE, budgets.LIST, at_seq)
 
+    async def running_budgets(self) -> tuple[BudgetRow, ...]:
+        """Return the budgets of a time that is not over yet."""
+        return await self._rows(budgets.TABLE, budgets.RUNNING)
+
     async def access(self, at_seq: int | None = None) -> tuple[AccessRow, ...]:
         """Return the tokens, those granted first before others."""
         return await self._rows(access.TABLE, access.LIST, at_seq)
@@ -160,6 +166,18 @@ class Views:
     ) -> tuple[OutcomeSums, ...]:
         """Return the measures of a time, of one target or all; by time in parts of a `width`."""
         return await self._rows(outcomes.SUMMED, by.sums, at_seq, since, until, target, width)
+
+    async def improvement_counts(self) -> tuple[CountRow, ...]:
+        """Return how many improvements of each target have each status."""
+        return await self._rows(counts.COUNTS, counts.IMPROVEMENTS)
+
+    async def claim_counts(self) -> tuple[CountRow, ...]:
+        """Return how many claims on each kind of work are in each state; one whose lease is over, expired."""
+        return await self._rows(counts.COUNTS, counts.CLAIMS)
+
+    async def call_counts(self) -> tuple[CallsRow, ...]:
+        """Return what calls of each engine came to."""
+        return await self._rows(counts.CALL_COUNTS, counts.CALLS)
 
     async def journal(self, after: int = 0, limit: int = 1000) -> tuple[JournalRow, ...]:
         """Return lines of the journal in order."""

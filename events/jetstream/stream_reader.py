@@ -119,6 +119,10 @@ class StreamReader:
         """Return the last sequence of the stream."""
         return int((await self._info())["state"]["last_seq"])
 
+    async def made(self) -> str:
+        """Return when the stream was made: another one of the same name was made at another time."""
+        return str((await self._info())["created"])
+
     async def metadata(self) -> dict[str, str]:
         """Return what the stream's configuration has beside its settings, which only `admin` may write."""
         return dict((await self._info())["config"].get("metadata") or {})

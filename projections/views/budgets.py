@@ -14,6 +14,9 @@ where case when $1::bigint is null then valid_to_seq is null
   else int8range(valid_from_seq, valid_to_seq) @> $1 end
 order by opened_at, id
 """
+RUNNING = """
+select * from {schema}.budgets where valid_to_seq is null and until > now() order by opened_at, id
+"""
 
 
 @dataclass(frozen=True)

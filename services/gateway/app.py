@@ -13,6 +13,8 @@ from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
 from services.gateway.live import stream
+from services.gateway.metering import routes as metering
+from services.gateway.metering.traffic import counting
 from services.gateway.pages import (
     assets,
     changes,
@@ -20,6 +22,7 @@ from services.gateway.pages import (
     entering,
     governing,
     improvements,
+    measures,
     overview,
     runs,
     work,
@@ -48,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     *deciding.ROUTES,
     *requesting.ROUTES,
     *letting_in.ROUTES,
+    *metering.ROUTES,
     *log_api.ROUTES,
     *stream.ROUTES,
     *entering.ROUTES,
@@ -58,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *runs.ROUTES,
     *changes.ROUTES,
     *work.ROUTES,
+    *measures.ROUTES,
     *governing.ROUTES,
     Route(
         "GET",
@@ -73,7 +78,9 @@ ROUTES: tuple[Route, ...] = (
 
 def application(desk: GatewayDesk) -> web.Application:
     """Return the application that serves every route at `desk`."""
-    app = web.Application(middlewares=[_explained], client_max_size=MOST_BYTES)
+    app = web.Application(
+        middlewares=[counting(desk.metering.traffic), _explained], client_max_size=MOST_BYTES
+    )
     answering = Answering(desk, _refuse)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, answering.answer(route))

@@ -15,6 +15,7 @@ from services.gateway.desk import GatewayDesk
 from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
+from services.gateway.metering.office import metering
 from services.gateway.watching import HealthWatch
 from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
@@ -54,12 +55,13 @@ async def run_gateway(ground: Ground) -> None:
         signer = Signer(session_key(ground.settings))
         asker = Asker(ground, connection, book.store, pool)
         watch = HealthWatch(asker)
-        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch)
+        metered = metering(connection, pool)
+        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch, metered)
         runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
-            following = [asyncio.create_task(one.run()) for one in (feed, position, watch)]
+            following = [asyncio.create_task(one.run()) for one in (feed, position, watch, metered.counting)]
             for task in following:
                 closing.push_async_callback(end, task)
             await _listen(runner, ground.settings.port)

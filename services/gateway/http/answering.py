@@ -25,7 +25,6 @@ from pydantic import BaseModel, ValidationError
 
 from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Unavailable
-from schemas.base import Frozen
 from services.access.sessions import COOKIE
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk
@@ -152,7 +151,7 @@ async def _body(route: Route, request: web.Request) -> Any:
     return _read(route.body, given)
 
 
-def _read(model: type[Frozen], given: Any) -> Any:
+def _read(model: type[BaseModel], given: Any) -> Any:
     try:
         return model.model_validate_json(orjson.dumps(given))
     except orjson.JSONEncodeError as unfit:

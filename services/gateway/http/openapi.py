@@ -102,6 +102,8 @@ def _responses(route: Route, schemas: dict[Key, Any]) -> dict[str, Any]:
         if model is not None:
             shared = problem if str(status.value) in found else {}
             answer["content"] = {route.media_type: {"schema": schemas[id(model), "serialization"]}, **shared}
+            if route.text_type:
+                answer["content"][route.text_type] = {"schema": {"type": "string"}}
         found[str(status.value)] = answer
     if route.conditional:
         found["304"] = {"description": "Not changed since the ETag given in If-None-Match"}

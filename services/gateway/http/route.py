@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from schemas.access import Role
 from schemas.base import Frozen
@@ -19,6 +20,7 @@ ANYBODY: frozenset[Role] = frozenset()
 LOOKING = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
 DECIDING = frozenset({Role.OPERATOR, Role.ADMIN})
 GOVERNING = frozenset({Role.ADMIN})
+METERING = frozenset({Role.AGENT, Role.OPERATOR, Role.ADMIN})
 WORKING = frozenset({Role.AGENT, Role.ADMIN})
 
 
@@ -60,7 +62,8 @@ class Route:
     `query` and `body` are models of what it takes, `answers` the model of each status it answers by itself,
     `problems` the statuses besides those that any route of its kind may end with.
     `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
-    answers HTML, to people. `media_type` is what `answers` are sent as.
+    answers HTML, to people. `media_type` is what `answers` are sent as, `text_type` what
+    they are sent as too, as text, to who asks for it by `Accept`.
     """
 
     method: str
@@ -70,9 +73,10 @@ class Route:
     scope: str
     summary: str
     query: type[Frozen] = Nothing
-    body: type[Frozen] | None = None
+    body: type[BaseModel] | None = None
     answers: Mapping[HTTPStatus, Any] = field(default_factory=dict)
     problems: tuple[HTTPStatus, ...] = ()
     conditional: bool = False
     page: bool = False
     media_type: str = "application/json"
+    text_type: str = ""

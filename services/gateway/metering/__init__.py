@@ -1,0 +1,1 @@
+"""Metering: what the system and others measure, counted, told to programs, and drawn."""
