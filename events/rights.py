@@ -13,9 +13,10 @@ Rules
 6. A role drops its own dead letters; what a person did about one is told by the cli or the gateway.
 7. Who writes artefacts also makes and reads the wrapped keys of what is sealed in them (`services/vault`);
    only admin says that one was deleted, and erases.
-8. Who calls engines tells what they do, on a subject that no stream keeps; people's users hear it.
-9. Measurements from outside come through the gateway alone.
-10. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
+8. A role is asked by the gateway to take an event again, and answers to the asker's own inbox.
+9. Who calls engines tells what they do, on a subject that no stream keeps; people's users hear it.
+10. Measurements from outside come through the gateway alone.
+11. Answers go to an inbox of the user's own; `_INBOX.>` is open for ordinary tools that set no prefix.
 
 `python -m events.rights` prints the file.
 """
@@ -43,6 +44,7 @@ from events.subjects import (
     facts,
     head_subject,
     measurements,
+    replay_by,
     run_progress,
     wrapped_key,
 )
@@ -157,7 +159,7 @@ def may_publish(user: str) -> tuple[str, ...]:
     if user in ASKERS:
         subjects += ["$SRV.>", closed_letter("*")]
     if user == "gateway":
-        subjects += [measurements("*")]
+        subjects += [replay_by("*"), measurements("*")]
     return (*subjects, *(INSPECTOR_REQUESTS if user == "inspector" else ()))
 
 
@@ -201,6 +203,8 @@ def may_subscribe(user: str) -> tuple[str, ...]:
         subjects += [run_progress("*")]
     if user in SERVICES:
         subjects += ["$SRV.>"]
+    if user in ROLES:
+        subjects += [replay_by(user)]
     return tuple(subjects)
 
 

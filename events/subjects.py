@@ -20,6 +20,7 @@ TELEMETRY_STREAM = "TELEMETRY"
 CLOSED = "closed"  # no role is called so
 DOORBELL = "aps.bell"
 PROGRESS = "aps.progress.run"
+REPLAY = "aps.replay"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -107,6 +108,11 @@ def deleted_key(owner: str) -> str:
 def run_progress(run: str) -> str:
     """Return the subject on which it is told what an engine does for a run (or `*`); no stream keeps it."""
     return f"{PROGRESS}.{run}"
+
+
+def replay_by(role: str) -> str:
+    """Return the subject on which copies of a role are asked to take an event again (or `*`)."""
+    return f"{REPLAY}.{role}"
 
 
 def closed_letter(number: int | str) -> str:

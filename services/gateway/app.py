@@ -6,6 +6,7 @@ from aiohttp import web
 
 from schemas.access import Scope
 from services.gateway.api import deciding, health, letting_in, reading, requesting
+from services.gateway.api import letters as letters_api
 from services.gateway.api import log as log_api
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
@@ -27,6 +28,7 @@ from services.gateway.pages import (
     runs,
     work,
 )
+from services.gateway.pages import letters as letters_page
 from services.gateway.pages.rendering import problem_page
 from services.runtime.role import own_version
 
@@ -50,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     *reading.ROUTES,
     *deciding.ROUTES,
     *requesting.ROUTES,
+    *letters_api.ROUTES,
     *letting_in.ROUTES,
     *metering.ROUTES,
     *log_api.ROUTES,
@@ -62,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *runs.ROUTES,
     *changes.ROUTES,
     *work.ROUTES,
+    *letters_page.ROUTES,
     *measures.ROUTES,
     *governing.ROUTES,
     Route(

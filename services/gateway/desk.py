@@ -10,6 +10,7 @@ from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import Metering
+from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
@@ -28,6 +29,7 @@ class GatewayDesk:
     asker: Asker
     watch: HealthWatch
     metering: Metering
+    letters: Redelivery
 
     def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
         """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""

@@ -16,6 +16,7 @@ from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import metering
+from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
@@ -56,9 +57,11 @@ async def run_gateway(ground: Ground) -> None:
         asker = Asker(ground, connection, book.store, pool)
         watch = HealthWatch(asker)
         metered = metering(connection, pool)
-        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch, metered)
+        letters = Redelivery(connection, book.clock)
+        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch, metered, letters)
         runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
+            closing.push_async_callback(letters.end)
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
             following = [asyncio.create_task(one.run()) for one in (feed, position, watch, metered.counting)]

@@ -19,10 +19,10 @@ from events.jetstream.restoring import Kept, Restoring
 from events.subjects import STREAM, dead_letter
 from services.cli.history.proving_file import lines_of
 from services.cli.session import Exit
-from services.cli.work.dead_letters import Closing, close
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, now, set_up
 from services.runtime.settings import load
+from services.steering.letters import Closing, close
 from tests import projection_facts as f
 from tests.cli_place import Place
 from tests.conftest import run

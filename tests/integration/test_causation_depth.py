@@ -12,12 +12,12 @@ from events.envelope import Cause
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import Discovered
 from events.store import Recorded
-from services.cli.work.dead_letters import letters
 from services.runtime.consumer import MAX_DEPTH, Consumer, Pauses
 from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.log import Log, answering
 from services.runtime.settings import load
+from services.steering.letters import letters
 
 SECONDS = 120
 SHORT = Pauses(retry=0.01, room=0.01)

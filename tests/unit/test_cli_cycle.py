@@ -8,10 +8,10 @@ from events.envelope import Cause
 from events.target import TARGET
 from services.cli.cycle.afterwards import afterwards
 from services.cli.cycle.watching import is_of, line
-from services.cli.work.dead_letters import Closing, DeadLetter, given_up
 from services.cycle.outcome import Outcome, Waiting, outcome_of
 from services.cycle.progress import CyclePhase, Progress
 from services.cycle.requesting import Asked, Place
+from services.steering.letters import Closing, DeadLetter, given_up
 from services.workspace.checkout import Workspace
 from services.workspace.target import TargetInspection
 from tests import cycle_example as example

@@ -15,10 +15,10 @@ from schemas.findings import Site
 from schemas.improvement import GateResult, LeftOut, ScenarioResult, StepResult
 from services.cli.decisions.portrait import gate_line, part_line, scenario_lines
 from services.cli.session import Exit, Stop
-from services.cli.work.dead_letters import Closing, folded
 from services.cli.work.redelivery import reaction
 from services.runtime.claims import Later
 from services.runtime.ending import end
+from services.steering.letters import Closing, folded
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 EVENT = Recorded(
@@ -82,7 +82,7 @@ def test_a_part_left_out_is_a_file_or_a_place_in_it() -> None:
 def test_a_letter_is_open_until_a_message_says_what_was_done_about_it() -> None:
     def letter(number: int) -> Stored:
         body = {"role": "qa", "seq": number + 40, "subject": "s", "reason": "r"}
-        return Stored(number, dead_letter("qa", number + 40), orjson.dumps(body), None)
+        return Stored(number, dead_letter("qa", number + 40), orjson.dumps(body))
 
     closing = Closing(letter=1, how="discarded", reason="gone", by="cli@x", at=NOW)
     closed = Stored(3, closed_letter(1), closing.model_dump_json().encode(), None)

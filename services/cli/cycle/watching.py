@@ -32,13 +32,13 @@ from schemas.run_progress import RunProgress
 from services.cli.cycle.listening import Heard, listening, said_of
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
-from services.cli.work.dead_letters import DeadLetter, given_up, letters
 from services.cycle.progress import CyclePhase, Progress, progress_at
 from services.cycle.requesting import Asked
 from services.cycle.text import shortened
 from services.cycle.words import counted, duration
 from services.runtime.log import Log
 from services.runtime.workbench import Workbench
+from services.steering.letters import DeadLetter, given_up, letters
 
 LIVE_SECONDS = 0.2
 PLAIN_SECONDS = 1.0

@@ -18,8 +18,8 @@ from services.cli.desk import LogDesk
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
 from services.cli.swarm.running import swarm
-from services.cli.work.dead_letters import given_up, letters
 from services.runtime.ending import end
+from services.steering.letters import given_up, letters
 
 POLL_SECONDS = 0.2
 

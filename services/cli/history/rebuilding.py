@@ -22,10 +22,10 @@ from services.cli.history.exporting import end_of
 from services.cli.history.watched import watched
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
-from services.cli.work.dead_letters import close_applied
 from services.cycle.text import plain_text, shortened
 from services.runtime.ground import actor, now
 from services.runtime.settings import Settings
+from services.steering.letters import close_applied
 
 DIFFERENCES = 20
 LONGEST_VALUE = 200

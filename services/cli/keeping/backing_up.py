@@ -28,6 +28,7 @@ from services.cli.session import Exit, Stop, print_json, say
 from services.projector.signing import signer
 from services.runtime.head_keys import signing_key
 from services.runtime.settings import Settings
+from services.steering.letters import dropped_at
 
 OWNER_ONLY = 0o600
 OWN_HEADERS = ("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending")
@@ -72,6 +73,12 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
         print(f"{file}: {log}, {beside}, bytes {written.bytes}: proven{secret}")
 
 
+def _kept(stream: str, stored: Stored) -> dict[str, str]:
+    """Return the headers of a message that are not the server's, and when a letter was dropped."""
+    headers = {n: v for n, v in stored.headers.items() if n not in OWN_HEADERS}
+    return headers | (dropped_at(stored.headers) if stream == DEAD_LETTER_STREAM else {})
+
+
 async def _others(connection: Client, writer: ExportWriter, settings: Settings, *, with_keys: bool) -> None:
     for setting in settings_kept(settings):
         writer.write(setting.line())
@@ -82,8 +89,7 @@ async def _others(connection: Client, writer: ExportWriter, settings: Settings, 
             writer.write(one.line())
     for stream in streams:
         async for stored in messages(connection, stream):
-            headers = {n: v for n, v in stored.headers.items() if n not in OWN_HEADERS}
-            message = Message(stream, stored.seq, stored.subject, headers, stored.body)
+            message = Message(stream, stored.seq, stored.subject, _kept(stream, stored), stored.body)
             writer.write(message.line())
     end = await StreamReader(connection, ARTEFACT_STREAM).head()
     with progress("artefacts", end) as advance:

@@ -14,7 +14,7 @@ from events.jetstream.stream_reader import EXPECTED, StreamReader
 from events.jetstream.wire import Message as Sent
 from events.store import Unavailable
 from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, closed_letter
-from services.cli.work.dead_letters import CLOSINGS, Closing
+from services.steering.letters import CLOSINGS, Closing
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.putting_back import put_back
 
@@ -71,4 +71,4 @@ def _renumbered(message: Message, numbers: dict[int, int]) -> Sent:
     closing = Closing.model_validate_json(message.body)
     number = numbers.get(closing.letter, closing.letter)
     moved = closing.model_copy(update={"letter": number})
-    return Sent(closed_letter(number), moved.model_dump_json().encode(), headers)
+    return Sent(closed_letter(number), moved.model_dump_json(exclude_defaults=True).encode(), headers)

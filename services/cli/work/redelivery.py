@@ -1,26 +1,19 @@
 """Lists dead letters, gives their events to the role again, or closes them without that."""
 
-import asyncio
-import time
-
-import nats.errors
-import structlog
-
-from events.store import Broken, Recorded, Unavailable
+from events.store import Broken, Recorded
 from schemas.base import Frozen
 from services.cli.desk import LogDesk, at_log, not_found
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.swarm.roles import AGENTS
 from services.cli.swarm.running import runnable
 from services.cli.tables import show_table
-from services.cli.work.dead_letters import Closing, DeadLetter, close, letters
 from services.runtime.claims import Later
 from services.runtime.consumer import Agent
 from services.runtime.ground import actor, now
+from services.runtime.replaying import react_again
 from services.runtime.role import workbench
 from services.runtime.settings import Settings
-
-log = structlog.get_logger()
+from services.steering.letters import Closing, DeadLetter, close, letters
 
 
 class Replayed(Frozen):
@@ -133,21 +126,10 @@ async def reaction(agent: Agent, event: Recorded, seconds: int) -> str:
 
     Ends the command with 7 when it asks for more than `seconds` (0: no limit).
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            await agent.react(event)
-        except Later as later:
-            if seconds and time.monotonic() + later.seconds > deadline:
-                raise Stop(Exit.TIMED_OUT, f"{agent.role} cannot do it now: {later}") from later
-            await asyncio.sleep(later.seconds)
-        except (Unavailable, nats.errors.Error, OSError):
-            raise
-        except Exception as failure:  # whatever it was, the letter stays
-            log.exception("replayed in vain", role=agent.role, seq=event.seq)
-            return f"{type(failure).__name__}: {failure}"
-        else:
-            return ""
+    try:
+        return await react_again(agent, event, seconds)
+    except Later as later:
+        raise Stop(Exit.TIMED_OUT, f"{agent.role} cannot do it now: {later}") from later
 
 
 def _closing(letter: DeadLetter, how: str, reason: str) -> Closing:

@@ -26,6 +26,7 @@ PLACES = (
     ("/ai/tasks", "Tasks"),
     ("/ai/metrics", "Metrics"),
     ("/ai/deployments", "Deployments"),
+    ("/ai/dead-letters", "Dead letters"),
     ("/ai/audit", "Audit"),
     ("/ai/system", "System"),
     ("/ai/settings", "Settings"),
