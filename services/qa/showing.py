@@ -10,6 +10,7 @@ from services.changes.stacking import Stacked
 from services.gates.behaviours import Showing
 from services.gates.evaluator_files import is_test_code
 from services.qa.material import Material
+from services.workspace.mixing import mixed_tree
 
 MESSAGE = "The new tests on the source before the change"
 WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # the same tests on the same source are the same commit
@@ -28,16 +29,7 @@ async def showing(
         return Showing(written.proofs, None, None)
     repository = material.repository
     tests = [path for path in one.applied.changed_paths if is_test_code(path)]
-    async with material.worktree("showing", one.parent) as tree:
-        there = await repository.entries(one.commit)
-        for path in tests:
-            place = tree / path
-            if path in there:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(await repository.read_file(one.commit, path))
-            else:
-                place.unlink(missing_ok=True)
-        made = await repository.write_tree(tree, tests)
+    made = await mixed_tree(repository, one.parent, one.commit, tests)
     commit = await repository.commit_tree(made, (one.parent,), MESSAGE, AUTHOR, WHEN)
     await material.tested(commit, made, 0, token, cause)
     return Showing(written.proofs, await material.report(made), after)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from schemas.suite import SuiteReport
 from services.sandbox.port import Limits, Sandbox
 from services.workspace.checkout import Workspace
 from services.workspace.environment import Environment, Progress, build_environment
-from services.workspace.files import write_inside
 from services.workspace.git import Repository
+from services.workspace.mixing import mixed
 from services.workspace.suite import run_suite
 
 PATIENCE = 6  # times the baseline's duration: what takes longer hangs
@@ -50,12 +49,8 @@ class Prover:
         if baseline_ms:
             patience = max(LEAST_SECONDS, PATIENCE * baseline_ms / 1000)
             limits = replace(limits, wall_seconds=min(limits.wall_seconds, patience))
+        if original:
+            commit = await mixed(repository, commit, base, original)
         async with self.workspace.worktree(repository, name, commit) as tree:
-            for path in original:
-                await _restore(repository, base, path, tree)
             self.sandbox.hand_over(tree)
             return await run_suite(self.sandbox, environment, tree, limits, coverage=coverage)
-
-
-async def _restore(repository: Repository, base: str, path: str, tree: Path) -> None:
-    write_inside(tree, path, await repository.read_file(base, path))
