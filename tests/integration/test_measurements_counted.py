@@ -1,0 +1,115 @@
+"""Measurements from outside on real servers: each is stored once and counted once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from services.gateway.metering.counting import Counting
+from services.gateway.metering.custom import Kept, Measurement
+from services.gateway.metering.kept import MOST_SERIES, KeptTallies, Overtaken, Reached
+from services.gateway.metering.sending import AnotherRequest, Sending
+from services.gateway.metering.tally import Tallies, tallied
+from services.runtime.ground import Ground
+from tests.gateway_place import ground_at
+from tests.log_server import LogServer, started
+
+
+@pytest.fixture(scope="module")
+def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
+    server = started(tmp_path_factory.mktemp("measured"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
+    await log_server.wipe()
+    return ground_at(log_server, database, tmp_path, free_port)
+
+
+@pytest.fixture
+async def connection(ground: Ground) -> AsyncIterator[Client]:
+    client = await ground.connect("gateway")
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def kept(ground: Ground) -> AsyncIterator[KeptTallies]:
+    async with ground.pool(1, 4, 10) as pool:
+        tallies = KeptTallies(pool)
+        await tallies.prepare()
+        yield tallies
+
+
+async def test_two_gateways_count_each_measurement_once(kept: KeptTallies, connection: Client) -> None:
+    sending, one, other = Sending(connection), Counting(connection, kept), Counting(connection, kept)
+    for number in range(300):
+        made = Measurement(name="a", value=number)
+        await sending.put(f"n{number}", Kept(at=datetime.now(UTC), by="t", measurements=(made,)))
+    while any(await asyncio.gather(one.count_page(), other.count_page())):
+        pass
+    ((_, tally),) = await kept.series()
+    assert (tally.count, int(tally.sum)) == (300, sum(range(300)))
+
+
+async def test_what_was_counted_is_not_added_again(kept: KeptTallies) -> None:
+    now = datetime.now(UTC)
+    tallies = tallied([Kept(at=now, by="t", measurements=(Measurement(name="a", value=1),))])
+    await kept.add(Reached(), Reached("s", 5), tallies, now)
+    with pytest.raises(Overtaken):
+        await kept.add(Reached(), Reached("s", 5), tallies, now)
+    ((_, tally),) = await kept.series()
+    assert tally.count == 1
+    assert await kept.reached() == Reached("s", 5, 0)
+
+
+async def test_another_stream_is_counted_from_its_beginning(
+    kept: KeptTallies, connection: Client, log_server: LogServer
+) -> None:
+    sending, counting = Sending(connection), Counting(connection, kept)
+    came = Kept(at=datetime.now(UTC), by="t", measurements=(Measurement(name="a", value=1),))
+    await sending.put("before", came)
+    assert await counting.count_page()
+    await log_server.wipe()
+    await sending.put("after", came)
+    assert await counting.count_page()
+    ((_, tally),) = await kept.series()
+    assert tally.count == 2
+
+
+async def test_there_is_an_end_to_series(kept: KeptTallies) -> None:
+    now = datetime.now(UTC)
+    made = tuple(Measurement(name="a", value=1, labels={"l": str(n)}) for n in range(MOST_SERIES + 3))
+    await kept.add(Reached(), Reached("s", 1), _of(made, now), now)
+    assert len(await kept.series()) == MOST_SERIES
+    await kept.add(Reached("s", 1), Reached("s", 2), _of(made[:1], now), now)
+    assert (await kept.reached()).left_out == 3
+
+
+def _of(made: tuple[Measurement, ...], now: datetime) -> Tallies:
+    return tallied([Kept(at=now, by="t", measurements=made)])
+
+
+async def test_what_is_no_measurement_is_left_out_and_the_rest_counts(
+    kept: KeptTallies, connection: Client
+) -> None:
+    await connection.jetstream().publish("aps.telemetry.custom.strange", b"{}")
+    came = Kept(at=datetime.now(UTC), by="t", measurements=(Measurement(name="a", value=1),))
+    await Sending(connection).put("good", came)
+    assert await Counting(connection, kept).count_page()
+    assert ((await kept.reached()).left_out, len(await kept.series())) == (1, 1)
+
+
+async def test_a_name_holds_one_request(connection: Client, ground: Ground) -> None:
+    now, sending = datetime.now(UTC), Sending(connection)
+    one, other = (Kept(at=now, by="t", measurements=(Measurement(name="a", value=n),)) for n in (1, 2))
+    assert await sending.put("x", one) == await sending.put("x", one) == 1
+    with pytest.raises(AnotherRequest):
+        await sending.put("x", other)
