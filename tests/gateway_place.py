@@ -16,7 +16,8 @@ from projections.projector import Projector
 from projections.queries import Views
 from schemas.access import Role
 from services.access.tokens import Token, grant
-from services.gateway.serving import HOST, run_gateway
+from services.gateway.listening import url_of
+from services.gateway.serving import run_gateway
 from services.runtime.ending import end
 from services.runtime.ground import Ground
 from services.runtime.log import Log
@@ -35,15 +36,15 @@ def ground_at(log_server: LogServer, database: str, home: Path, port: int, **mor
 
 
 @asynccontextmanager
-async def serving(ground: Ground) -> AsyncIterator[str]:
-    """A running gateway; gives its address as soon as it answers."""
+async def serving(ground: Ground, asker: aiohttp.ClientSession | None = None) -> AsyncIterator[str]:
+    """A running gateway; gives its address as soon as it answers, to `asker` where one is given."""
     running = asyncio.create_task(run_gateway(ground))
-    url = f"http://{HOST}:{ground.settings.port}"
+    url = url_of(ground.settings)
     try:
         async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
             while not running.done():
                 try:
-                    async with session.get(f"{url}/livez"):
+                    async with (asker or session).get(f"{url}/livez"):
                         break
                 except aiohttp.ClientConnectionError:
                     await asyncio.wait({running}, timeout=0.02)

@@ -9,7 +9,7 @@ from events.upcasting import UnknownFact
 from projections.database import OtherVersions, Overtaken
 from services.cli.ending import Exit, Stop
 from services.forking.forks import NameTaken
-from services.gateway.serving import PortInUse
+from services.gateway.listening import NoSuchAddress, PortInUse
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import NotReady
@@ -53,6 +53,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (NoSandbox, Exit.UNAVAILABLE),
     (UnusableGit, Exit.UNAVAILABLE),
     (PortInUse, Exit.UNAVAILABLE),
+    (NoSuchAddress, Exit.USAGE),
     (Overtaken, Exit.CONFLICT),
     (OtherVersions, Exit.UNAVAILABLE),
     (Broken, Exit.FAILED),

@@ -40,6 +40,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+ENCRYPTED_ALWAYS = "max-age=31536000"
 
 
 async def openapi(_: Call) -> Reply:
@@ -124,7 +125,9 @@ def _hint(refused: web.HTTPException) -> str:
             return refused.text or refused.reason
 
 
-async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+async def _protect(request: web.Request, response: web.StreamResponse) -> None:
+    if request.secure:
+        response.headers["Strict-Transport-Security"] = ENCRYPTED_ALWAYS
     response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
     response.headers["Server"] = "aps"
     response.headers.setdefault("Cache-Control", "no-cache" if "ETag" in response.headers else "no-store")

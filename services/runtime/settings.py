@@ -20,6 +20,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationErr
 
 from services.runtime.encryption_settings import EncryptionSettings, contradictions
 from services.runtime.engine_settings import EngineSettings
+from services.runtime.listening_settings import ListeningSettings, unfit_address
 from services.runtime.outside import set_aside
 from services.runtime.setting_field import named as _named
 from services.runtime.settings_file import ENV_FILE as _ENV_FILE
@@ -77,7 +78,7 @@ def _program(path: Path) -> Path:
     return path
 
 
-class Settings(WebhookSettings, EncryptionSettings, EngineSettings):
+class Settings(ListeningSettings, WebhookSettings, EncryptionSettings, EngineSettings):
     """All settings of a process. Make it with `load`."""
 
     model_config = ConfigDict(validate_by_name=True, hide_input_in_errors=True)
@@ -106,7 +107,6 @@ class Settings(WebhookSettings, EncryptionSettings, EngineSettings):
     secret_key_base: Annotated[SecretStr, Field(min_length=32)] | None = _named(
         "SECRET_KEY_BASE", "Root of every signature and token", "at least 32 characters", default=None
     )
-    port: int = _named("APS_PORT", "Port of the gateway", "0 (any) to 65535", default=4000, ge=0, le=65535)
     log_level: LogLevel = _named(
         "APS_LOG_LEVEL",
         "Least important lines logged",
@@ -226,7 +226,7 @@ def load(environ: Mapping[str, str], profile: Profile | None = None) -> Settings
         wrong += [
             f"{name} is not set: the production profile needs it" for name in required if name not in given
         ]
-    wrong += [*contradictions(given), *_copies_of_nothing(given)]
+    wrong += [*contradictions(given), *unfit_address(given), *_copies_of_nothing(given)]
     settings = _validated(given, wrong)
     if wrong or settings is None:
         raise WrongSettings("\n".join(["wrong settings:", *(f"  {line}" for line in wrong)]))

@@ -10,7 +10,8 @@ from aiohttp import web
 from services.cli.ending import Exit, Stop
 from services.cli.swarm.swarming import Order, up
 from services.gateway.api.health import Alive
-from services.gateway.serving import HOST, PortInUse
+from services.gateway.listening import PortInUse
+from services.runtime.listening_settings import LOOPBACK
 from services.runtime.settings import load
 
 
@@ -19,7 +20,7 @@ async def _serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> 
     app.router.add_get("/livez", answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    listening = socket.create_server((HOST, 0))
+    listening = socket.create_server((LOOPBACK, 0))
     await web.SockSite(runner, listening).start()
     return runner, int(listening.getsockname()[1])
 
@@ -31,7 +32,7 @@ async def _other(_: web.Request) -> web.Response:
 async def test_a_gateway_of_ours_is_named_as_such(tmp_path: Path) -> None:
     runner, port = await _serving(_ours)
     try:
-        with pytest.raises(Stop, match=f"aps already runs here: http://{HOST}:{port}") as stopped:
+        with pytest.raises(Stop, match=f"aps already runs here: http://{LOOPBACK}:{port}") as stopped:
             await up(load({"APS_HOME": str(tmp_path)}), Order(port), as_json=False)
     finally:
         await runner.cleanup()

@@ -14,7 +14,8 @@ import pytest
 from nats.aio.msg import Msg
 
 from events.rights import SERVICES
-from services.gateway.serving import HOST, PortInUse, port_to_use, run_gateway
+from services.gateway.listening import PortInUse, port_to_use
+from services.gateway.serving import run_gateway
 from services.runtime.ground import Ground
 from services.runtime.role import announce
 from tests.gateway_place import ground_at, serving
@@ -89,7 +90,8 @@ async def test_every_copy_of_a_service_is_counted(ground: Ground) -> None:
 
 
 async def test_health_names_a_database_that_is_away_and_the_gateway_goes_on(ground: Ground) -> None:
-    away = replace(ground, database_url=f"postgresql://aps@{HOST}:{port_to_use(0)}/aps")
+    nowhere = port_to_use(ground.settings.model_copy(update={"port": 0}))
+    away = replace(ground, database_url=f"postgresql://aps@{ground.settings.host}:{nowhere}/aps")
     async with serving(away) as url, announced(ground, *OTHERS):
         assert await failing(url) == {"postgresql", "projections"}
         assert (await asked(url, "/readyz"))[0] == 503

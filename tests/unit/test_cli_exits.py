@@ -8,7 +8,7 @@ from events.upcasting import NewerVersion
 from services.cli.desk import not_found
 from services.cli.exits import expected
 from services.cli.session import Exit, Stop
-from services.gateway.serving import PortInUse
+from services.gateway.listening import PortInUse
 from services.runtime.ground import NotReady
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp

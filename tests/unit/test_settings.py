@@ -110,7 +110,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
 def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
     lines = refusal(given(tmp_path, APS_PORT="x", APS_LEASE_SECONDS="y", APS_COLOUR="z", SECRET_KEY_BASE="s"))
     assert [line.split("=")[0].split()[0] for line in lines] == [
-        "APS_COLOUR", "SECRET_KEY_BASE", "APS_PORT", "APS_LEASE_SECONDS",
+        "APS_COLOUR", "APS_PORT", "SECRET_KEY_BASE", "APS_LEASE_SECONDS",
     ]  # fmt: skip
 
 

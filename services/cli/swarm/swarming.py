@@ -17,7 +17,7 @@ from services.cli.session import Exit, Stop, print_json_line, say
 from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.gateway.health import copies
-from services.gateway.serving import HOST, PortInUse, port_to_use
+from services.gateway.listening import PortInUse, certificate, port_to_use, url_of
 from services.runtime.ground import Ground, actor, stand
 from services.runtime.log import Log
 from services.runtime.role import workbench
@@ -38,29 +38,30 @@ class Order:
 
 
 async def up(settings: Settings, order: Order, *, as_json: bool) -> None:
-    """Run all services until told to stop. Raises `PortInUse` before anything is started.
+    """Run all services until told to stop. Raises `PortInUse`, `UnusableCertificate` before any starts.
 
     Ends the command with 5 where what listens on the port is a gateway of ours.
     """
-    wanted = settings.port if order.port is None else order.port
+    if order.port is not None:
+        settings = settings.model_copy(update={"port": order.port})
+    certificate(settings)
     try:
-        port = port_to_use(wanted)
+        port = port_to_use(settings)
     except PortInUse:
-        if await _is_ours(wanted):
-            url = f"http://{HOST}:{wanted}/api/health"
-            other = f"for another data folder: aps up --port {wanted + 1}"
-            told = f"aps already runs here: {url} tells how it is; {other}"
+        if await _is_ours(url_of(settings)):
+            other = f"for another data folder: aps up --port {settings.port + 1}"
+            told = f"aps already runs here: {url_of(settings)}/api/health tells how it is; {other}"
             raise Stop(Exit.CONFLICT, told) from None
         raise
     await until_told(_up(settings.model_copy(update={"port": port}), order, as_json=as_json))
 
 
-async def _is_ours(port: int) -> bool:
-    """Whether a gateway answers on the port as ours do."""
+async def _is_ours(url: str) -> bool:
+    """Whether a gateway answers there as ours do; nothing secret is said, so it need not prove its name."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as asking,
-            asking.get(f"http://{HOST}:{port}/livez") as answer,
+            asking.get(f"{url}/livez", ssl=False) as answer,
         ):
             return answer.status == HTTPStatus.OK and await answer.json() == {"state": "ok"}
     except (aiohttp.ClientError, TimeoutError, ValueError):
@@ -138,7 +139,7 @@ async def _await_answers(connection: Client, names: set[str], running: asyncio.T
 
 
 def _tell_up(settings: Settings, asked: list[Asked], entry: Token | None, *, as_json: bool) -> None:
-    url = f"http://{HOST}:{settings.port}"
+    url = url_of(settings)
     enter = f"{url}/enter?token={entry.text}" if entry else ""
     targets = [{"target": one.place.id, "scan": one.scan} for one in asked]
     if as_json:
