@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
+from services.sandbox.port import Result
+
 SOURCES = str(Path(__file__).parents[2])
-SETUP_FAILED = 125
-MESSAGE = b"sandbox: "
+FAILED = b'"failed"'
 
 
 def program(module: str, *arguments: str) -> tuple[str, ...]:
@@ -18,8 +19,6 @@ def program(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-c", start, SOURCES, *arguments)
 
 
-def failure(exit_code: int, stderr: bytes) -> str | None:
+def failure(result: Result) -> str | None:
     """Return what such a program said when it could not set up, None when it could."""
-    if exit_code == SETUP_FAILED and stderr.startswith(MESSAGE):
-        return stderr.decode(errors="replace").strip()
-    return None
+    return result.stderr.decode(errors="replace").strip() if FAILED in result.status else None

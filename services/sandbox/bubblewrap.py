@@ -16,16 +16,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from services.sandbox import bare, identity, seccomp
+from services.sandbox import identity, seccomp
 from services.sandbox.identity import GID, UID
 from services.sandbox.memory_file import sealed
 from services.sandbox.plan import SHM, TMP
 from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result
 from services.sandbox.rlimits import address_space, tmp_bytes
 from services.sandbox.supervise import Start, supervise
+from services.sandbox.user_namespace import entering, user_namespace
 from services.sandbox.view import HOME, Bind, View, environment, view
 
 SIGNALLED = range(129, 128 + 65)  # bubblewrap reports a death by signal n as 128 + n
+RAN = b'"exit-code"'  # bubblewrap tells it of a command that was executed
 ONLY_ROOT_KEEPS = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
@@ -43,26 +45,30 @@ class Bubblewrap:
 
     async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command`; an exit code 129 to 192 reads as the death by a signal it conventionally is."""
+        if not identity.is_root():
+            return await self._run(command, limits, hear, None)
+        async with user_namespace() as namespace:
+            return await self._run(command, limits, hear, namespace)
+
+    async def _run(
+        self, command: Command, limits: Limits, hear: Hear | None, namespace: str | None
+    ) -> Result:
         seen = view(command)
         files = tuple((sealed(content), path) for path, content in seen.files)
         rules = sealed(self._filter)
         reading, writing = os.pipe()
         options = (*_namespaces(command), *_root(seen, files, limits), "--chdir", "/")
-        options += ("--info-fd", str(writing), "--seccomp", str(rules))
+        options += ("--json-status-fd", str(writing), "--seccomp", str(rules))
         arguments = sealed(b"".join(option.encode() + b"\0" for option in options))
+        bwrap = (self._program, "--args", str(arguments), "--", *_inside(command, limits))
         start = Start(
-            argv=self._outer(str(arguments), *_inside(command, limits)),
+            argv=entering(namespace, bwrap) if namespace else bwrap,
             env={"PATH": os.defpath},
             inherited=(arguments, rules, writing, *(descriptor for descriptor, _ in files)),
             status=(reading, writing),
             stdin=command.stdin,
         )
-        result = await supervise(start, limits, hear)
-        return _judged(result)
-
-    def _outer(self, arguments: str, *inside: str) -> tuple[str, ...]:
-        bwrap = (self._program, "--args", arguments, "--", *inside)
-        return bare.program("user_namespace", str(os.getpid()), *bwrap) if identity.is_root() else bwrap
+        return _judged(await supervise(start, limits, hear))
 
     def hand_over(self, path: Path) -> None:
         """Give the tree to the sandbox's uid when root."""
@@ -70,10 +76,8 @@ class Bubblewrap:
 
 
 def _judged(result: Result) -> Result:
-    if result.exit_code == 1 and result.stderr.startswith(b"bwrap: "):
+    if result.exit_code > 0 and RAN not in result.status:
         raise NoSandbox(f"bubblewrap could not start: {result.stderr.decode(errors='replace').strip()}")
-    if (reason := bare.failure(result.exit_code, result.stderr)) is not None:
-        raise NoSandbox(f"bubblewrap could not start: {reason}")
     if result.exit_code in SIGNALLED:
         return replace(result, exit_code=128 - result.exit_code)
     return result

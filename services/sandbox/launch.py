@@ -10,7 +10,7 @@ Rules:
    capabilities, Landlock, system call filter, program. Nothing of the target runs before the last.
 3. From the moment the target's files are the root nothing can be imported any more: a module lying in
    them would run before the uid is dropped.
-4. Failing to set up ends with SETUP_FAILED and one line on stderr.
+4. Failing to set up is told on the status descriptor, which no command inherits, and why on stderr.
 """
 
 import _socket
@@ -34,6 +34,7 @@ MAPPED, SHARED = b"m", b"s"
 def main() -> None:
     """Run the plan read from the descriptor in argv, naming process 1 on the other descriptor."""
     plan_from, status = map(int, sys.argv[2:4])
+    os.set_inheritable(status, False)
     with open(plan_from, "rb") as content:  # noqa: PTH123 -- a descriptor, not a path
         plan = unpacked(content.read())
     try:
@@ -54,7 +55,6 @@ def _outer(plan: Plan, status: int) -> None:
     if first == 0:
         os.close(go_write)
         os.close(end_read)
-        os.close(status)
         _inside(plan, go_read, end_write)
     os.close(go_read)
     os.close(end_write)
@@ -209,4 +209,5 @@ def _write(path: str, content: str) -> None:
 
 def _fail(error: Exception) -> None:
     os.write(2, f"{MESSAGE}{error}\n".encode(errors="replace"))
+    os.write(int(sys.argv[3]), b'{"failed": true}\n')
     os._exit(SETUP_FAILED)

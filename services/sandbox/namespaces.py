@@ -42,7 +42,7 @@ class Namespaces:
             stdin=command.stdin,
         )
         result = await supervise(start, limits, hear)
-        if (reason := bare.failure(result.exit_code, result.stderr)) is not None:
+        if (reason := bare.failure(result)) is not None:
             raise NoSandbox(f"namespaces could not start: {reason}")
         return result
 

@@ -63,13 +63,17 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left behind. `exit_code` is negative for a signal, as in `subprocess`."""
+    """What a run left behind. `exit_code` is negative for a signal, as in `subprocess`.
+
+    `status` is what the back-end's own program told of the run, where no command can write.
+    """
 
     ended: Ended
     exit_code: int
     stdout: bytes
     stderr: bytes
     seconds: float
+    status: bytes = b""
 
 
 class NoSandbox(Exception):  # noqa: N818 -- says what is missing, as the glossary has it

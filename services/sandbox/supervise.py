@@ -63,6 +63,7 @@ async def supervise(start: Start, limits: Limits, hear: Hear | None = None) -> R
         stdout=run.out.contents(),
         stderr=run.err.contents(),
         seconds=time.monotonic() - begun,
+        status=bytes(run.told),
     )
 
 
@@ -98,9 +99,10 @@ class _Run:
         self.err = Kept(limits.output_bytes)
         self._process = process
         self._limits = limits
-        self._status = status  # open to the end: the writer may not be done after the number
+        self.told = bytearray()
+        self._status = status  # open to the end: the writer is not done after the number
         self._outer = os.pidfd_open(process.pid)
-        self._first = asyncio.ensure_future(_first_process(status, process.pid))
+        self._first = asyncio.ensure_future(_first_process(status, process.pid, self.told))
         self._listening = _Listening(hear)
         self._readers = (
             asyncio.ensure_future(_drain(process.stdout.fileno(), self.out, self._listening)),
@@ -136,6 +138,7 @@ class _Run:
         self._process.wait()
         os.close(self._outer)
         if self._status is not None:
+            _read_rest(self._status, self.told)
             os.close(self._status)
         await asyncio.wait(self._readers, timeout=LAST_OUTPUT)
         await _cancel(*self._readers)
@@ -169,17 +172,16 @@ class _Listening:
         await self._broke.wait()
 
 
-async def _first_process(status: int | None, outer: int) -> int | None:
+async def _first_process(status: int | None, outer: int, told: bytearray) -> int | None:
     """Return a pidfd of the first process inside, None when there is none (any more)."""
     if status is None:
         return None
-    said = b""
-    while (found := CHILD.search(said)) is None:
+    while (found := CHILD.search(told)) is None:
         await _readable(status)
         chunk = os.read(status, CHUNK)
         if not chunk:
             return None
-        said += chunk
+        told += chunk
     pid = int(found[1])
     with suppress(ProcessLookupError):
         first = os.pidfd_open(pid)
@@ -187,6 +189,14 @@ async def _first_process(status: int | None, outer: int) -> int | None:
             return first
         os.close(first)
     return None
+
+
+def _read_rest(status: int, told: bytearray) -> None:
+    """Read what is there; nobody writes any more."""
+    os.set_blocking(status, False)
+    with suppress(BlockingIOError):
+        while chunk := os.read(status, CHUNK):
+            told += chunk
 
 
 def _kill(pidfd: int) -> None:

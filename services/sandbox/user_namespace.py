@@ -1,60 +1,59 @@
-"""A small program that becomes root of a user namespace of its own and executes another program.
+"""A user namespace for one run: what root starts in it counts its processes apart from everybody else's.
 
-Users are who they were: every number maps to itself, so root may do to files what it could before. What
-is its own is the count of processes per user: a fork bomb takes nothing from the runs beside it.
+Users are who they were: every number maps to itself, so root may do to files what it could before. A fork
+bomb takes nothing from the runs beside it, for the kernel counts processes by user and namespace.
 """
 
+import asyncio
 import os
-import sys
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from services.sandbox import syscalls
+from services.sandbox.port import NoSandbox
 
-SETUP_FAILED = 125
+HOLDER = ("unshare", "--user", "cat")  # once `cat` answers, it is in a namespace of its own
+MAPS = ("uid_map", "gid_map")
 
 
-def main() -> None:
-    """Execute argv[3:] in a user namespace of its own; argv[2] is the parent's pid, to die with it."""
+@asynccontextmanager
+async def user_namespace() -> AsyncIterator[str]:
+    """Give the path of a new user namespace, there for the time of the block. Raises `NoSandbox`."""
+    making = asyncio.ensure_future(asyncio.to_thread(_made))
     try:
-        _enter()
-        syscalls.set_process(syscalls.PR_SET_PDEATHSIG, syscalls.SIGKILL)
-        if os.getppid() != int(sys.argv[2]):
-            os._exit(SETUP_FAILED)
-        os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 -- no shell is the point
-    except OSError as error:
-        os.write(2, f"sandbox: {error}\n".encode(errors="replace"))
-        os._exit(SETUP_FAILED)
+        await asyncio.shield(making)
+        yield f"/proc/{os.getpid()}/fd/{making.result()}"
+    finally:
+        os.close(await making)
 
 
-def _enter() -> None:
-    """Leave the user namespace; a child that stayed in it writes the maps, for one may not map oneself."""
-    maps = {name: _same(name) for name in ("uid_map", "gid_map")}
-    reading, writing = os.pipe()
-    mapper = os.fork()
-    if mapper == 0:
-        os.read(reading, 1)
-        _write_maps(maps)
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    os.write(writing, b"u")
-    _, status = os.waitpid(mapper, 0)
-    if status != 0:
-        raise OSError(os.waitstatus_to_exitcode(status), "the user namespace could not be mapped")
-    os.close(reading)
-    os.close(writing)
+def entering(namespace: str, program: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command that runs a program in a namespace, and dies with us from its first moment."""
+    alive = 'test "$PPID" = "$0" && exec "$@"'  # else we died before the signal was asked for
+    return (
+        *("setpriv", "--pdeathsig", "KILL", "sh", "-c", alive, str(os.getpid())),
+        *("nsenter", f"--user={namespace}", "--", *program),
+    )
 
 
-def _write_maps(maps: dict[str, str]) -> None:
-    try:
-        for name, lines in maps.items():
-            descriptor = os.open(f"/proc/{os.getppid()}/{name}", os.O_WRONLY)
-            os.write(descriptor, lines.encode())
-            os.close(descriptor)
-    except OSError as error:
-        os._exit(error.errno or 1)
-    os._exit(0)
+def _made() -> int:
+    """Return an open namespace; without any process it lasts as long as that is open."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(HOLDER, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as holder:
+        assert holder.stdin and holder.stdout and holder.stderr  # noqa: S101 -- all piped
+        try:
+            holder.stdin.write(b"?")
+            if not holder.stdout.read(1):
+                raise NoSandbox(holder.stderr.read().decode(errors="replace").strip())
+            for name in MAPS:
+                Path(f"/proc/{holder.pid}/{name}").write_text(_same(name), "ascii")
+            return os.open(f"/proc/{holder.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as problem:
+            raise NoSandbox(f"no user namespace: {problem}") from problem
 
 
 def _same(name: str) -> str:
     """Map each range this namespace knows to itself: in a container it may be a part of all numbers."""
-    with open(f"/proc/self/{name}") as known:  # noqa: PTH123 -- no pathlib in small programs
-        ranges = [line.split() for line in known]
+    ranges = (line.split() for line in Path(f"/proc/self/{name}").read_text("ascii").splitlines())
     return "\n".join(f"{inside} {inside} {count}" for inside, _, count in ranges)
