@@ -16,6 +16,7 @@ from services.cli.documents import process
 from services.cli.documents.describe import describe
 from services.cli.history import events, fork, replay, views
 from services.cli.keeping.commands import backup, restore
+from services.cli.monitor.command import monitor
 from services.cli.options import keep_examples
 from services.cli.session import Exit, words
 from services.cli.summary import EXAMPLES, summarise
@@ -38,6 +39,7 @@ app.command()(discover)
 app.command()(up)
 app.command("run")(run_one)
 app.command()(status)
+app.command()(monitor)
 app.command()(doctor)
 app.command()(logs)
 app.add_typer(improvements.app, name="improvements")

@@ -9,6 +9,7 @@ LINES = {
     "up": "Run all eight services until stopped.",
     "run": "Run one service until stopped.",
     "status": "Ask each component how it is.",
+    "monitor": "Watch the whole in a terminal.",
     "doctor": "Check everything, and name the cures.",
     "logs": "Show what the services logged.",
     "replay": "Build views anew from the log, and compare.",

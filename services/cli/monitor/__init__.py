@@ -1,0 +1,1 @@
+"""`aps monitor`: the live picture of the whole, in a terminal."""
