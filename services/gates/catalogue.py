@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.gates import (
     behaviours,
+    bounds,
     coverage,
     logging_kept,
     migrations,
@@ -46,6 +47,11 @@ GATES: tuple[Gate, ...] = (
         runner.RUNNER_UNTOUCHED,
         runner.VERSION,
         "nothing takes the test runner's place, ends it early, speaks for it, or brings results along",
+    ),
+    Gate(
+        bounds.STAYS_INSIDE,
+        bounds.VERSION,
+        "no link leads out of the repository, and no submodule, filter, hook or git setting comes",
     ),
     Gate(
         logging_kept.LOGGING_KEPT,

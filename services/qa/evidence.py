@@ -25,6 +25,7 @@ from services.gherkin.running import execute
 from services.gherkin.steps import ShownByTests
 from services.qa.candidate import Refusal
 from services.qa.material import Material
+from services.qa.placing import places_of
 from services.qa.scenarios import Observed
 from services.qa.showing import showing
 from services.qa.standalone import judged_alone
@@ -79,9 +80,15 @@ class Examination:
         tip = await self.measure(stacked, token, cause)
         for sheet in await self.sheets(stacked, tip):
             if sheet.unmet:
-                reason = "; ".join(f"{gate.gate}: {gate.evidence}" for gate in sheet.unmet)
+                reason = in_words(sheet.unmet)
                 refused.append(Refusal(sheet.stacked.layer.improvement, reason, _parts(sheet, tip, reason)))
         return tuple(refused)
+
+    async def unmet_alone(self, one: Stacked) -> tuple[GateResult, ...]:
+        """Return the gates that refuse a change by itself, whatever the suite says of it."""
+        await self._judge_alone((one,))
+        alone = self._material.alone.get(one.commit)
+        return tuple(gate for gate in alone.gates if not gate.passed) if alone is not None else ()
 
     async def measure(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
         """Measure what every change is judged on; each is judged by itself while the suite runs."""
@@ -145,6 +152,7 @@ class Examination:
             else original_tests_pass((), material.before, (), None),
             alone.evaluator,
             alone.runner,
+            alone.bounds,
             alone.logging,
             alone.public_api,
             self._coverage(tip, lost, alone.diff),
@@ -168,7 +176,8 @@ class Examination:
                 {path: texts.get(f"{at}:{path}") for path in one.applied.changed_paths} for at in _sides(one)
             )
             declared = await self._material.declared(one.layer.improvement)
-            known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after, declared)
+            places = await places_of(repository, one.parent, one.commit)
+            known[one.commit] = await asyncio.to_thread(judged_alone, diff, before, after, places, declared)
 
     async def _scenarios(
         self, one: Stacked, tip: Tip, gone: Verdict, gates: tuple[GateResult, ...]
@@ -229,6 +238,11 @@ class Examination:
             for number, commit in (await material.repository.origins(last, path, numbers)).items():
                 lost[commit] = (*lost.get(commit, ()), Lost(path, number, source.scope(number)))
         return lost
+
+
+def in_words(unmet: Sequence[GateResult]) -> str:
+    """Say which gates refuse, each with its evidence."""
+    return "; ".join(f"{gate.gate}: {gate.evidence}" for gate in unmet)
 
 
 def _sides(one: Stacked) -> tuple[str, str]:

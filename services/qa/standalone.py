@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from unidiff import PatchSet
 
 from schemas.improvement import Declared, GateResult
+from services.gates.bounds import Places, stays_inside
 from services.gates.logging_kept import logging_kept
 from services.gates.public_api import public_api_unchanged
 from services.gates.runner import runner_untouched
@@ -15,6 +16,7 @@ from services.gates.weakening import evaluator_not_weakened
 
 LIMIT = SizeLimit(files=400, lines=8000)
 NOTHING = Declared()
+ORDINARY = Places()
 Texts = Mapping[str, str | None]
 
 
@@ -25,6 +27,7 @@ class Standalone:
     diff: str
     evaluator: GateResult
     runner: GateResult
+    bounds: GateResult
     logging: GateResult
     public_api: GateResult
     secrets: GateResult
@@ -33,19 +36,24 @@ class Standalone:
     @property
     def gates(self) -> tuple[GateResult, ...]:
         """Every verdict."""
-        return self.evaluator, self.runner, self.logging, self.public_api, self.secrets, self.size
+        return (
+            self.evaluator, self.runner, self.bounds, self.logging, self.public_api, self.secrets, self.size,
+        )  # fmt: skip
 
 
-def judged_alone(diff: str, before: Texts, after: Texts, declared: Declared = NOTHING) -> Standalone:
+def judged_alone(
+    diff: str, before: Texts, after: Texts, places: Places = ORDINARY, declared: Declared = NOTHING
+) -> Standalone:
     """Judge a change by its diff and the texts of its files; None where a file is not there.
 
-    `declared` is what its plan said beforehand that it takes away.
+    `places` say what kind of file each is, `declared` what its plan said beforehand that it takes away.
     """
     patch = PatchSet(diff)
     return Standalone(
         diff=diff,
         evaluator=evaluator_not_weakened(before, after),
         runner=runner_untouched(before, after),
+        bounds=stays_inside(before, after, places),
         logging=logging_kept(before, after, declared.removes),
         public_api=public_api_unchanged(_present(before), _present(after)),
         secrets=secrets_absent(added_lines(diff)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from schemas.improvement import GateResult
 from schemas.suite import SuiteEnd, SuiteReport
 from services.engines.deterministic.source import text_of
+from services.qa.placing import places_of
 from services.qa.standalone import judged_alone
 from services.sandbox.port import MIB, Limits, Sandbox
 from services.workspace.checkout import Workspace
@@ -48,7 +49,8 @@ class Bench:
         names = [f"{at}:{path}" for at in (self.base, candidate) for path in paths]
         texts = {name: text_of(content) for name, content in (await clone.read_blobs(names)).items()}
         before, after = ({path: texts.get(f"{at}:{path}") for path in paths} for at in (self.base, candidate))
-        return judged_alone(await clone.diff(self.base, candidate), before, after).gates
+        places = await places_of(clone, self.base, candidate)
+        return judged_alone(await clone.diff(self.base, candidate), before, after, places).gates
 
     async def suite(self, commit: str) -> SuiteReport:
         """Run the suite of a commit."""

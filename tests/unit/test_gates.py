@@ -234,5 +234,5 @@ def test_only_added_lines_of_a_diff_are_read() -> None:
 
 def test_every_gate_is_listed_once_with_what_it_protects() -> None:
     names = [gate.name for gate in GATES]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
     assert all(gate.version and gate.protects for gate in GATES)
