@@ -30,6 +30,7 @@ from services.gateway.pages import (
 )
 from services.gateway.pages import letters as letters_page
 from services.gateway.pages.rendering import problem_page
+from services.gateway.webhooks import routes as webhooks
 from services.runtime.role import own_version
 
 MOST_BYTES = 1 << 20
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *letting_in.ROUTES,
     *metering.ROUTES,
     *log_api.ROUTES,
+    *webhooks.ROUTES,
     *stream.ROUTES,
     *entering.ROUTES,
     *assets.ROUTES,

@@ -12,6 +12,7 @@ from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import Metering
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
+from services.gateway.webhooks.intake import Intake
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 
@@ -28,6 +29,7 @@ class GatewayDesk:
     position: ViewsPosition
     asker: Asker
     watch: HealthWatch
+    webhooks: Intake
     metering: Metering
     letters: Redelivery
 

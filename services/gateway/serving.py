@@ -16,6 +16,7 @@ from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import metering
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
+from services.gateway.webhooks.intake import intake
 from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
 from services.runtime.role import announce
@@ -39,15 +40,21 @@ async def run_gateway(ground: Ground) -> None:
         signer = Signer(session_key(ground.settings))
         asker = Asker(ground, connection, book.store, pool)
         watch = HealthWatch(asker)
-        metered = metering(connection, pool)
         letters = Redelivery(connection, book.clock)
-        desk = GatewayDesk(ground, book, views, signer, feed, position, asker, watch, metered, letters)
+        metered = metering(connection, pool)
+        webhooks = intake(ground.settings, book)
+        desk = GatewayDesk(
+            ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters
+        )
         runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
-            following = [asyncio.create_task(one.run()) for one in (feed, position, watch, metered.counting)]
+            following = [
+                asyncio.create_task(one.run())
+                for one in (feed, position, watch, webhooks.refusals, metered.counting)
+            ]
             for task in following:
                 closing.push_async_callback(end, task)
             await listen(runner, ground.settings)

@@ -59,6 +59,9 @@ def test_only_these_are_open_to_anybody() -> None:
         "GET /enter",
         "POST /enter",
         "GET /static/{name}",
+        "POST /api/webhooks/github",
+        "POST /api/webhooks/n8n/{workflow_id}",
+        "POST /api/webhooks/system",
     }
 
 

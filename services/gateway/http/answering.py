@@ -80,7 +80,8 @@ class Answering:
 
     async def _answered(self, route: Route, request: web.Request) -> web.StreamResponse:
         holder = await self._guard.admit(route, request)
-        self._refuse_flood(holder, request)
+        if not route.signed:
+            self._refuse_flood(holder, request)
         query = _read(route.query, dict(request.query))
         if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)

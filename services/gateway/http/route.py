@@ -62,7 +62,8 @@ class Route:
     `query` and `body` are models of what it takes, `answers` the model of each status it answers by itself,
     `problems` the statuses besides those that any route of its kind may end with.
     `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
-    answers HTML, to people. `media_type` is what `answers` are sent as, `text_type` what
+    answers HTML, to people. `signed`: who sends it proves it by a signature, so nobody's rate is not theirs.
+    `media_type` is what `answers` are sent as, `text_type` what
     they are sent as too, as text, to who asks for it by `Accept`.
     """
 
@@ -78,5 +79,6 @@ class Route:
     problems: tuple[HTTPStatus, ...] = ()
     conditional: bool = False
     page: bool = False
+    signed: bool = False
     media_type: str = "application/json"
     text_type: str = ""

@@ -1,0 +1,1 @@
+"""Takes what other systems deliver: signed, stored before it is answered, once however often it comes."""
