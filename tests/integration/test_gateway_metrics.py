@@ -114,22 +114,21 @@ async def test_requests_are_counted_by_route_and_status_and_never_by_address(pla
     assert not [labels for _, labels in found if "nowhere" in str(labels)]
 
 
-@pytest.mark.parametrize(
-    ("accept", "kind"),
-    [
-        ("", "application/json"),
-        ("*/*", "application/json"),
-        ("application/json, text/plain", "application/json"),
-        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "text/plain"),
-        ("application/openmetrics-text;version=nonsense", "text/plain"),
-    ],
-)
-async def test_metrics_come_as_accept_asks(place: Place, accept: str, kind: str) -> None:
-    said = await place.ask("GET", "/api/metrics", Role.VIEWER, headers={"Accept": accept})
-    assert (said.status, said.headers["Content-Type"].partition(";")[0]) == (200, kind)
-    if said.json:
-        assert {one["name"] for one in said.json["families"]} <= set(MEANING)
-        assert len(said.json["families"]) > 25
+ACCEPTED = {
+    "": "application/json",
+    "*/*": "application/json",
+    "application/json, text/plain": "application/json",
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1": "text/plain",
+    "application/openmetrics-text;version=nonsense": "text/plain",
+}
+
+
+async def test_metrics_come_as_accept_asks(place: Place) -> None:
+    for accept, kind in ACCEPTED.items():
+        said = await place.ask("GET", "/api/metrics", Role.VIEWER, headers={"Accept": accept})
+        assert (said.status, said.headers["Content-Type"].partition(";")[0]) == (200, kind), accept
+    said = await place.ask("GET", "/api/metrics", Role.VIEWER)
+    assert {one["name"] for one in said.json["families"]} == set(MEANING)
 
 
 async def test_outcomes_are_told_as_of_any_event(place: Place) -> None:

@@ -1,6 +1,7 @@
 """How measures are told: spans of time, charts as data, the text of Prometheus."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -112,3 +113,9 @@ def test_prometheus_reads_back_what_is_told() -> None:
 def test_every_name_has_a_meaning_and_the_prefix() -> None:
     assert all(name.startswith("aps_") and meaning for name, (_, meaning) in MEANING.items())
     assert not [name for name in MEANING if name.endswith("_total")]
+
+
+def test_the_documentation_names_every_measure() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    told_as = {f"`{name}{'_total' if kind == 'counter' else ''}`" for name, (kind, _) in MEANING.items()}
+    assert {one for one in told_as if one not in page} == set()

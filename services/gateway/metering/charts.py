@@ -96,7 +96,7 @@ class Chart:
     def scale(self) -> tuple[float, float]:
         """The least and the greatest value that is drawn, zero among them."""
         values = [value for line in self.lines for value in line.values if value is not None]
-        return -_round(-min(0.0, *values, 0.0)), _round(max(0.0, *values, 0.0)) or 1.0
+        return 0.0 - _round(-min(0.0, *values)), _round(max(0.0, *values)) or 1.0
 
     def x(self, time: datetime) -> float:
         """Return where a time stands."""
@@ -157,10 +157,9 @@ class Chart:
     def levels(self) -> tuple[Label, ...]:
         """The values beside the vertical axis."""
         least, greatest = self.scale
-        return tuple(
-            Label(self.y(value), told(value, self.unit))
-            for value in (least, (least + greatest) / 2, greatest)
-        )
+        middle = (least + greatest) / 2
+        shown = (least, middle, greatest) if self.unit or middle == int(middle) else (least, greatest)
+        return tuple(Label(self.y(value), told(value, self.unit)) for value in shown)
 
     @property
     def times(self) -> tuple[Label, ...]:

@@ -25,6 +25,7 @@ MEANING: dict[str, tuple[Kind, str]] = {
     "aps_queue_pending": ("gauge", "Events that a role was not given yet"),
     "aps_queue_unacknowledged": ("gauge", "Events that a role was given and is not done with"),
     "aps_dead_letters": ("gauge", "Dead letters by state, open or closed"),
+    "aps_engine_running": ("gauge", "Calls of engines that are under way"),
     "aps_engine_calls": ("counter", "Calls of engines by what came of them"),
     "aps_engine_seconds": ("counter", "Time that calls of engines took"),
     "aps_engine_tokens": ("counter", "Tokens that engines read, wrote, and took from their cache"),

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, ValidationError
 from events.rights import API, ROLES
 from events.store import Broken, Denied, Unavailable
 from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS, STREAM
+from projections.views.counts import CallsRow
 from projections.views.outcomes import OutcomesBy
 from schemas.base import Frozen
 from services.gateway.desk import GatewayDesk
@@ -34,6 +35,7 @@ AWAY = (
     TimeoutError,
     ValidationError,  # the server refused to say, and said so
 )
+UNDER_WAY = ("requested", "started")
 CLOSINGS = f"{DEAD_LETTERS}.{CLOSED}."
 Samples = Iterable[tuple[Mapping[str, str], Number | None]]
 Source = Callable[[GatewayDesk], Awaitable[list[Family]]]
@@ -128,17 +130,20 @@ async def _dead_letters(desk: GatewayDesk) -> list[Family]:
 
 async def _engines(desk: GatewayDesk) -> list[Family]:
     calls, budgets = await desk.views.call_counts(), await desk.views.running_budgets()
-    named = [({"engine": one.engine, "model": one.model, "billing": one.billing}, one) for one in calls]
+    named = [(_caller(one), one) for one in calls if one.outcome not in UNDER_WAY]
+    running = [
+        ({"engine": one.engine, "model": one.model, "outcome": one.outcome}, one.calls)
+        for one in calls
+        if one.outcome in UNDER_WAY
+    ]
     return [
-        family("aps_engine_calls", [({**who, "outcome": one.outcome}, one.calls) for who, one in named]),
-        family(
-            "aps_engine_seconds",
-            [({**who, "outcome": one.outcome}, one.duration_ms / 1000) for who, one in named],
-        ),
+        family("aps_engine_running", running),
+        family("aps_engine_calls", [(who, one.calls) for who, one in named]),
+        family("aps_engine_seconds", [(who, one.duration_ms / 1000) for who, one in named]),
         family(
             "aps_engine_tokens",
             [
-                ({**who, "outcome": one.outcome, "kind": kind}, number)
+                ({**who, "kind": kind}, number)
                 for who, one in named
                 for kind, number in (
                     ("in", one.tokens_in),
@@ -147,10 +152,7 @@ async def _engines(desk: GatewayDesk) -> list[Family]:
                 )
             ],
         ),
-        family(
-            "aps_engine_cost_dollars",
-            [({**who, "outcome": one.outcome}, one.cost_micros / 1_000_000) for who, one in named],
-        ),
+        family("aps_engine_cost_dollars", [(who, one.cost_micros / 1_000_000) for who, one in named]),
         *(
             family(
                 f"aps_budget_{name}_dollars",
@@ -161,6 +163,10 @@ async def _engines(desk: GatewayDesk) -> list[Family]:
     ]
 
 
+def _caller(one: CallsRow) -> dict[str, str]:
+    return {"engine": one.engine, "model": one.model, "billing": one.billing, "outcome": one.outcome}
+
+
 async def _outcomes(desk: GatewayDesk) -> list[Family]:
     end = now() + timedelta(days=1)
     sums = await desk.views.outcome_sums(OutcomesBy.TARGET, BEGINNING, end)
@@ -168,7 +174,7 @@ async def _outcomes(desk: GatewayDesk) -> list[Family]:
     return [
         family(
             "aps_outcomes",
-            [({**who, "outcome": name}, getattr(one, name)) for who, one in told for name in COUNTED],
+            [({**who, "outcome": name}, _apart(one, name)) for who, one in told for name in COUNTED],
         ),
         family("aps_suite_runs", [(who, one.suite_runs) for who, one in told]),
         family("aps_suite_seconds", [(who, one.suite_seconds) for who, one in told]),
@@ -178,6 +184,12 @@ async def _outcomes(desk: GatewayDesk) -> list[Family]:
         family("aps_time_to_restore_seconds", _quantiles(told, "restore")),
         family("aps_cost_per_landed_dollars", [(who, one.dollars_per_landed) for who, one in told]),
     ]
+
+
+def _apart(one: OutcomeMeasures, name: str) -> int:
+    """Return a count without what another name counts, so that all may be added up."""
+    number: int = getattr(one, name)
+    return number - one.partly_landed if name == "landed" else number
 
 
 def _quantiles(told: Iterable[tuple[dict[str, str], OutcomeMeasures]], what: str) -> Samples:
