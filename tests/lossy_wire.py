@@ -11,35 +11,38 @@ from tests.log_server import LogServer
 
 
 class Wire:
-    """Forwards bytes; once told so, drops the chunk that holds `marker` and cuts the connection."""
+    """Forwards bytes; drops, once, the chunk that holds what is to be lost, and cuts the connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self.lose_question: bytes | None = None
-        self.lose_answer: bytes | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self.lose = {"question": b"", "answer": b""}
         self.cuts = 0
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[int]:
-        listening = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self._pumps: set[asyncio.Task[None]] = set()
-        try:
-            yield listening.sockets[0].getsockname()[1]
-        finally:
-            listening.close()
-            for pump in self._pumps:
-                pump.cancel()
-            await asyncio.gather(*self._pumps, return_exceptions=True)
+    async def begin(self) -> int:
+        """Listen; returns the port."""
+        self._listening = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        return int(self._listening.sockets[0].getsockname()[1])
+
+    async def cut(self) -> None:
+        """Cut all connections, and take no more."""
+        self._listening.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._pumps.add(task := asyncio.ensure_future(self._serve(reader, writer)))
+        self._serving.add(task := asyncio.ensure_future(self._serve(reader, writer)))
         await asyncio.wait({task})
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            return writer.close()
         ways = [
-            asyncio.ensure_future(self._pump(reader, far_writer, "lose_question")),
-            asyncio.ensure_future(self._pump(far_reader, writer, "lose_answer")),
+            asyncio.ensure_future(self._pump(reader, far_writer, "question")),
+            asyncio.ensure_future(self._pump(far_reader, writer, "answer")),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -52,9 +55,8 @@ class Wire:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, which: str) -> None:
         while chunk := await source.read(1 << 16):
-            marker: bytes | None = getattr(self, which)
-            if marker is not None and marker in chunk:
-                setattr(self, which, None)
+            if (marker := self.lose[which]) and marker in chunk:
+                self.lose[which] = b""
                 self.cuts += 1
                 return
             sink.write(chunk)
@@ -70,7 +72,8 @@ async def over_wire(server: LogServer) -> AsyncIterator[tuple[Wire, Client]]:
     async def ignore(_: Exception) -> None:
         """Losing the connection is what these tests are about."""
 
-    async with wire.open() as port:
+    port = await wire.begin()
+    try:
         await client.connect(
             f"nats://127.0.0.1:{port}",
             user="cli",
@@ -80,7 +83,7 @@ async def over_wire(server: LogServer) -> AsyncIterator[tuple[Wire, Client]]:
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.05,
         )
-        try:
-            yield wire, client
-        finally:
-            await client.close()
+        yield wire, client
+    finally:
+        await client.close()
+        await wire.cut()

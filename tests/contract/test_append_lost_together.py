@@ -43,7 +43,7 @@ def once_each(log: list[Recorded]) -> bool:
 async def test_all_that_were_stored_are_found_on_the_log(server: LogServer) -> None:
     async with over_wire(server) as (wire, connection):
         store = store_on(connection)
-        wire.lose_answer = b'"count":'  # the answer to a batch
+        wire.lose["answer"] = b'"count":'  # the answer to a batch
         positions = await asyncio.gather(*(append(store, f"i{n}", Position()) for n in range(MANY)))
         assert wire.cuts == 1
     log = await whole_log(server)
@@ -54,7 +54,7 @@ async def test_all_that_were_stored_are_found_on_the_log(server: LogServer) -> N
 async def test_all_that_never_arrived_are_sent_again(server: LogServer) -> None:
     async with over_wire(server) as (wire, connection):
         store = store_on(connection)
-        wire.lose_question = b"Nats-Batch-Commit"
+        wire.lose["question"] = b"Nats-Batch-Commit"
         await asyncio.gather(*(append(store, f"i{n}", Position()) for n in range(MANY)))
         assert wire.cuts == 1
     assert once_each(await whole_log(server))
@@ -63,7 +63,7 @@ async def test_all_that_never_arrived_are_sent_again(server: LogServer) -> None:
 async def test_who_was_overtaken_meanwhile_learns_it_and_the_others_are_sent_again(server: LogServer) -> None:
     async with over_wire(server) as (wire, connection), server.connection("cli") as elsewhere:
         store = store_on(connection)
-        wire.lose_question = b"Nats-Batch-Commit"
+        wire.lose["question"] = b"Nats-Batch-Commit"
         appending = [asyncio.ensure_future(append(store, f"i{n}", Position())) for n in range(MANY)]
         await append(store_on(elsewhere), "i30", Position(), rank=2)
         outcomes = await asyncio.gather(*appending, return_exceptions=True)

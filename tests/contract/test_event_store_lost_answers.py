@@ -61,7 +61,7 @@ async def test_an_append_whose_answer_was_lost_is_found_on_the_log(
 ) -> None:
     async with through(server) as (wire, store):
         start = await append(store, Position(), 0)
-        wire.lose_answer = b'"seq":'
+        wire.lose["answer"] = b'"seq":'
         position = await append(store, start, *new)
         assert wire.cuts == 1
         assert await store.position("improvement", "i1") == position
@@ -72,7 +72,7 @@ async def test_an_append_whose_answer_was_lost_is_found_on_the_log(
 async def test_an_append_that_never_arrived_is_sent_again(server: LogServer, new: tuple[int, ...]) -> None:
     async with through(server) as (wire, store):
         start = await append(store, Position(), 0)
-        wire.lose_question = b'"reason":"a test"'
+        wire.lose["question"] = b'"reason":"a test"'
         position = await append(store, start, *new)
         assert wire.cuts == 1
         assert position.version == 1 + len(new)
@@ -82,7 +82,7 @@ async def test_an_append_that_never_arrived_is_sent_again(server: LogServer, new
 async def test_a_lost_answer_is_found_even_when_another_wrote_after_it(server: LogServer) -> None:
     async with through(server) as (wire, store), server.connection("cli") as connection:
         start = await append(store, Position(), 0)
-        wire.lose_answer = b'"seq":'
+        wire.lose["answer"] = b'"seq":'
         appending = asyncio.ensure_future(append(store, start, 1))
         other = store_of(connection)
         async for event in other.live(after=1):  # ends with the append that was not answered
@@ -97,7 +97,7 @@ async def test_a_lost_answer_is_found_even_when_another_wrote_after_it(server: L
 async def test_an_append_that_never_arrived_and_was_overtaken_is_a_conflict(server: LogServer) -> None:
     async with through(server) as (wire, store), server.connection("cli") as connection:
         start = await append(store, Position(), 0)
-        wire.lose_question = b'"rank":1'
+        wire.lose["question"] = b'"rank":1'
         appending = asyncio.ensure_future(append(store, start, 1))
         await append(store_of(connection), start, 2)
         with pytest.raises(Conflict):
@@ -110,7 +110,7 @@ async def test_a_follower_goes_on_after_its_connection_was_cut(server: LogServer
         follower = store.live()
         first = await append(store_of(connection), Position(), 1)
         assert (await anext(follower)).seq == 1
-        wire.lose_answer = b"MSG"
+        wire.lose["answer"] = b"MSG"
         await append(store_of(connection), first, 2, 3)
         async with asyncio.timeout(15):
             assert [(await anext(follower)).seq for _ in range(2)] == [2, 3]

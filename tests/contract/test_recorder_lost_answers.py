@@ -1,6 +1,5 @@
 """Inserts whose outcome is unknown: a wire that loses questions or answers, a server that is killed."""
 
-import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
@@ -13,81 +12,31 @@ from events.recorder import Factory
 from events.recorder.connection import ThreadedConnection
 from events.recorder.loop import LoopThread
 from events.recorder.recorders import JetStreamApplicationRecorder
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
+from tests.lossy_wire import Wire
 
 
-class Wire:
-    """Forwards bytes on a thread of its own; drops, once, the chunk that holds a marker, and cuts."""
+class ThreadedWire(Wire):
+    """A wire on a thread of its own, for clients that block theirs."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
-        self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__(port)
         self.thread = LoopThread("wire")
-        self.lose = {"question": b"", "answer": b""}
-        self.cuts = 0
-        self.port = self.thread.call(self._open)
-
-    async def _open(self) -> int:
-        self._listening = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        return int(self._listening.sockets[0].getsockname()[1])
+        self.port = self.thread.call(self.begin)
 
     def close(self) -> None:
         self.thread.close(self.cut)
 
-    async def cut(self) -> None:
-        self._listening.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(task := asyncio.ensure_future(self._serve(reader, writer)))
-        await asyncio.wait({task})
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError:
-            return writer.close()
-        ways = [
-            asyncio.ensure_future(self._pump(reader, far_writer, "question")),
-            asyncio.ensure_future(self._pump(far_reader, writer, "answer")),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, far_writer):
-                end.close()
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, which: str) -> None:
-        while chunk := await source.read(1 << 16):
-            if (marker := self.lose[which]) and marker in chunk:
-                self.lose[which] = b""
-                self.cuts += 1
-                return
-            sink.write(chunk)
-            await sink.drain()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    log_server = started(tmp_path_factory.mktemp("recorder"))
-    yield log_server
-    log_server.kill()
-
 
 @pytest.fixture
-def wire(server: LogServer) -> Iterator[Wire]:
-    made = Wire(server.port)
+def wire(running: LogServer) -> Iterator[ThreadedWire]:
+    made = ThreadedWire(running.port)
     yield made
     made.close()
 
 
 @pytest.fixture
-def factory(wire: Wire) -> Iterator[Factory]:
+def factory(wire: ThreadedWire) -> Iterator[Factory]:
     url = f"nats://admin:p-admin@127.0.0.1:{wire.port}"
     made = Factory({"NATS_URL": url, "NATS_STREAM": f"T{uuid4().hex}"})
     yield made
@@ -113,7 +62,7 @@ LOST_COMMIT = b"Nats-Batch-Commit"
     ids=["the answer to one", "the answer to a batch", "one", "a batch"],
 )
 def test_what_was_lost_on_the_way_is_stored_once(
-    factory: Factory, wire: Wire, which: str, marker: bytes, versions: tuple[int, ...]
+    factory: Factory, wire: ThreadedWire, which: str, marker: bytes, versions: tuple[int, ...]
 ) -> None:
     recorder = factory.application_recorder()
     wire.lose[which] = marker
@@ -125,7 +74,7 @@ def test_what_was_lost_on_the_way_is_stored_once(
 
 
 def test_the_same_event_of_another_is_a_conflict_though_the_answer_was_lost(
-    factory: Factory, wire: Wire, server: LogServer
+    factory: Factory, wire: ThreadedWire, running: LogServer
 ) -> None:
     recorder = factory.application_recorder()
     recorder.insert_events(stored("a", 1))
@@ -135,7 +84,7 @@ def test_the_same_event_of_another_is_a_conflict_though_the_answer_was_lost(
     assert wire.cuts == 1
 
 
-def test_a_lost_answer_to_many_is_told_to_each(factory: Factory, wire: Wire) -> None:
+def test_a_lost_answer_to_many_is_told_to_each(factory: Factory, wire: ThreadedWire) -> None:
     recorder = factory.application_recorder()
     recorder.insert_events(stored("taken", 1))
     ready = Barrier(41)
@@ -156,7 +105,7 @@ def test_a_lost_answer_to_many_is_told_to_each(factory: Factory, wire: Wire) -> 
     assert recorder.max_notification_id() == 81
 
 
-def test_a_position_whose_answer_was_lost_is_recorded(factory: Factory, wire: Wire) -> None:
+def test_a_position_whose_answer_was_lost_is_recorded(factory: Factory, wire: ThreadedWire) -> None:
     recorder = factory.tracking_recorder()
     wire.lose["answer"] = LOST_ANSWER
     recorder.insert_tracking(Tracking("upstream", 7))
@@ -167,9 +116,9 @@ def test_a_position_whose_answer_was_lost_is_recorded(factory: Factory, wire: Wi
 
 
 def test_a_server_killed_under_many_writers_loses_nothing_and_stores_nothing_twice(
-    server: LogServer,
+    running: LogServer,
 ) -> None:
-    url = server.url.replace("nats://", "nats://admin:p-admin@")
+    url = running.url.replace("nats://", "nats://admin:p-admin@")
     factory = Factory({"NATS_URL": url, "NATS_STREAM": f"T{uuid4().hex}"})
     recorder = factory.application_recorder()
     done: dict[str, int] = {}
@@ -189,8 +138,8 @@ def test_a_server_killed_under_many_writers_loses_nothing_and_stores_nothing_twi
         thread.start()
     enough.wait()
     for _ in range(3):
-        server.kill()
-        server.start()
+        running.kill()
+        running.start()
     for thread in threads:
         thread.join()
     assert done == {f"w{number}": 240 for number in counted}
@@ -202,7 +151,7 @@ def test_a_server_killed_under_many_writers_loses_nothing_and_stores_nothing_twi
     factory.close()
 
 
-def test_a_server_that_stays_away_is_told_after_the_patience(factory: Factory, wire: Wire) -> None:
+def test_a_server_that_stays_away_is_told_after_the_patience(factory: Factory, wire: ThreadedWire) -> None:
     factory.application_recorder().insert_events(stored("a", 1))
     connection = ThreadedConnection(f"nats://admin:p-admin@127.0.0.1:{wire.port}", patience=1.0)
     recorder = JetStreamApplicationRecorder(connection, factory.env[Factory.NATS_STREAM])

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from services.runtime.log import Log, stamp_of
 from services.vault.jetstream import JetStreamKeyStore
 from tests.asking_example import PRICE
 from tests.asking_process import ROOT, SECONDS, TEN, Brief, Counting, asker, book_on, now, one
-from tests.log_server import REPOSITORY, LogServer, started
+from tests.log_server import REPOSITORY, LogServer
 
 PROCESSES, CALLS = 5, 10
 ALLOWED = 10
@@ -25,15 +25,7 @@ PATIENCE = 60.0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[LogServer]:
-    log_server = started(tmp_path)
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
 async def ready(server: LogServer) -> AsyncIterator[LogServer]:
-    await server.wipe()
     async with server.connection("admin") as admin:
         await JetStreamKeyStore(admin).add_first_root(ROOT.id)
     yield server

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
@@ -34,7 +33,7 @@ from services.cli.history.proving_file import prove_lines
 from services.projector.letters import Letters
 from tests import projection_facts as f
 from tests.exported_log import OURS
-from tests.log_server import NATS, LogServer, started
+from tests.log_server import NATS, LogServer
 from tests.projection_facts import CYCLE, tell
 
 if TYPE_CHECKING:
@@ -87,20 +86,6 @@ OTHERS = (("improvement", "imp-2", f.discovered(2)), ("improvement", "imp-2", f.
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[LogServer]:
-    log_server = started(tmp_path)
-    yield log_server
-    log_server.kill()
-
-
-@pytest.fixture
-async def admin(server: LogServer) -> AsyncIterator[Client]:
-    await server.wipe()
-    async with server.connection("admin") as connection:
-        yield connection
 
 
 @pytest.fixture
