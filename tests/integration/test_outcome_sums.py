@@ -102,5 +102,16 @@ async def test_only_what_has_a_price_was_paid_for(pool: Pool) -> None:
     assert (found.calls, found.priced_micros) == (3, 7 + paid_before)
 
 
+async def test_what_is_taken_back_again_is_measured_from_its_own_failure(pool: Pool) -> None:
+    landed = (f.specified(), f.designed(), f.implemented(), f.validated())
+    approved = i.ChangeApproved(commit="f" * 40, reason="low risk")
+    breach = i.RollbackRequested(reason="slower")
+    again = (breach, ROLLED_BACK, i.Retried(reason="mended"), *landed, approved, f.deployed(), breach)
+    story: list[Told] = [("improvement", "imp-1", fact) for fact in (*again, ROLLED_BACK)]
+    found = await whole(await views_of((*CYCLE, *story), pool))
+    assert (found.landed, found.rolled_back) == (2, 2)
+    assert found.restore_ms_p50 == found.restore_ms_p90 == 1000
+
+
 async def test_without_views_there_are_no_measures(pool: Pool) -> None:
     assert await Views(pool).outcome_sums(OutcomesBy.ALL, START, LATER) == ()
