@@ -14,6 +14,7 @@ from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
 from services.gateway.live import stream
+from services.gateway.live.closing import close_streams_with
 from services.gateway.metering import routes as metering
 from services.gateway.metering.traffic import counting
 from services.gateway.pages import (
@@ -92,6 +93,7 @@ def application(desk: GatewayDesk) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, answering.answer(route))
     app.on_response_prepare.append(_protect)
+    close_streams_with(app)
     return app
 
 

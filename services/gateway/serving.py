@@ -39,7 +39,7 @@ async def run_gateway(ground: Ground) -> None:
         feed, position = Feed(book.store), ViewsPosition(pool, views)
         signer = Signer(session_key(ground.settings))
         asker = Asker(ground, connection, book.store, pool)
-        watch = HealthWatch(asker)
+        watch = HealthWatch(asker, position.stir)
         letters = Redelivery(connection, book.clock)
         metered = metering(connection, pool)
         webhooks = intake(ground.settings, book)

@@ -5,7 +5,8 @@ Rules
    nothing.
 2. Data is JSON on one line: no line break of any kind stands in it raw, so no content can forge a message.
 3. A comment is sent when nothing happens, so that either end notices that the other is gone.
-4. It ends when who listens may no longer (`services/gateway/live/dismissal.py`); who comes back is refused.
+4. It ends when who listens may no longer, who is refused on coming back, and when the gateway stops
+   (`services/gateway/live/closing.py`).
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Route
-from services.gateway.live.dismissal import dismissed
+from services.gateway.live.closing import over
 from services.runtime.ending import end
 
 QUIET_SECONDS = 15.0
@@ -50,13 +51,13 @@ async def events(call: Call) -> web.StreamResponse:
 
 
 async def moves(call: Call) -> web.StreamResponse:
-    """Send where the views are whenever they move: for pages, which then look again."""
+    """Send where the views are at once, and whenever they move or health does: pages then look again."""
 
     async def told() -> AsyncIterator[bytes]:
-        seq = -1
+        mark = None
         while True:
-            seq = await call.desk.position.beyond(seq)
-            yield _message(seq, "moved", {"position": seq})
+            mark = await call.desk.position.beyond(mark)
+            yield _message(mark.seq, "moved", {"position": mark.seq})
             await asyncio.sleep(TOGETHER_SECONDS)
 
     return await _sent(call, told())
@@ -88,14 +89,14 @@ async def _sent(call: Call, messages: AsyncIterator[bytes]) -> web.StreamRespons
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(call.request)
     await response.write(RETRY)
-    over = asyncio.create_task(dismissed(call))
+    ended = asyncio.create_task(over(call))
     coming: asyncio.Task[bytes] | None = None
     try:
-        while not over.done():
+        while not ended.done():
             coming = coming or asyncio.create_task(_next(messages))
-            await asyncio.wait((coming, over), timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if over.done():
-                over.result()
+            await asyncio.wait((coming, ended), timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                ended.result()
             elif coming.done():
                 message, coming = coming.result(), None
                 await response.write(message)
@@ -104,7 +105,7 @@ async def _sent(call: Call, messages: AsyncIterator[bytes]) -> web.StreamRespons
     except (ConnectionError, StopAsyncIteration):
         return response
     finally:
-        await end(over)
+        await end(ended)
         if coming is not None:
             coming.cancel()
             with suppress(asyncio.CancelledError):

@@ -87,7 +87,7 @@ const follow = (said) => {
     source.addEventListener("moved", look);
     source.addEventListener("error", () => {
       say("connecting again");
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { look(); listen(); }, AGAIN);
     });
   };
   listen();
