@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from services.prompting.phrases import folded, phrases
 
 PLAIN = "plain"
+LOOK_ALIKE = "look-alike letters"
 _DEPTH = 2
 _MOST = 40_000  # of one encoded run: an instruction is shorter, a picture longer
 _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}")
@@ -65,11 +66,11 @@ def readings(text: str) -> Iterator[Reading]:
     yield plain
     yield from _looking_alike(plain)
     written = _replaced(plain, "escapes", _ESCAPED, _written)
-    if written is not plain:
-        yield from _looking_alike(written, "escapes, look-alike letters")
     joined = _replaced(written, "joined lines", _SEAM, lambda seam: "\n" if "\n" in seam else " ")
     if joined is not plain:
         yield joined
+    if written is not plain:
+        yield from _looking_alike(written, f"escapes, {LOOK_ALIKE}")
     yield Reading("rot13", codecs.decode(plain.text, "rot13"), plain.places)
     backwards = range(len(plain.text) - 1, -1, -1)
     yield Reading("backwards", plain.text[::-1], plain.places[::-1] if plain.places else backwards)
@@ -84,7 +85,7 @@ def _plain(text: str, how: str = PLAIN) -> Reading:
     return Reading(how, "".join(parts), places or [0])
 
 
-def _looking_alike(one: Reading, how: str = "look-alike letters") -> Iterator[Reading]:
+def _looking_alike(one: Reading, how: str = LOOK_ALIKE) -> Iterator[Reading]:
     table = phrases()
     if table.look_alike.search(one.text):
         yield Reading(how, one.text.translate(table.lookalikes), one.places)
@@ -115,7 +116,7 @@ def _decoded(text: str, depth: int) -> Iterator[Reading]:
     for how, start, found in _runs(text):
         one = _at(start, how, found)
         yield one
-        yield from _looking_alike(one, f"{how}, look-alike letters")
+        yield from _looking_alike(one, f"{how}, {LOOK_ALIKE}")
         if depth > 1:
             yield from (_at(start, f"{how}, {one.how}", one.text) for one in _decoded(found, depth - 1))
 

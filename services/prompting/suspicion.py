@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.prompting.phrases import OVERRIDES, phrases
-from services.prompting.readings import PLAIN, Reading, line_and_column, line_starts, readings
+from services.prompting.readings import LOOK_ALIKE, PLAIN, Reading, line_and_column, line_starts, readings
 from services.prompting.visible import one_line
 
 MOST = 50
@@ -17,7 +17,7 @@ _HIDING = re.compile(
     "|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}"
 )
 # Read so, ordinary text gives chance words; only the plainest phrases are looked for.
-_FAR_FETCHED = frozenset({"rot13", "backwards", "look-alike letters"})
+_FAR_FETCHED = ("rot13", "backwards", LOOK_ALIKE)
 
 _Spans = dict[tuple[str, int], list[tuple[int, int]]]
 
@@ -63,7 +63,7 @@ def _places(text: str) -> Iterator[tuple[str, int, int, str, str]]:
 def _phrases(reading: Reading, text: str) -> Iterator[tuple[str, int, int, str]]:
     """Each phrase of a reading: its kind, the first and last place in the text, the words."""
     table = phrases().kinds
-    kinds = (OVERRIDES,) if reading.how in _FAR_FETCHED else table
+    kinds = (OVERRIDES,) if reading.how.endswith(_FAR_FETCHED) else table
     for kind in kinds:
         for pattern in table[kind]:
             for match in pattern.finditer(reading.text):
