@@ -6,6 +6,7 @@ holds each role to its own facts.
 
 from events import batch, delivery, improvement_facts, lease, run, target
 from events.access import ACCESS
+from events.agent import AGENT
 from events.batch import BATCH
 from events.budget import BUDGET
 from events.delivery import DELIVERY
@@ -28,7 +29,8 @@ __all__ = (
 )
 
 AGGREGATES: dict[str, AggregateType] = {  # type: ignore[type-arg]  # the state differs by aggregate
-    a.name: a for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, ENGINE, SWARM, ACCESS, DELIVERY)
+    a.name: a
+    for a in (TARGET, IMPROVEMENT, BATCH, RUN, DEPLOYMENT, BUDGET, ENGINE, SWARM, ACCESS, DELIVERY, AGENT)
 }
 
 VOCABULARY = Vocabulary(
@@ -68,10 +70,15 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
     "swarm": SWARM.facts,
     "access": ACCESS.facts,
 }
+# What agents from outside do, told by the gateway that they reach: they hold work, and deliver it.
+OUTSIDE: dict[str, tuple[type[Fact], ...]] = {
+    "improvement": (*PERSON["improvement"], lease.WorkClaimed, lease.WorkRenewed, i.ChangeDelivered),
+    "agent": AGENT.facts,
+}
 
 MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
     "cli": {**PERSON, **CALLS},  # a command that explains or proposes asks an engine itself
-    "gateway": {**PERSON, "delivery": (delivery.Received, delivery.Refused)},
+    "gateway": {**PERSON, **OUTSIDE, "delivery": (delivery.Received, delivery.Refused)},
     "pm": {
         "target": (target.ScanRequested, target.Scanned, target.ScanFailed, *LEASE),
         "delivery": (delivery.Understood,),
@@ -86,7 +93,7 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
         **CALLS,
     },
     "architect": {"improvement": (i.ArchitectureDesigned, i.Abandoned, *LEASE), **CALLS},
-    "developer": {"improvement": (i.ChangeImplemented, i.Abandoned, *LEASE), **CALLS},
+    "developer": {"improvement": (i.ChangeImplemented, i.DeliveryRefused, i.Abandoned, *LEASE), **CALLS},
     "qa": {
         "target": (target.BaselineRecorded, *LEASE),
         "improvement": (i.ChangeValidated, i.ChangeRefuted),

@@ -2,7 +2,8 @@
 
 Rules
 1. A status is derived from the facts by `TRANSITIONS`; a fact the table does not list is refused.
-2. Requirements, design and change are finished only by the holder of the claim (its token is shown).
+2. Requirements, design and change are finished only by the holder of the claim (its token is shown). So is
+   what an agent from outside delivers, which is no change before the Developer made it one.
 3. Verdicts name their evidence; a landing names the commit and the tree that were proven.
 4. A refusal returns to the Developer at most `MAX_ATTEMPTS` times.
 5. `retried` re-opens an end, except a landing.
@@ -21,11 +22,13 @@ from events.improvement_facts import (
     Blocked,
     ChangeApproved,
     ChangeDeclined,
+    ChangeDelivered,
     ChangeDeployed,
     ChangeImplemented,
     ChangeRefuted,
     ChangeRolledBack,
     ChangeValidated,
+    DeliveryRefused,
     DeploymentFailed,
     Discovered,
     ImprovementFact,
@@ -65,6 +68,8 @@ ENDED = (S.DECLINED, S.ABANDONED, S.ROLLED_BACK)
 TRANSITIONS: dict[type[Fact], dict[Status, Status]] = {
     RequirementsSpecified: {S.INITIALIZED: S.REQUIREMENTS_COMPLETE},
     ArchitectureDesigned: {S.REQUIREMENTS_COMPLETE: S.ARCHITECTURE_COMPLETE},
+    ChangeDelivered: {S.ARCHITECTURE_COMPLETE: S.ARCHITECTURE_COMPLETE},
+    DeliveryRefused: {S.ARCHITECTURE_COMPLETE: S.ARCHITECTURE_COMPLETE},
     ChangeImplemented: {S.ARCHITECTURE_COMPLETE: S.IMPLEMENTATION_COMPLETE},
     ChangeValidated: {S.IMPLEMENTATION_COMPLETE: S.TESTING_COMPLETE},
     ChangeRefuted: {S.IMPLEMENTATION_COMPLETE: S.ARCHITECTURE_COMPLETE},
@@ -83,7 +88,7 @@ TRANSITIONS: dict[type[Fact], dict[Status, Status]] = {
     Reprioritised: {s: s for s in UNFINISHED},
     Related: {s: s for s in Status},
 }
-CLAIMED = (RequirementsSpecified, ArchitectureDesigned, ChangeImplemented)
+CLAIMED = (RequirementsSpecified, ArchitectureDesigned, ChangeDelivered, ChangeImplemented)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Improvement:
     rank: int = 0
     requirements: RequirementsSpecified | None = None
     design: ArchitectureDesigned | None = None
+    delivered: ChangeDelivered | None = None
     change: ChangeImplemented | None = None
     verdict: ChangeValidated | None = None
     refusals: tuple[ChangeRefuted, ...] = ()
@@ -154,7 +160,9 @@ def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improveme
         case ArchitectureDesigned():
             return replace(state, design=fact)
         case ChangeImplemented():
-            return replace(state, change=fact)
+            return replace(state, change=fact, delivered=None)
+        case ChangeDelivered() | DeliveryRefused():
+            return replace(state, delivered=fact if isinstance(fact, ChangeDelivered) else None)
         case ChangeValidated():
             return replace(state, verdict=fact)
         case ChangeRefuted():
@@ -205,9 +213,18 @@ def decide(state: Improvement, fact: ImprovementFact, now: datetime) -> None:
         raise Rejected(f"{fact.name} is not possible while the improvement is {state.status.value}")
     if isinstance(fact, CLAIMED):
         require_claim(state.claim, fact.claim, now)
-    if isinstance(fact, Related):
-        _decide_relation(state, fact)
     _decide_details(state, fact)
+    _decide_between(state, fact)
+
+
+def _decide_between(state: Improvement, fact: ImprovementFact) -> None:
+    match fact:
+        case Related():
+            _decide_relation(state, fact)
+        case ChangeDelivered() | DeliveryRefused():
+            _decide_delivery(state, fact)
+        case _:
+            return
 
 
 def _decide_details(state: Improvement, fact: ImprovementFact) -> None:
@@ -228,6 +245,11 @@ def _decide_details(state: Improvement, fact: ImprovementFact) -> None:
             raise Rejected("taking the change back was asked for already")
         case _:
             return
+
+
+def _decide_delivery(state: Improvement, fact: ChangeDelivered | DeliveryRefused) -> None:
+    if isinstance(fact, ChangeDelivered) == (state.delivered is not None):
+        raise Rejected("what was delivered before is being looked at" if state.delivered else "nothing came")
 
 
 def _decide_relation(state: Improvement, fact: Related) -> None:

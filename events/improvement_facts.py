@@ -71,6 +71,27 @@ class ArchitectureDesigned(Fact):
     document: ArtefactRef | None = None
 
 
+class ChangeDelivered(Fact):
+    """An agent from outside wrote the change on the base. Nothing of it is believed: the Developer makes the
+    commit of `patch`, or refuses it, and QA proves it as any other. `proofs` names for each behaviour the
+    tests that show it, by the agent's word."""
+
+    name: ClassVar[str] = "change_delivered"
+    claim: int
+    agent: str
+    patch: ArtefactRef
+    summary: str
+    proofs: dict[str, tuple[str, ...]]
+
+
+class DeliveryRefused(Fact):
+    """Developer could make no commit of what an agent delivered."""
+
+    name: ClassVar[str] = "delivery_refused"
+    agent: str
+    reason: str
+
+
 class ChangeImplemented(Fact):
     """Developer wrote the change as one commit on `base`. `recipe` repeats it; `tests` says which tests
     were added, or why none are needed; `run` names the engine call that wrote it."""
@@ -243,6 +264,8 @@ ImprovementFact = (
     | Reprioritised
     | RequirementsSpecified
     | ArchitectureDesigned
+    | ChangeDelivered
+    | DeliveryRefused
     | ChangeImplemented
     | ChangeValidated
     | ChangeRefuted
@@ -267,6 +290,8 @@ FACTS: tuple[type[Fact], ...] = (
     Reprioritised,
     RequirementsSpecified,
     ArchitectureDesigned,
+    ChangeDelivered,
+    DeliveryRefused,
     ChangeImplemented,
     ChangeValidated,
     ChangeRefuted,

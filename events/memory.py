@@ -65,6 +65,11 @@ class InMemoryEventStore:
                 after = event.seq
                 yield event
 
+    async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
+        """Return which aggregates of a kind have a fact; see the port."""
+        addresses = [event.envelope.address for event in self._log]
+        return tuple(sorted({one.id for one in addresses if (one.aggregate, one.fact) == (aggregate, fact)}))
+
     async def head(self) -> int:
         """Return the last sequence."""
         return len(self._log)

@@ -129,6 +129,10 @@ class EventStore(Protocol):
         """
         ...
 
+    async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
+        """Return which aggregates of a kind have a fact, without reading the log; for kinds that are few."""
+        ...
+
     async def head(self) -> int:
         """Return the last sequence of the stream, 0 when it is empty."""
         ...

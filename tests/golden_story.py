@@ -10,6 +10,7 @@ from schemas.access import Role
 from schemas.engine import Billing, FailureKind
 from schemas.improvement import Relation
 from schemas.risk import RiskClass
+from tests.golden_agents import helped
 from tests.golden_deliveries import delivered
 from tests.golden_telling import FILE, PART, UNTIL, Story, Told, commit, designed, implemented, ref, validated
 
@@ -26,6 +27,7 @@ def story() -> tuple[Told, ...]:
     _asked_of_engines(told)
     _let_in(told)
     delivered(told)
+    helped(told)
     return tuple(told.told)
 
 

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from events import access, batch, budget, deployment, engine, improvement_facts, lease, run, swarm, target
+from events import (
+    access,
+    agent,
+    batch,
+    budget,
+    deployment,
+    engine,
+    improvement_facts,
+    lease,
+    run,
+    swarm,
+    target,
+)
 from events.budget import dollars
 from events.fact import Fact
 from schemas.improvement import Relation
@@ -25,6 +37,8 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     i.Reprioritised: lambda f: f"now rank {f.rank}: {f.reason}",
     i.RequirementsSpecified: lambda f: f"requirements written: {len(f.requirements)}",
     i.ArchitectureDesigned: lambda f: f"designed: risk {f.risk}, touches {_touched(f)}",
+    i.ChangeDelivered: lambda f: f"a change was delivered by {f.agent}",
+    i.DeliveryRefused: lambda f: f"what {f.agent} delivered was refused: {f.reason}",
     i.ChangeImplemented: lambda f: (
         f"implemented, attempt {f.attempt}: {_count(f.fixed, 'finding')} fixed"
         f" in {_count(len(f.files), 'file')}, {f.remaining} remaining, commit {f.commit[:10]}"
@@ -68,6 +82,10 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     deployment.Succeeded: lambda f: f"deployed: the branch stands at {f.tip[:10]}",
     deployment.Failed: lambda f: f"deployment failed: {f.reason}",
     deployment.RolledBack: lambda f: f"restored: the branch stands at {f.tip[:10] or 'nothing'}",
+    agent.Registered: lambda f: f"agent registered: {f.title}, for the work of {f.role}",
+    agent.WorkTaken: lambda f: f"took {f.improvement}",
+    agent.Progressed: lambda f: f"{f.percent} % of {f.improvement}{_because(f.note)}",
+    agent.Left: lambda f: f"agent left: {f.reason}",
     access.Granted: lambda f: f"{f.role} token granted: {f.title}, until {f.expires_at:%Y-%m-%d %H:%M}",
     access.Revoked: lambda f: f"token revoked: {f.reason}",
     access.Denied: lambda f: f"denied{_times(f.times)}: {f.what}, {f.why}",

@@ -13,8 +13,9 @@ from schemas.aps_vocabulary import Phase
 from services.asking.consulting import Consultant
 from services.changes.recipes import without
 from services.changes.stacking import Layer, Stack, Stacked
+from services.developer.delivered import take_over
 from services.developer.fulfilling import REQUEST, fulfil
-from services.developer.policy import Abandon, Implement, whenever
+from services.developer.policy import Abandon, Implement, TakeOver, whenever
 from services.developer.unheard import abandoned_runs, run_id
 from services.engines.deterministic.recipe import Recipe
 from services.engines.deterministic.rules import written_for
@@ -40,8 +41,15 @@ class Developer:
     async def react(self, event: Recorded) -> None:
         """Implement or abandon, as the policy says."""
         id = event.envelope.address.id
+        while not await self._done(id, event):
+            continue
+
+    async def _done(self, id: str, event: Recorded) -> bool:
+        """Do what is to be done now; return whether that was all."""
         state = await self.bench.book.state(IMPROVEMENT, id)
         match whenever(id, read_fact(event.envelope), state):
+            case TakeOver():
+                return await take_over(self.bench, id, self.bench.cause(event))
             case Implement() if state.discovered and state.discovered.source == REQUEST:
                 await fulfil(self.bench, self.consultant, id, self.bench.cause(event))
             case Implement():
@@ -51,7 +59,8 @@ class Developer:
                     IMPROVEMENT, id, Abandoned(reason=reason), cause=self.bench.cause(event)
                 )
             case None:
-                return
+                pass
+        return True
 
     async def _implement(self, id: str, cause: Cause) -> None:
         book = self.bench.book

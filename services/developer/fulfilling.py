@@ -8,8 +8,9 @@ from schemas.aps_vocabulary import Phase
 from schemas.engine import FailureKind
 from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
 from services.asking.stops import Bound, Tried, failure_digest, why_stop
+from services.changes.brief import brief
 from services.changes.recipes import Written
-from services.developer.writing import Draft, brief, draft, hopeless
+from services.developer.writing import Draft, draft, hopeless
 from services.runtime.log import Log
 from services.runtime.workbench import Workbench
 

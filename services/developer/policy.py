@@ -1,6 +1,7 @@
 """What the Developer does whenever something happened.
 
-Whenever a design is ready, the change is implemented. Whenever QA refused a change, it is implemented
+Whenever a design is ready, the change is implemented. Whenever an agent from outside delivered one, that is
+made a commit, or refused and implemented. Whenever QA refused a change, it is implemented
 again without the parts that did harm, or abandoned when nothing of it is left.
 """
 
@@ -8,13 +9,20 @@ from dataclasses import dataclass
 
 from events.fact import Fact
 from events.improvement import MAX_ATTEMPTS, Improvement
-from events.improvement_facts import ArchitectureDesigned, ChangeRefuted
+from events.improvement_facts import ArchitectureDesigned, ChangeDelivered, ChangeRefuted
 from schemas.improvement import Status
 
 
 @dataclass(frozen=True)
 class Implement:
     """Write the change of an improvement."""
+
+    improvement: str
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Make a commit of what was delivered for an improvement."""
 
     improvement: str
 
@@ -27,17 +35,24 @@ class Abandon:
     reason: str
 
 
-def whenever(id: str, fact: Fact, state: Improvement) -> Implement | Abandon | None:
+def whenever(id: str, fact: Fact, state: Improvement) -> Implement | TakeOver | Abandon | None:
     """Return the work that `fact` asks for in the state that holds now; None when it is done already."""
-    if not isinstance(fact, ArchitectureDesigned | ChangeRefuted):
+    if not isinstance(fact, ArchitectureDesigned | ChangeDelivered | ChangeRefuted):
         return None
     if state.status is not Status.ARCHITECTURE_COMPLETE:
         return None
+    if hopeless := why_hopeless(state):
+        return Abandon(id, hopeless)
+    return TakeOver(id) if state.delivered is not None else Implement(id)
+
+
+def why_hopeless(state: Improvement) -> str:
+    """Say why no other attempt is made after the refusals there were; empty where one is."""
     if not state.refusals:
-        return Implement(id)
+        return ""
     last = state.refusals[-1]
     if last.nothing_left:
-        return Abandon(id, last.reason)
+        return last.reason
     if len(state.refusals) >= MAX_ATTEMPTS:
-        return Abandon(id, f"refused {MAX_ATTEMPTS} times; the last time: {last.reason}")
-    return Implement(id)
+        return f"refused {MAX_ATTEMPTS} times; the last time: {last.reason}"
+    return ""

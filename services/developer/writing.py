@@ -1,7 +1,7 @@
 """Has an engine write a change in a work tree, and makes a commit of what it left there."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,20 +10,16 @@ from pydantic import Field, model_validator
 from events.envelope import Cause
 from events.improvement import Improvement
 from events.improvement_facts import Discovered
-from events.run import RUN, Completed
-from events.target import Target
 from schemas.base import Frozen
 from services.asking.consulting import Consultant, Errand
-from services.asking.context import context_of, in_prompt
+from services.asking.context import in_prompt
 from services.asking.stops import change_digest
 from services.asking.words import Asked, NotTaken
+from services.changes.brief import Brief
 from services.changes.message import AUTHOR, commit_message
 from services.engines.line import one_line
-from services.gherkin.feature import parse_feature
-from services.gherkin.steps import ShownByTests
 from services.prompting.material import Material, material
 from services.prompting.template import Template
-from services.runtime.log import Log
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
 from services.workspace.migration_reading import migrations_told
@@ -66,22 +62,6 @@ class Account(Frozen):
 
 
 @dataclass(frozen=True)
-class Brief:
-    """What the writer is told: the project, the behaviours, the plan, and what was refused before.
-
-    `context` is what was handed over with the request.
-    """
-
-    title: str
-    behaviours: Sequence[str]
-    plan: str
-    bug_reports: Sequence[str]
-    engine: str = ""
-    session: str = ""
-    context: Sequence[Material] = ()
-
-
-@dataclass(frozen=True)
 class Draft:
     """A change as it was written: `commit` on the base, what it touches, and its writer's account."""
 
@@ -90,36 +70,6 @@ class Draft:
     tree: str
     files: tuple[str, ...]
     patch: bytes
-
-
-async def brief(book: Log, target: Target, state: Improvement) -> Brief:
-    """Gather what the writer of a designed improvement is told."""
-    requirements, design = state.requirements, state.design
-    assert requirements is not None  # noqa: S101 -- designed, so specified
-    assert design is not None  # noqa: S101 -- the policy admits only designed ones
-    feature = parse_feature((await book.fetch(requirements.feature)).decode())
-    steps = [stated.step for scenario in feature.scenarios for stated in scenario.steps]
-    session = await _session(book, state) if state.refusals else ""
-    reports = [(await book.fetch(refusal.bug_report)).decode() for refusal in state.refusals]
-    found = state.discovered
-    assert found is not None  # noqa: S101 -- designed, so discovered
-    return Brief(
-        title=target.registered.title if target.registered else found.target,
-        engine=target.scans[found.scan].requested.engine,
-        behaviours=[step.behaviour for step in steps if isinstance(step, ShownByTests)],
-        plan=(await book.fetch(design.decision)).decode() if design.decision else "",
-        bug_reports=reports,
-        session=session,
-        context=await context_of(book, target, found.scan),
-    )
-
-
-async def _session(book: Log, state: Improvement) -> str:
-    """The session in which the refused change was written, so that its writer knows what it did."""
-    if state.change is None:
-        return ""
-    ended = (await book.state(RUN, state.change.run)).ended
-    return ended.session if isinstance(ended, Completed) else ""
 
 
 def hopeless(made: Draft, earlier: bytes) -> str:
