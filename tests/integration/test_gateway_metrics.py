@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from events.improvement_facts import Abandoned
 from schemas.access import Role
+from services.access.tokens import Token
 from services.gateway.metering.custom import Kept, Measurement
 from services.gateway.metering.families import MEANING
 from services.gateway.metering.sending import Sending
@@ -256,18 +258,49 @@ def figure(text: str, name: str) -> str:
     return found[1].strip()
 
 
+@asynccontextmanager
+async def client(url: str, token: Token) -> AsyncIterator[aiohttp.ClientSession]:
+    own = {"Authorization": f"Bearer {token.text}"}
+    async with aiohttp.ClientSession(url, headers=own) as session:
+        yield session
+
+
 async def test_measures_go_on_while_the_database_is_away(ground: Ground) -> None:
-    away = Ground(ground.settings, ground.nats_url, "postgresql://nobody@127.0.0.1:1/none")
     async with open_place(ground) as place:
-        viewer = place.tokens[Role.VIEWER].text
-    own = {"Authorization": f"Bearer {viewer}"}
-    async with (
-        serving(away) as url,
-        aiohttp.ClientSession(headers=own) as session,
-        session.get(f"{url}/metrics") as answer,
-    ):
+        viewer = place.tokens[Role.VIEWER]
+    away = Ground(ground.settings, ground.nats_url, "postgresql://nobody@127.0.0.1:1/none")
+    async with serving(away) as url, client(url, viewer) as session, session.get("/metrics") as answer:
         text = await answer.text()
         assert answer.status == 200, text
     assert 'aps_source_up{source="work"} 0.0' in text
     assert 'aps_source_up{source="queues"} 1.0' in text
     assert "aps_queue_pending" in text
+
+
+@pytest.mark.slow
+async def test_while_nats_is_away_its_measures_are_missing_and_nothing_is_taken(
+    ground: Ground, log_server: LogServer
+) -> None:
+    async with open_place(ground) as place:
+        admin = place.tokens[Role.ADMIN]
+    async with serving(ground) as url, client(url, admin) as session:
+        async with session.post(CUSTOM, json=ONE) as taken:
+            assert taken.status == 202
+        log_server.kill()
+        try:
+            async with session.get("/metrics") as answer:
+                text = await answer.text()
+            async with session.post(CUSTOM, json=ONE) as refused:
+                assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
+        finally:
+            log_server.start()
+        status = 503
+        async with asyncio.timeout(PATIENCE):
+            while status == 503:
+                async with session.post(CUSTOM, json=ONE) as answer:
+                    status = answer.status
+    assert status == 202
+    assert 'aps_source_up{source="queues"} 0.0' in text
+    assert 'aps_source_up{source="http"} 1.0' in text
+    async with open_place(ground) as place:
+        assert (await counted(place, 2))["count"] == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from events.rights import USERS
 from services.gateway.metering.counting import Counting
 from services.gateway.metering.custom import Kept, Measurement
 from services.gateway.metering.kept import MOST_SERIES, KeptTallies, Overtaken, Reached
@@ -113,3 +114,13 @@ async def test_a_name_holds_one_request(connection: Client, ground: Ground) -> N
     assert await sending.put("x", one) == await sending.put("x", one) == 1
     with pytest.raises(AnotherRequest):
         await sending.put("x", other)
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
+async def test_the_gateway_alone_writes_measurements(log_server: LogServer, user: str) -> None:
+    await log_server.wipe()
+    errors: list[str] = []
+    async with log_server.connection(user, errors) as connection:
+        await connection.publish("aps.telemetry.custom.x", b"{}")
+        await connection.request("$JS.API.INFO", b"", timeout=5)
+    assert any("aps.telemetry.custom.x" in error for error in errors) == (user != "gateway")

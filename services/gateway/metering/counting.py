@@ -18,6 +18,7 @@ from services.runtime.ground import now
 PAGE = 200
 LOOK_SECONDS = 2.0  # for what another gateway took in
 AGAIN_SECONDS = 1.0
+AWAY = (Unavailable, Broken, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger()
 
@@ -41,9 +42,7 @@ class Counting:
             try:
                 await self._kept.prepare()
                 await self._follow()
-            except (Unavailable, Broken, OSError, TimeoutError) as problem:
-                log.info("measurements wait to be counted", problem=str(problem))
-            except (asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            except AWAY as problem:
                 log.info("measurements wait to be counted", problem=str(problem))
             await asyncio.sleep(AGAIN_SECONDS)
 

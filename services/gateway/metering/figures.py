@@ -22,7 +22,7 @@ from services.gateway.metering.families import Family, Number, family
 from services.gateway.metering.measures import COUNTED, OutcomeMeasures, measures_of
 from services.runtime.ground import now
 
-SECONDS = 5.0  # a source that takes longer is told as not answering
+SECONDS = 3.0  # a source that takes longer is told as not answering
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 AWAY = (
     asyncpg.PostgresError,

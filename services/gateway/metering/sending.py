@@ -10,6 +10,7 @@ from events.store import Unavailable
 from events.subjects import TELEMETRY_STREAM, measurements
 from services.gateway.metering.custom import Kept
 
+PATIENCE_SECONDS = 3.0
 MOST_BYTES = 1_000_000  # the server takes 1 MiB, headers with it
 
 
@@ -27,7 +28,7 @@ class Sending:
     def __init__(self, connection: Client) -> None:
         """Share one among all requests."""
         self._committer = Committer(connection)
-        self._reader = StreamReader(connection, TELEMETRY_STREAM)
+        self._reader = StreamReader(connection, TELEMETRY_STREAM, PATIENCE_SECONDS)
 
     async def put(self, name: str, kept: Kept) -> int:
         """Store measurements under a name of their own; return their place in the stream.
