@@ -11,10 +11,11 @@ from events.target import TARGET, ScanFailed, Scanned, ScanRequested, Target
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
 from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.discovery.understanding import Discovery
 from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
 from services.pm.asked import SOURCE, discovered
-from services.pm.policy import Scan, Specify, whenever
+from services.pm.policy import Read, Scan, Specify, whenever
 from services.pm.relating import related
 from services.pm.requirements import requirements
 from services.pm.scanning import JSON, Found, Selection, look, select
@@ -31,22 +32,28 @@ NOTHING = Selection((), (), {})
 
 @dataclass(frozen=True)
 class PM:
-    """Reacts to requested scans and discovered improvements. Without a consultant no request is done."""
+    """Reacts to scans, discoveries and deliveries. Without a consultant no request is done."""
 
     bench: Workbench
     consultant: Consultant | None = None
     role: str = "pm"
 
     async def react(self, event: Recorded) -> None:
-        """Scan or specify, as the policy says."""
+        """Scan, specify or read, as the policy says."""
         cause = self.bench.cause(event)
         match whenever(event.envelope.address.id, read_fact(event.envelope)):
             case Scan(target=target, scan=scan):
                 await self._scan(target, scan, cause)
             case Specify(improvement=id, new=new):
                 await self._specify(id, new, cause)
+            case Read(delivery=id):
+                await self._read(id, cause)
             case None:
                 return
+
+    async def _read(self, id: str, cause: Cause) -> None:
+        discovery = Discovery(self.bench.book, self.bench.workspace, self.bench.settings.webhook_label)
+        await discovery.understand(id, cause)
 
     async def _scan(self, target: str, scan: str, cause: Cause) -> None:
         book = self.bench.book

@@ -1,7 +1,8 @@
 """What PM does whenever something happened, and what it does not propose again.
 
 Whenever a scan is asked for, the target is searched. Whenever an improvement was discovered or is
-retried, its requirements are written. A refusal is remembered until the files it was about change.
+retried, its requirements are written. Whenever another system delivered something, it is read.
+A refusal is remembered until the files it was about change.
 A limit bounds what is worked on or lands: what is not finished yet, whether found before or just now.
 """
 
@@ -9,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from events.delivery import Received
 from events.fact import Fact
 from events.improvement import Improvement
 from events.improvement_facts import Discovered, Retried
@@ -35,13 +37,22 @@ class Specify:
     new: bool = False
 
 
-def whenever(id: str, fact: Fact) -> Scan | Specify | None:
+@dataclass(frozen=True)
+class Read:
+    """Find out what a delivery asks for."""
+
+    delivery: str
+
+
+def whenever(id: str, fact: Fact) -> Scan | Specify | Read | None:
     """Return the work that `fact`, recorded on the aggregate `id`, asks for."""
     match fact:
         case ScanRequested(scan=scan):
             return Scan(id, scan)
         case Discovered() | Retried():
             return Specify(id, new=isinstance(fact, Discovered))
+        case Received():
+            return Read(id)
         case _:
             return None
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from events.delivery import Received
 from events.fact import Fact
 from events.improvement import IMPROVEMENT, MAX_ATTEMPTS, Improvement
 from events.improvement_facts import (
@@ -16,8 +17,10 @@ from events.improvement_facts import (
     RollbackRequested,
 )
 from events.target import TARGET, Target
+from schemas.delivery import Source
 from schemas.improvement import Status
 from schemas.risk import RiskClass
+from schemas.sealed import Sealed
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
 from services.architect.policy import whenever as architect
 from services.deployer import policy as deployer
@@ -25,7 +28,7 @@ from services.deployer.policy import Deploy, TakeBack, decided, deployable, land
 from services.developer.policy import Abandon, Implement
 from services.developer.policy import whenever as developer
 from services.devops.policy import DRY_RUN, Circumstances, assess
-from services.pm.policy import Scan, Specify, improvement_id, inputs_digest, remembered
+from services.pm.policy import Read, Scan, Specify, improvement_id, inputs_digest, remembered
 from services.pm.policy import whenever as pm
 from services.qa.policy import RecordBaseline, TryTogether, flaky, ready, settled_report, unusable
 from services.qa.policy import whenever as qa
@@ -55,6 +58,21 @@ def at(status: Status, **fields: object) -> Improvement:
 )
 def test_pm_searches_targets_and_specifies_what_was_found(fact: Fact, work: object) -> None:
     assert pm("toolz", fact) == work
+
+
+RECEIVED = Received(
+    source=Source.GITHUB,
+    key="1",
+    event="push",
+    about="github.com/octocat/shop",
+    size=2,
+    body_sha256="0" * 64,
+    sealed=Sealed(sealed_for="delivery/github-20260105", body="YXBz"),
+)
+
+
+def test_pm_reads_what_was_delivered() -> None:
+    assert pm("github-1", RECEIVED) == Read("github-1")
 
 
 @pytest.mark.parametrize("status", list(Status))

@@ -71,6 +71,10 @@ class WatchedStore:
         """Tell as the store does."""
         return await self._store.position(aggregate, id)
 
+    async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
+        """Return which aggregates of a kind have a fact."""
+        return await self._store.ids(aggregate, fact)
+
     async def head(self) -> int:
         """Tell as the store does."""
         return await self._store.head()

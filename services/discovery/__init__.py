@@ -1,0 +1,1 @@
+"""Finds what should be better in what other systems tell."""
