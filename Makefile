@@ -33,7 +33,7 @@ run: setup ## improve a real project once and show the result; REPO=path for you
 	@"$(VENV)/aps" improve "$${REPO:-sdist:toolz==1.2.0}"
 
 .PHONY: test
-test: setup-test sandbox ## run all tests but the longest, with real servers
+test: setup-test sandbox browser ## run all tests but the longest, with real servers
 	@"$(VENV)/python" -m pytest -q -m "not long" $(SPREAD) tests
 
 .PHONY: test-long
@@ -54,6 +54,16 @@ sandbox:
 			|| echo "test: bubblewrap could not be installed (.venv/apt.log); its tests will say so"; \
 	else echo "test: bubblewrap is missing and only root can install it; its tests will say so"; fi
 
+# Pages are tested in the browser that Debian and Ubuntu have; it is installed as the sandbox is.
+.PHONY: browser
+browser:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "test: installing chromium, the browser that pages are tested in"; \
+		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } >.venv/apt-browser.log 2>&1 \
+			|| echo "test: chromium could not be installed (.venv/apt-browser.log); its tests will say so"; \
+	else echo "test: chromium is missing and only root can install it; its tests will say so"; fi
+
 .PHONY: check
 check: setup-test ## format, lint, types, import rules, generated files, fast tests
 	@echo "check: format"; "$(VENV)/ruff" format --check .
@@ -66,7 +76,7 @@ check: setup-test ## format, lint, types, import rules, generated files, fast te
 	@echo "check: fast tests"; "$(VENV)/python" -m pytest -x -q
 
 .PHONY: cover
-cover: setup-test sandbox ## run all tests and measure which of our lines they reach
+cover: setup-test sandbox browser ## run all tests and measure which of our lines they reach
 	@rm -f .coverage .coverage.*
 	@"$(VENV)/coverage" run -m pytest -q -m "slow or not slow" tests
 	@"$(VENV)/coverage" combine -q && "$(VENV)/coverage" report

@@ -17,7 +17,8 @@ from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keys import Deletion
 from tests.gateway_place import Place, ground_at, open_place
 from tests.log_server import LogServer, started
-from tests.shelf_story import ANSWER, CALL, FOUND, LANDED, REFUSED, TRANSCRIPT, WAITING, Teller
+from tests.shelf_evidence import ANSWER, TRANSCRIPT
+from tests.shelf_story import CALL, FOUND, LANDED, REFUSED, WAITING, Teller
 
 PLACE = "/ai/improvements"
 SECRET = "a secret of sixty-four characters, none of which is of any worth"

@@ -6,7 +6,7 @@ from services.dossier.improvement import Dossier, Refusal
 from services.dossier.patch import MOST_LINES, Kind, changes_in
 from services.gates.catalogue import GATES
 from services.gateway.pages.drawing import MOST, drawn
-from tests.shelf_story import PATCH
+from tests.shelf_evidence import PATCH
 
 NOTHING = Dossier.model_construct(
     status=Status.INITIALIZED, gates=(), refusals=(), attempts=0, commands=(), timeline=(), missing=()
