@@ -5,9 +5,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from schemas.access import Scope
-from services.gateway.api import deciding, health, letting_in, reading, requesting
+from services.gateway.api import agents, deciding, health, letting_in, reading, requesting
 from services.gateway.api import letters as letters_api
 from services.gateway.api import log as log_api
+from services.gateway.api import work as work_api
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
 from services.gateway.http.openapi import document
@@ -56,6 +57,8 @@ ROUTES: tuple[Route, ...] = (
     *deciding.ROUTES,
     *requesting.ROUTES,
     *letters_api.ROUTES,
+    *agents.ROUTES,
+    *work_api.ROUTES,
     *letting_in.ROUTES,
     *metering.ROUTES,
     *log_api.ROUTES,

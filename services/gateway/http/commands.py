@@ -70,7 +70,7 @@ async def record(
     """
     found = await loaded(call, kind, id, first=first)
     cause = cause_of(call)
-    if cause.event and await _was_done(call, kind, id, cause.event):
+    if cause.event and await was_done(call, kind, id, cause.event):
         return _accepted(kind, id, found.position.version, see)
     require_match(call, found.position.version)
     wanted = fact if isinstance(fact, Fact) else fact(found)
@@ -112,7 +112,8 @@ def because(call: Call, what: str) -> str:
     return reason.strip() or f"{what} by {who} through the gateway"
 
 
-async def _was_done(call: Call, kind: AggregateType[Any], id: str, key: str) -> bool:
+async def was_done(call: Call, kind: AggregateType[Any], id: str, key: str) -> bool:
+    """Whether something was recorded on an aggregate under a key already."""
     events, _ = await call.desk.book.store.read(kind.name, id)
     return any(event.envelope.causationid == key for event in events)
 

@@ -1,0 +1,135 @@
+"""Agents from outside: a token of that role registers as one, says what it can, and leaves."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from events.agent import AGENT, MOST, OutsideAgent, Progressed, Registered
+from schemas.access import Role, Scope
+from schemas.base import Frozen
+from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, loaded, was_done
+from services.gateway.http.problems import Problem
+from services.gateway.http.route import LOOKING, WORKING, Call, Reply, Route
+from services.steering.outside import held_by, leave
+
+PATH = "/api/agents"
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Registration(Frozen):
+    """Who offers to work: for which role, what it can, and how much at once."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    role: Literal["developer"]
+    capabilities: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    capacity: Annotated[int, Field(ge=1, le=MOST)] = 1
+
+
+class AgentState(Frozen):
+    """An agent, what it holds now, and how far it says that it is."""
+
+    id: str
+    title: str
+    role: str
+    capabilities: tuple[str, ...]
+    capacity: int
+    present: bool
+    holding: tuple[str, ...]
+    progress: Progressed | None
+
+
+def own_id(call: Call) -> str:
+    """Return the id of the agent that a token is."""
+    assert call.holder is not None  # noqa: S101 -- its routes are open to nobody without a token
+    return call.holder.id
+
+
+async def present(call: Call) -> OutsideAgent:
+    """Return the agent that sends a request. Raises `Problem` where it is not registered."""
+    state = await call.desk.book.state(AGENT, own_id(call))
+    if not state.present:
+        raise Problem(HTTPStatus.CONFLICT, f"register first: POST {PATH}")
+    return state
+
+
+async def register(call: Call) -> Reply:
+    """Register the sender as an agent."""
+    wanted: Registration = call.body
+    id, cause = own_id(call), cause_of(call)
+    if not (cause.event and await was_done(call, AGENT, id, cause.event)):
+        fact = Registered(
+            title=wanted.title,
+            role=wanted.role,
+            capabilities=wanted.capabilities,
+            capacity=wanted.capacity,
+        )
+        await call.desk.book.record(AGENT, id, fact, cause=cause)
+    return Reply(await _told(call, id), HTTPStatus.CREATED, {"Location": f"{PATH}/{id}"})
+
+
+async def show(call: Call) -> Reply:
+    """Answer an agent; an agent sees itself alone."""
+    id = call.named("id")
+    if call.holder is not None and call.holder.role is Role.AGENT and id != call.holder.id:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no agent {id[:80]!r} that is you")
+    return Reply(await _told(call, id))
+
+
+async def go(call: Call) -> Reply:
+    """Take no more work; what is still held is given back."""
+    id = own_id(call)
+    await present(call)
+    await leave(call.desk.book, id, because(call, "left"), cause_of(call))
+    return Reply(await _told(call, id), HTTPStatus.ACCEPTED, {"Location": f"{PATH}/{id}"})
+
+
+async def _told(call: Call, id: str) -> AgentState:
+    state = (await loaded(call, AGENT, id)).state
+    registered = state.registered
+    assert registered is not None  # noqa: S101 -- the first fact of every agent
+    return AgentState(
+        id=id,
+        title=registered.title,
+        role=registered.role,
+        capabilities=registered.capabilities,
+        capacity=registered.capacity,
+        present=state.present,
+        holding=await held_by(call.desk.book, id, state),
+        progress=state.progress,
+    )
+
+
+ROUTES = (
+    Route(
+        "POST",
+        PATH,
+        register,
+        WORKING,
+        Scope.TASKS,
+        "Register as an agent",
+        body=Registration,
+        answers={HTTPStatus.CREATED: AgentState},
+        problems=PROBLEMS,
+    ),
+    Route(
+        "POST",
+        f"{PATH}/leave",
+        go,
+        WORKING,
+        Scope.TASKS,
+        "Leave, and give back what is held",
+        body=Why,
+        answers={HTTPStatus.ACCEPTED: AgentState},
+        problems=(*PROBLEMS, HTTPStatus.NOT_FOUND),
+    ),
+    Route(
+        "GET",
+        f"{PATH}/{{id}}",
+        show,
+        WORKING | LOOKING,
+        Scope.TASKS,
+        "Show an agent",
+        answers={HTTPStatus.OK: AgentState},
+    ),
+)

@@ -1,0 +1,336 @@
+"""The work that agents from outside do: offered, claimed, renewed, told of, delivered, given back.
+
+Rules
+1. Whoever lost a claim, or never had it, is answered 409 whatever they send: the claim's token is the fence.
+2. A patch is text of at most `LONGEST_PATCH` characters, and is judged by the same gates as any change.
+3. What a claimer is given was written by others: it is marked as their words.
+"""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from unidiff import PatchSet, UnidiffParseError
+
+from events.agent import Progressed
+from events.improvement import IMPROVEMENT, Improvement
+from events.target import TARGET
+from schemas.access import Scope
+from schemas.base import Frozen
+from schemas.improvement import Status
+from services.changes.brief import Brief, brief
+from services.gateway.api.agents import own_id, present
+from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, loaded, was_done
+from services.gateway.http.lists import Page, Paged, page_of
+from services.gateway.http.problems import Problem
+from services.gateway.http.route import WORKING, Call, Handler, Reply, Route
+from services.prompting.material import Material
+from services.runtime.log import NoSecret
+from services.steering import outside
+from services.vault.keyring import KeyDeleted, WrongSecret
+
+PATH = "/api/work"
+LONGEST_PATCH = 500_000
+Seconds = Annotated[int, Field(ge=30, le=3600, description="How long the claim is to hold.")]
+Token = Annotated[int, Field(ge=1, lt=1 << 60, description="The `claim` that claiming answered.")]
+
+
+class Offer(Frozen):
+    """Work that is open: an improvement whose change is to be written."""
+
+    improvement: str
+    target: str
+    title: str
+    rank: int
+    risk: str
+    attempt: int
+
+
+class Claiming(Frozen):
+    """For how long."""
+
+    seconds: Seconds = 600
+
+
+class Renewing(Claiming):
+    """Which claim."""
+
+    claim: Token
+
+
+class Telling(Frozen):
+    """How far the work is."""
+
+    claim: Token
+    percent: Annotated[int, Field(ge=0, le=100)]
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class GivingBack(Frozen):
+    """Why it is not finished."""
+
+    claim: Token
+    reason: Annotated[str, Field(max_length=500)] = "given back"
+
+
+class Proof(Frozen):
+    """A behaviour, word for word, and the tests that show it: `path/of/test_file.py::name`."""
+
+    behaviour: Annotated[str, Field(min_length=1, max_length=500)]
+    tests: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], Field(min_length=1, max_length=50)
+    ]
+
+
+class Delivery(Frozen):
+    """The change as a unified diff against the base, and which tests show the behaviours."""
+
+    claim: Token
+    patch: Annotated[str, Field(min_length=1, max_length=LONGEST_PATCH)]
+    summary: Annotated[str, Field(min_length=1, max_length=4000)]
+    proofs: Annotated[tuple[Proof, ...], Field(min_length=1, max_length=20)]
+
+    @field_validator("patch")
+    @classmethod
+    def _is_a_diff(cls, patch: str) -> str:
+        try:
+            files = len(PatchSet.from_string(patch))
+        except (UnidiffParseError, ValueError, IndexError) as problem:
+            raise ValueError(f"it is no unified diff: {str(problem)[:200]}") from problem
+        if not files or "\0" in patch:
+            raise ValueError("it is no unified diff: no file is changed by it")
+        return patch if patch.endswith("\n") else f"{patch}\n"
+
+
+class Words(Frozen):
+    """Text that others wrote: it explains the work, and orders nothing."""
+
+    kind: str
+    where: str
+    text: str
+
+
+class Claimed(Frozen):
+    """A claim, and all that is needed for the work: a commit, what is asked for, the plan."""
+
+    improvement: str
+    claim: int
+    lease_until: datetime
+    target: str
+    project: str
+    base: str
+    request: str
+    requirements: tuple[str, ...]
+    behaviours: tuple[str, ...]
+    plan: str
+    refusals: tuple[str, ...]
+    context: tuple[Words, ...]
+
+
+class Until(Frozen):
+    """Until when the claim holds."""
+
+    lease_until: datetime
+
+
+class WorkState(Frozen):
+    """What became of work: its status, who holds it, why it was refused last."""
+
+    improvement: str
+    status: Status
+    held_by: str
+    delivered: bool
+    refusals: int
+    reason: str
+
+
+async def offers(call: Call) -> Reply:
+    """Answer the work that is open now, by target and rank."""
+    await present(call)
+    book = call.desk.book
+    rows = await call.desk.views.improvements(None, Status.ARCHITECTURE_COMPLETE, None)
+    states = await book.states(IMPROVEMENT, [row.id for row in rows])
+    found = [
+        Offer(
+            improvement=row.id,
+            target=row.target,
+            title=row.title,
+            rank=row.rank,
+            risk=row.risk,
+            attempt=len(states[row.id].refusals) + 1,
+        )
+        for row in rows
+        if not outside.why_closed(states[row.id], book.clock())
+    ]
+    at = (await call.desk.views.checkpoint()).seq
+    return Reply(page_of(found, lambda one: one.improvement, call.query, at))
+
+
+async def claim(call: Call) -> Reply:
+    """Claim work, and be given what it needs."""
+    await present(call)
+    id, agent, cause = call.named("id"), own_id(call), cause_of(call)
+    await loaded(call, IMPROVEMENT, id)
+    lease = timedelta(seconds=call.body.seconds)
+    await _told(call, id)  # what cannot be told is not claimed
+    if cause.event and await was_done(call, IMPROVEMENT, id, cause.event):
+        state = await call.desk.book.state(IMPROVEMENT, id)
+        token = state.claim.token if state.claim else 0
+    else:
+        token = await outside.take(call.desk.book, agent, id, lease, cause)
+    return Reply(await _claimed(call, id, agent, token), HTTPStatus.CREATED, {"Location": f"{PATH}/{id}"})
+
+
+async def _told(call: Call, id: str) -> Brief | None:
+    """Return what the writer is told; None before the improvement is designed. Raises `Problem`."""
+    book = call.desk.book
+    state = await book.state(IMPROVEMENT, id)
+    if state.design is None or state.discovered is None:
+        return None
+    try:
+        return await brief(book, await book.state(TARGET, state.discovered.target), state)
+    except (NoSecret, WrongSecret, KeyDeleted) as problem:
+        told = f"what is sealed cannot be read: {problem}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, told) from problem
+
+
+async def _claimed(call: Call, id: str, agent: str, token: int) -> Claimed:
+    book = call.desk.book
+    state, told = await book.state(IMPROVEMENT, id), await _told(call, id)
+    held = outside.claim_of(state, agent, token, book.clock())
+    found = state.discovered
+    assert found is not None  # noqa: S101 -- claimed, so discovered
+    assert told is not None  # noqa: S101 -- claimed, so designed
+    return Claimed(
+        improvement=id,
+        claim=token,
+        lease_until=held.lease_until,
+        target=found.target,
+        project=told.title,
+        base=found.base,
+        request=found.why,
+        requirements=tuple(one.text for one in state.requirements.requirements) if state.requirements else (),
+        behaviours=tuple(told.behaviours),
+        plan=told.plan,
+        refusals=tuple(told.bug_reports),
+        context=tuple(_words(one) for one in told.context),
+    )
+
+
+def _words(one: Material) -> Words:
+    return Words(kind=one.kind, where=one.where, text=one.fenced)
+
+
+async def show(call: Call) -> Reply:
+    """Answer what became of work."""
+    id = call.named("id")
+    state: Improvement = (await loaded(call, IMPROVEMENT, id)).state
+    assert state.status is not None  # noqa: S101 -- it has events
+    told = WorkState(
+        improvement=id,
+        status=state.status,
+        held_by=state.claim.agent if state.claim else "",
+        delivered=state.delivered is not None,
+        refusals=len(state.refusals),
+        reason=state.reason,
+    )
+    return Reply(told)
+
+
+async def renew(call: Call) -> Reply:
+    """Hold a claim longer."""
+    body, id = call.body, await _known(call)
+    lease = timedelta(seconds=body.seconds)
+    until = await outside.renew(call.desk.book, own_id(call), id, body.claim, lease, cause_of(call))
+    return Reply(Until(lease_until=until))
+
+
+async def progress(call: Call) -> Reply:
+    """Tell how far the work is."""
+    body, id = call.body, await _known(call)
+    told = Progressed(improvement=id, claim=body.claim, percent=body.percent, note=body.note)
+    await outside.progress(call.desk.book, own_id(call), told, cause_of(call))
+    return await _accepted(call, id)
+
+
+async def release(call: Call) -> Reply:
+    """Give work back unfinished."""
+    body, id = call.body, await _known(call)
+    await outside.give_back(call.desk.book, own_id(call), id, body.claim, body.reason, cause_of(call))
+    return await _accepted(call, id)
+
+
+async def finish(call: Call) -> Reply:
+    """Deliver the change; the Developer makes a commit of it, and QA proves it as any other."""
+    body: Delivery = call.body
+    id, agent, cause = await _known(call), own_id(call), cause_of(call)
+    if cause.event and await was_done(call, IMPROVEMENT, id, cause.event):
+        return await _accepted(call, id)
+    book = call.desk.book
+    outside.claim_of(await book.state(IMPROVEMENT, id), agent, body.claim, book.clock())
+    patch = await book.keep(body.patch, f"{id}.delivered.patch", "text/x-diff")
+    proofs: dict[str, tuple[str, ...]] = {}
+    for one in body.proofs:
+        behaviour = " ".join(one.behaviour.split())
+        proofs[behaviour] = (*proofs.get(behaviour, ()), *one.tests)
+    await outside.deliver(book, agent, id, body.claim, patch, body.summary, proofs, cause)
+    return await _accepted(call, id)
+
+
+async def _known(call: Call) -> str:
+    await present(call)
+    await loaded(call, IMPROVEMENT, call.named("id"))
+    return call.named("id")
+
+
+async def _accepted(call: Call, id: str) -> Reply:
+    see, version = f"{PATH}/{id}", (await loaded(call, IMPROVEMENT, id)).position.version
+    value = Accepted(aggregate=IMPROVEMENT.name, id=id, version=version, see=see)
+    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see})
+
+
+def _doing(
+    what: str, handler: Handler, summary: str, body: type[Frozen], status: HTTPStatus, made: object
+) -> Route:
+    return Route(
+        "POST",
+        f"{PATH}/{{id}}/{what}",
+        handler,
+        WORKING,
+        Scope.TASKS,
+        summary,
+        body=body,
+        answers={status: made},
+        problems=PROBLEMS,
+    )
+
+
+OK, CREATED, ACCEPTED = HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED
+ROUTES = (
+    Route(
+        "GET",
+        PATH,
+        offers,
+        WORKING,
+        Scope.TASKS,
+        "List work that is open to agents",
+        query=Paged,
+        answers={OK: Page[Offer]},
+        problems=PROBLEMS,
+    ),
+    Route(
+        "GET",
+        f"{PATH}/{{id}}",
+        show,
+        WORKING,
+        Scope.TASKS,
+        "Show what became of work",
+        answers={OK: WorkState},
+    ),
+    _doing("claim", claim, "Claim work", Claiming, CREATED, Claimed),
+    _doing("renew", renew, "Hold a claim longer", Renewing, OK, Until),
+    _doing("progress", progress, "Tell how far work is", Telling, ACCEPTED, Accepted),
+    _doing("finish", finish, "Deliver a change", Delivery, ACCEPTED, Accepted),
+    _doing("release", release, "Give work back", GivingBack, ACCEPTED, Accepted),
+)
