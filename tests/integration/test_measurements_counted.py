@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -68,21 +68,40 @@ async def test_what_was_counted_is_not_added_again(kept: KeptTallies) -> None:
         await kept.add(Reached(), Reached("s", 5), tallies, now)
     ((_, tally),) = await kept.series()
     assert tally.count == 1
-    assert await kept.reached() == Reached("s", 5, 0)
+    assert (await kept.reached()).seq == 5
 
 
-async def test_another_stream_is_counted_from_its_beginning(
+async def test_a_stream_made_anew_is_counted_without_what_was_put_back(
     kept: KeptTallies, connection: Client, log_server: LogServer
 ) -> None:
     sending, counting = Sending(connection), Counting(connection, kept)
-    came = Kept(at=datetime.now(UTC), by="t", measurements=(Measurement(name="a", value=1),))
-    await sending.put("before", came)
+    before, after = one_at(datetime.now(UTC)), one_at(datetime.now(UTC) + timedelta(seconds=1))
+    await sending.put("before", before)
     assert await counting.count_page()
     await log_server.wipe()
-    await sending.put("after", came)
+    await sending.put("before", before)
+    assert await counting.count_page()
+    await sending.put("after", after)
     assert await counting.count_page()
     ((_, tally),) = await kept.series()
-    assert tally.count == 2
+    assert (tally.count, tally.last_at) == (2, after.at)
+
+
+async def test_an_empty_database_is_counted_anew_from_the_stream(
+    kept: KeptTallies, connection: Client, ground: Ground
+) -> None:
+    await Sending(connection).put("one", one_at(datetime.now(UTC)))
+    assert await Counting(connection, kept).count_page()
+    async with ground.pool(1, 1, 10) as pool:
+        await pool.execute("drop schema aps_telemetry cascade")
+    await kept.prepare()
+    assert await Counting(connection, kept).count_page()
+    ((_, tally),) = await kept.series()
+    assert tally.count == 1
+
+
+def one_at(time: datetime) -> Kept:
+    return Kept(at=time, by="t", measurements=(Measurement(name="a", value=1),))
 
 
 async def test_there_is_an_end_to_series(kept: KeptTallies) -> None:

@@ -1,6 +1,7 @@
 """Counts the measurements of the stream into the tallies, from wherever they were counted to last."""
 
 import asyncio
+from collections.abc import Sequence
 
 import asyncpg
 import structlog
@@ -58,21 +59,32 @@ class Counting:
                 continue
 
     async def count_page(self) -> bool:
-        """Count what comes next; false where nothing does. A stream that is another is counted whole."""
+        """Count what comes next; false where nothing does."""
         stood, made = await self._kept.reached(), await self._reader.made()
-        before = stood.seq if stood.stream == made else 0
-        page = await self._reader.page(before, PAGE)
+        here = stood
+        if stood.stream != made:
+            here = Reached(made, latest=stood.latest, counted_before=stood.latest)
+        page = await self._reader.page(here.seq, PAGE)
         if not page:
             return False
-        if stood.stream == made and page[0].seq > before + 1:
-            log.warning("measurements were gone before they were counted", missing=page[0].seq - before - 1)
-        came = [kept for stored in page if (kept := _read(stored))]
-        after = Reached(made, page[-1].seq, len(page) - len(came))
+        if here.seq and page[0].seq > here.seq + 1:
+            log.warning("measurements were gone before they were counted", missing=page[0].seq - here.seq - 1)
+        after, fresh = counted(here, page)
         try:
-            await self._kept.add(stood, after, tallied(came), now())
+            await self._kept.add(stood, after, tallied(fresh), now())
         except Overtaken:
             log.info("another gateway counted these measurements")
         return True
+
+
+def counted(stood: Reached, page: Sequence[Stored]) -> tuple[Reached, list[Kept]]:
+    """Return how far a stream is counted with a page, and what of that was not counted before."""
+    came = [kept for stored in page if (kept := _read(stored))]
+    before = stood.counted_before
+    fresh = [kept for kept in came if before is None or kept.at > before]
+    latest = max((one for one in (stood.latest, *(kept.at for kept in came)) if one), default=None)
+    after = Reached(stood.stream, page[-1].seq, len(page) - len(came), latest, before)
+    return after, fresh
 
 
 def _read(stored: Stored) -> Kept | None:

@@ -4,7 +4,9 @@ Rules
 1. Tallies and the place in the stream they reach to change in one transaction, which compares the place:
    whatever is killed or runs twice, no measurement counts twice and none is left out.
 2. They stand in a schema of their own, so that views can be built anew beside them.
-3. There are at most `MOST_SERIES`: what would begin another is counted as left out.
+3. A stream that was made anew is another, and may hold what was put back from a backup of one before: that
+   is known by when it came.
+4. There are at most `MOST_SERIES`: what would begin another is counted as left out.
 """
 
 from collections.abc import Sequence
@@ -36,13 +38,14 @@ create table if not exists aps_telemetry.minutes (
 create index if not exists minutes_minute on aps_telemetry.minutes (minute);
 create table if not exists aps_telemetry.reached (
   one boolean primary key default true check (one), stream text not null, seq bigint not null,
-  left_out bigint not null
+  left_out bigint not null, latest timestamptz, counted_before timestamptz
 );
 insert into aps_telemetry.reached (stream, seq, left_out) values ('', 0, 0) on conflict do nothing;
 """
-REACHED = "select stream, seq, left_out from aps_telemetry.reached"
+REACHED = "select stream, seq, left_out, latest, counted_before from aps_telemetry.reached"
 ADVANCE = """
-update aps_telemetry.reached set stream = $1, seq = $2, left_out = left_out + $5
+update aps_telemetry.reached
+set stream = $1, seq = $2, left_out = left_out + $5, latest = $6, counted_before = $7
 where stream = $3 and seq = $4
 """
 KNOWN = """
@@ -85,11 +88,17 @@ group by 1, 2, 3, 4 order by 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Reached:
-    """How far the stream is counted: which stream, by when it was made, and its last message."""
+    """How far the stream is counted: which stream, by when it was made, and its last message.
+
+    `latest` is when the latest of all counted came. What came until `counted_before` was counted from
+    a stream before this one, and was put back.
+    """
 
     stream: str = ""
     seq: int = 0
     left_out: int = 0
+    latest: datetime | None = None
+    counted_before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -127,9 +136,8 @@ class KeptTallies:
         async with self._pool.acquire() as connection, connection.transaction():
             taken = await _with_room(connection, tallies)
             left_out = after.left_out + sum(one.count for key, one in tallies.items() if key not in taken)
-            done = await connection.execute(
-                ADVANCE, after.stream, after.seq, before.stream, before.seq, left_out
-            )
+            moved = (after.stream, after.seq, before.stream, before.seq, left_out)
+            done = await connection.execute(ADVANCE, *moved, after.latest, after.counted_before)
             if done != "UPDATE 1":
                 raise Overtaken
             await _put(connection, taken)
