@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 ENGINES = ("claude_code", "openai_compatible")
 AUTO = "auto"  # whichever the policy says
+RECORDED = "recorded"  # what the log holds; where work is repeated
 ROLES = ("pm", "architect", "developer", "qa", "devops", "cli")
 _PART = re.compile(
     r"(?:(?P<whom>[a-z]+(?:\.[a-z_]+)?)=)?(?P<engine>[a-z_]+)(?::(?P<model>[^\s:,=][^\s,=]*))?"

@@ -8,7 +8,6 @@ from services.cli.options import Json, Until
 from services.cli.session import Exit, fail, run
 
 BOARD = "improvement_board"
-RECORDED = "recorded"
 
 
 def replay(
@@ -25,7 +24,7 @@ def replay(
     engine: Annotated[
         str,
         typer.Option(
-            help=f"With --rerun: {RECORDED} (what was answered then; nobody is called), claude_code or"
+            help="With --rerun: recorded (what was answered then; nobody is called), claude_code or"
             " openai_compatible."
         ),
     ] = "",
@@ -50,7 +49,7 @@ def replay(
     """
     if rerun:
         _refuse_with_rerun(view, until, check=check)
-        _rerun(rerun, engine or RECORDED, keep, as_json=as_json)
+        _rerun(rerun, engine, keep, as_json=as_json)
         return
     if engine or keep:
         fail(Exit.USAGE, "--engine and --keep say how an improvement is repeated: give its id with --rerun")
@@ -71,8 +70,9 @@ def _refuse_with_rerun(view: str, until: str, *, check: bool) -> None:
 
 
 def _rerun(id: str, engine: str, keep: str, *, as_json: bool) -> None:
-    from services.engines.choosing import ENGINES
+    from services.engines.choosing import ENGINES, RECORDED
 
+    engine = engine or RECORDED
     if engine not in (RECORDED, *ENGINES):
         fail(Exit.USAGE, f"no engine {engine!r}; there are: {', '.join((RECORDED, *ENGINES))}")
     from services.cli.history import rerunning

@@ -21,12 +21,12 @@ from services.asking.team import Consulting
 from services.cli.cycle.watching import Following, follow
 from services.cli.desk import LogDesk, at_log, not_found
 from services.cli.history.comparison import Rerun, show, verdict
-from services.cli.history.replay import RECORDED
 from services.cli.history.watched import Advance, progress
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.swarm.roles import AGENTS
 from services.cli.swarm.running import swarm
 from services.cycle.requesting import Asked, locate
+from services.engines.choosing import RECORDED
 from services.forking import forks
 from services.forking.cycles import (
     Cycle,
