@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
+from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
     LEASE_FACTS,
@@ -85,7 +86,7 @@ class Closed(Fact):
     suite_runs: int
 
 
-BatchFact = Formed | Tested | Split | Settled | Closed | LeaseFact
+BatchFact = Formed | Tested | Split | Settled | Closed | Escalated | LeaseFact
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,18 @@ class Batch:
     settled: Settled | None = None
     closed: Closed | None = None
     claim: Claim | None = None
+    told: Escalated | None = None
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What it waits for: whoever holds its work."""
+        held = waiting_of(self.claim)
+        return (held,) if held else ()
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That it waits too long, as long as it does."""
+        return mark(self.waits, self.told)
 
 
 def evolve(state: Batch, fact: BatchFact, stamp: Stamp) -> Batch:
@@ -113,6 +126,8 @@ def evolve(state: Batch, fact: BatchFact, stamp: Stamp) -> Batch:
             return replace(state, settled=fact, claim=None)
         case Closed():
             return replace(state, closed=fact, claim=None)
+        case Escalated():
+            return replace(state, told=fact)
         case WorkClaimed() | WorkRenewed() | WorkReleased():
             return replace(state, claim=evolve_claim(state.claim, fact, stamp))
 
@@ -121,6 +136,9 @@ def decide(state: Batch, fact: BatchFact, now: datetime) -> None:
     """Admit `fact` or raise `Rejected`."""
     if isinstance(fact, WorkClaimed | WorkRenewed | WorkReleased):
         decide_lease(state.claim, fact, now)
+        return
+    if isinstance(fact, Escalated):
+        decide_escalation(state.waits, state.told, fact, now)
         return
     if isinstance(fact, Formed):
         if state.formed is not None:
@@ -136,5 +154,5 @@ def decide(state: Batch, fact: BatchFact, now: datetime) -> None:
 
 
 BATCH = AggregateType(
-    "batch", (Formed, Tested, Split, Settled, Closed, *LEASE_FACTS), Batch(), evolve, decide
+    "batch", (Formed, Tested, Split, Settled, Closed, Escalated, *LEASE_FACTS), Batch(), evolve, decide
 )

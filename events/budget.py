@@ -18,7 +18,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
+from events.escalation import Escalated, Waiting, decide_escalation, mark
 from events.fact import AggregateType, Fact, Rejected, Stamp
+from schemas.obstacle import Obstacle
 
 
 class Opened(Fact):
@@ -64,7 +66,7 @@ class Exhausted(Fact):
     reason: str
 
 
-BudgetFact = Opened | Reserved | Committed | Released | Exhausted
+BudgetFact = Opened | Reserved | Committed | Released | Exhausted | Escalated
 
 
 class OverLimit(Rejected):
@@ -83,6 +85,24 @@ class Budget:
     committed_micros: int = 0
     over_micros: int = 0
     exhausted: Exhausted | None = None
+    exhausted_at: datetime | None = None
+    told: Escalated | None = None
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What calls wait for that were refused: more to spend, or what others hold of it."""
+        if self.exhausted is None or self.exhausted_at is None or self.opened is None:
+            return ()
+        limit = f"its limit of {dollars(self.opened.limit_micros)} and {self.opened.limit_runs} calls"
+        holders = (limit, *(f"run {run}" for run in self.reserved))
+        return (
+            Waiting(Obstacle.BUDGET, self.exhausted_at, self.exhausted.reason, holders, self.opened.until),
+        )
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That calls wait too long, as long as they do."""
+        return mark(self.waits, self.told)
 
     @property
     def reserved_micros(self) -> int:
@@ -138,7 +158,9 @@ def evolve(state: Budget, fact: BudgetFact, stamp: Stamp) -> Budget:
             lapsed = (*state.lapsed, fact.run) if late else state.lapsed
             return _relieved(replace(state, reserved=_without(state, fact.run), lapsed=lapsed))
         case Exhausted():
-            return replace(state, exhausted=fact)
+            return replace(state, exhausted=fact, exhausted_at=stamp.time)
+        case Escalated():
+            return replace(state, told=fact)
 
 
 def decide(state: Budget, fact: BudgetFact, now: datetime) -> None:
@@ -155,6 +177,8 @@ def decide(state: Budget, fact: BudgetFact, now: datetime) -> None:
             _require_within(state, fact)
         case Released():
             _require(fact.run in state.reserved, f"nothing is reserved for {fact.run}")
+        case Escalated():
+            decide_escalation(state.waits, state.told, fact, now)
         case Exhausted():
             _require(state.exhausted is None, "it is known that the budget is exhausted")
 
@@ -200,4 +224,6 @@ def dollars(micros: int) -> str:
     return f"${whole}.{f'{part:06}'.rstrip('0').ljust(2, '0')}"
 
 
-BUDGET = AggregateType("budget", (Opened, Reserved, Committed, Released, Exhausted), Budget(), evolve, decide)
+BUDGET = AggregateType(
+    "budget", (Opened, Reserved, Committed, Released, Exhausted, Escalated), Budget(), evolve, decide
+)

@@ -4,7 +4,7 @@
 holds each role to its own facts.
 """
 
-from events import batch, delivery, improvement_facts, lease, run, target
+from events import batch, delivery, improvement_facts, lease, run, swarm, target
 from events.access import ACCESS
 from events.agent import AGENT
 from events.batch import BATCH
@@ -12,6 +12,7 @@ from events.budget import BUDGET
 from events.delivery import DELIVERY
 from events.deployment import DEPLOYMENT
 from events.engine import ENGINE
+from events.escalation import Escalated
 from events.fact import AggregateType, Fact
 from events.improvement import IMPROVEMENT
 from events.run import RUN
@@ -46,7 +47,11 @@ read_fact = VOCABULARY.read
 
 LEASE = (lease.WorkClaimed, lease.WorkRenewed, lease.WorkReleased)
 # Who calls engines records each call, its place, and what it takes from the budgets.
-CALLS: dict[str, tuple[type[Fact], ...]] = {"run": RUN.facts, "budget": BUDGET.facts, "engine": ENGINE.facts}
+CALLS: dict[str, tuple[type[Fact], ...]] = {
+    "run": RUN.facts,
+    "budget": tuple(fact for fact in BUDGET.facts if fact is not Escalated),
+    "engine": ENGINE.facts,
+}
 i = improvement_facts
 PERSON: dict[str, tuple[type[Fact], ...]] = {
     "target": (
@@ -67,7 +72,7 @@ PERSON: dict[str, tuple[type[Fact], ...]] = {
     ),
     "batch": (lease.WorkReleased,),
     "run": (run.Cancelled,),
-    "swarm": SWARM.facts,
+    "swarm": (swarm.Paused, swarm.Resumed),
     "access": ACCESS.facts,
 }
 # What agents from outside do, told by the gateway that they reach: they hold work, and deliver it.
@@ -108,13 +113,19 @@ MAY_RECORD: dict[str, dict[str, tuple[type[Fact], ...]]] = {
             i.BenefitMeasured,
             i.Blocked,
             i.Unblocked,
+            Escalated,
         ),
         **CALLS,
+        "budget": BUDGET.facts,
+        "target": (Escalated,),
+        "batch": (Escalated,),
+        "deployment": (Escalated,),
+        "swarm": (Escalated,),
     },
     "deployer": {
         "target": LEASE,
         "improvement": (i.ChangeDeployed, i.DeploymentFailed, i.ChangeRolledBack, i.RollbackRefused),
-        "deployment": DEPLOYMENT.facts,
+        "deployment": tuple(fact for fact in DEPLOYMENT.facts if fact is not Escalated),
     },
     "projector": {},
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
     LEASE_FACTS,
@@ -79,7 +80,9 @@ class RolledBack(Fact):
     tree: str
 
 
-DeploymentFact = Started | StepCompleted | HealthChecked | Succeeded | Failed | RolledBack | LeaseFact
+DeploymentFact = (
+    Started | StepCompleted | HealthChecked | Succeeded | Failed | RolledBack | Escalated | LeaseFact
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,18 @@ class Deployment:
     failed: Failed | None = None
     ended: Succeeded | RolledBack | None = None
     claim: Claim | None = None
+    told: Escalated | None = None
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What it waits for: whoever holds its work."""
+        held = waiting_of(self.claim)
+        return (held,) if held else ()
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That it waits too long, as long as it does."""
+        return mark(self.waits, self.told)
 
 
 def evolve(state: Deployment, fact: DeploymentFact, stamp: Stamp) -> Deployment:
@@ -107,14 +122,16 @@ def evolve(state: Deployment, fact: DeploymentFact, stamp: Stamp) -> Deployment:
             return replace(state, failed=fact)
         case Succeeded() | RolledBack():
             return replace(state, ended=fact, claim=None)
+        case Escalated():
+            return replace(state, told=fact)
         case WorkClaimed() | WorkRenewed() | WorkReleased():
             return replace(state, claim=evolve_claim(state.claim, fact, stamp))
 
 
 def decide(state: Deployment, fact: DeploymentFact, now: datetime) -> None:
     """Admit `fact` or raise `Rejected`."""
-    if isinstance(fact, WorkClaimed | WorkRenewed | WorkReleased):
-        decide_lease(state.claim, fact, now)
+    if isinstance(fact, Escalated | WorkClaimed | WorkRenewed | WorkReleased):
+        _decide_work(state, fact, now)
         return
     if isinstance(fact, Started):
         if state.started is not None:
@@ -130,9 +147,16 @@ def decide(state: Deployment, fact: DeploymentFact, now: datetime) -> None:
         raise Rejected("only a failed deployment is rolled back; landed changes are taken back one by one")
 
 
+def _decide_work(state: Deployment, fact: Escalated | LeaseFact, now: datetime) -> None:
+    if isinstance(fact, Escalated):
+        decide_escalation(state.waits, state.told, fact, now)
+    else:
+        decide_lease(state.claim, fact, now)
+
+
 DEPLOYMENT = AggregateType(
     "deployment",
-    (Started, StepCompleted, HealthChecked, Succeeded, Failed, RolledBack, *LEASE_FACTS),
+    (Started, StepCompleted, HealthChecked, Succeeded, Failed, RolledBack, Escalated, *LEASE_FACTS),
     Deployment(),
     evolve,
     decide,

@@ -7,12 +7,14 @@ Rules
 3. Verdicts name their evidence; a landing names the commit and the tree that were proven.
 4. A refusal returns to the Developer at most `MAX_ATTEMPTS` times.
 5. `retried` re-opens an end, except a landing.
-6. How it stands to another is told once for each kind of relation, at any status, and changes none.
+6. Once blocked it waits from then on, however often the reason changes, until it is unblocked or decided.
+7. How it stands to another is told once for each kind of relation, at any status, and changes none.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
 from events.fact import AggregateType, Fact, Rejected, Stamp, replace
 from events.improvement_facts import (
     FACTS,
@@ -42,6 +44,7 @@ from events.improvement_facts import (
 )
 from events.lease import (
     Claim,
+    LeaseFact,
     WorkClaimed,
     WorkReleased,
     WorkRenewed,
@@ -51,6 +54,7 @@ from events.lease import (
 )
 from schemas.findings import Site
 from schemas.improvement import LeftOut, Relation, Status
+from schemas.obstacle import Obstacle
 
 MAX_ATTEMPTS = 4
 
@@ -111,6 +115,8 @@ class Improvement:
     rolled_back: ChangeRolledBack | None = None
     benefit: BenefitMeasured | None = None
     blocked: Blocked | None = None
+    blocked_at: datetime | None = None
+    told: Escalated | None = None
     relations: tuple[Related, ...] = ()
     reason: str = ""
     claim: Claim | None = None
@@ -119,6 +125,20 @@ class Improvement:
     def ended(self) -> bool:
         """Whether no agent will do anything more without being asked."""
         return self.status in ENDED or self.status in LANDED
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What it waits for: whoever can unblock it, whoever holds its work."""
+        held = waiting_of(self.claim)
+        if self.blocked is None or self.blocked_at is None:
+            return (held,) if held else ()
+        told = Waiting(Obstacle.PERSON, self.blocked_at, self.blocked.reason, (self.blocked.needs,))
+        return (told, held) if held else (told,)
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That it waits too long, as long as it does."""
+        return mark(self.waits, self.told)
 
     @property
     def leave_out(self) -> tuple[LeftOut, ...]:
@@ -182,8 +202,13 @@ def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improveme
             return replace(state, rolled_back=fact, rollback=None, reason=reason)
         case BenefitMeasured():
             return replace(state, benefit=fact)
-        case Blocked() | Unblocked():
-            return replace(state, blocked=fact if isinstance(fact, Blocked) else None)
+        case Blocked():
+            since = state.blocked_at if state.blocked else stamp.time
+            return replace(state, blocked=fact, blocked_at=since)
+        case Unblocked():
+            return replace(state, blocked=None)
+        case Escalated():
+            return replace(state, told=fact)
         case Related():
             return replace(state, relations=(*state.relations, fact))
         case Retried():
@@ -206,8 +231,8 @@ def decide(state: Improvement, fact: ImprovementFact, now: datetime) -> None:
         return
     if state.status is None:
         raise Rejected("there is no such improvement")
-    if isinstance(fact, WorkClaimed | WorkRenewed | WorkReleased):
-        decide_lease(state.claim, fact, now)
+    if isinstance(fact, Escalated | WorkClaimed | WorkRenewed | WorkReleased):
+        _decide_work(state, fact, now)
         return
     if state.status not in TRANSITIONS[type(fact)]:
         raise Rejected(f"{fact.name} is not possible while the improvement is {state.status.value}")
@@ -225,6 +250,13 @@ def _decide_between(state: Improvement, fact: ImprovementFact) -> None:
             _decide_delivery(state, fact)
         case _:
             return
+
+
+def _decide_work(state: Improvement, fact: Escalated | LeaseFact, now: datetime) -> None:
+    if isinstance(fact, Escalated):
+        decide_escalation(state.waits, state.told, fact, now)
+    else:
+        decide_lease(state.claim, fact, now)
 
 
 def _decide_details(state: Improvement, fact: ImprovementFact) -> None:

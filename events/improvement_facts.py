@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from events.escalation import Escalated
 from events.fact import Fact
 from events.lease import LEASE_FACTS, LeaseFact
 from schemas.artefacts import ArtefactRef
@@ -282,6 +283,7 @@ ImprovementFact = (
     | Related
     | Retried
     | Abandoned
+    | Escalated
     | LeaseFact
 )
 
@@ -308,5 +310,6 @@ FACTS: tuple[type[Fact], ...] = (
     Related,
     Retried,
     Abandoned,
+    Escalated,
     *LEASE_FACTS,
 )

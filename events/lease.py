@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from events.fact import Fact, Rejected, Stamp
+from events.fact import Fact, Rejected, Stamp, replace
 
 
 class WorkClaimed(Fact):
@@ -45,22 +45,36 @@ LEASE_FACTS = (WorkClaimed, WorkRenewed, WorkReleased)
 
 @dataclass(frozen=True)
 class Claim:
-    """A running or expired lease; `token` is what its holder must show to finish."""
+    """A running or expired lease; `token` is what its holder must show to finish.
+
+    `taken_over` counts the holders before this one who neither finished the work nor gave it back, `begun` is
+    when the first of them claimed it.
+    """
 
     token: int
     agent: str
     work: str
     lease_until: datetime
+    begun: datetime
+    taken_over: int = 0
 
 
 def evolve_claim(claim: Claim | None, fact: LeaseFact, stamp: Stamp) -> Claim | None:
     """Return the lease after `fact`."""
     match fact:
         case WorkClaimed():
-            return Claim(stamp.version, fact.agent, fact.work, fact.lease_until)
+            lost = claim if claim is not None and claim.work == fact.work else None
+            return Claim(
+                stamp.version,
+                fact.agent,
+                fact.work,
+                fact.lease_until,
+                begun=lost.begun if lost else stamp.time,
+                taken_over=lost.taken_over + 1 if lost else 0,
+            )
         case WorkRenewed():
             assert claim is not None  # noqa: S101 -- decide admitted the renewal
-            return Claim(claim.token, claim.agent, claim.work, fact.lease_until)
+            return replace(claim, lease_until=fact.lease_until)
         case WorkReleased():
             return None
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from events.appending import Prepared, not_before, prepare, resolve
@@ -69,6 +70,11 @@ class InMemoryEventStore:
         """Return which aggregates of a kind have a fact; see the port."""
         addresses = [event.envelope.address for event in self._log]
         return tuple(sorted({one.id for one in addresses if (one.aggregate, one.fact) == (aggregate, fact)}))
+
+    async def tally(self, aggregate: str, fact: str) -> Mapping[str, int]:
+        """Return how often each aggregate recorded a fact; see the port."""
+        addresses = [event.envelope.address for event in self._log]
+        return Counter(one.id for one in addresses if (one.aggregate, one.fact) == (aggregate, fact))
 
     async def head(self) -> int:
         """Return the last sequence."""

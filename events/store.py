@@ -20,7 +20,7 @@ aggregate as far as the writer knew it. `seq_at` and `as_of` go by the time at w
 event. Neither orders anything: order is the sequence, whatever the clocks do.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -131,6 +131,10 @@ class EventStore(Protocol):
 
     async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
         """Return which aggregates of a kind have a fact, without reading the log; for kinds that are few."""
+        ...
+
+    async def tally(self, aggregate: str, fact: str) -> Mapping[str, int]:
+        """Return by id how often each aggregate of a kind recorded a fact; none that never did."""
         ...
 
     async def head(self) -> int:

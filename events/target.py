@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
+from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
     Claim,
@@ -138,7 +139,15 @@ def request_id(target: str, base: str, request: str, context: Sequence[str] = ()
 
 
 TargetFact = (
-    Registered | ScanRequested | Scanned | ScanFailed | BaselineRecorded | Paused | Resumed | LeaseFact
+    Registered
+    | ScanRequested
+    | Scanned
+    | ScanFailed
+    | BaselineRecorded
+    | Paused
+    | Resumed
+    | Escalated
+    | LeaseFact
 )
 
 
@@ -166,6 +175,18 @@ class Target:
     scans: dict[str, Scan] = field(default_factory=dict)
     paused: bool = False
     claim: Claim | None = None
+    told: Escalated | None = None
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What it waits for: whoever holds its work."""
+        held = waiting_of(self.claim)
+        return (held,) if held else ()
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That it waits too long, as long as it does."""
+        return mark(self.waits, self.told)
 
     @property
     def latest(self) -> Scan | None:
@@ -182,7 +203,7 @@ def _with_scan(target: Target, scan: Scan) -> Target:
     return replace(target, scans={**target.scans, scan.id: scan}, claim=None)
 
 
-def evolve(state: Target, fact: TargetFact, stamp: Stamp) -> Target:
+def evolve(state: Target, fact: TargetFact, stamp: Stamp) -> Target:  # noqa: C901 -- one case a fact
     """Return the target after `fact`."""
     match fact:
         case Registered():
@@ -198,6 +219,8 @@ def evolve(state: Target, fact: TargetFact, stamp: Stamp) -> Target:
             return _with_scan(state, replace(state.scans[fact.scan], baseline=fact))
         case Paused() | Resumed():
             return replace(state, paused=isinstance(fact, Paused))
+        case Escalated():
+            return replace(state, told=fact)
         case WorkClaimed() | WorkRenewed() | WorkReleased():
             return replace(state, claim=evolve_claim(state.claim, fact, stamp))
 
@@ -222,6 +245,8 @@ def decide(state: Target, fact: TargetFact, now: datetime) -> None:  # noqa: C90
         case Paused() | Resumed():
             if state.paused == isinstance(fact, Paused):
                 raise Rejected(f"the target is {'paused' if state.paused else 'running'} already")
+        case Escalated():
+            decide_escalation(state.waits, state.told, fact, now)
         case WorkClaimed() | WorkRenewed() | WorkReleased():
             decide_lease(state.claim, fact, now)
 
@@ -247,6 +272,7 @@ TARGET = AggregateType(
         BaselineRecorded,
         Paused,
         Resumed,
+        Escalated,
         WorkClaimed,
         WorkRenewed,
         WorkReleased,

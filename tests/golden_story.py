@@ -13,6 +13,7 @@ from schemas.risk import RiskClass
 from tests.golden_agents import helped
 from tests.golden_deliveries import delivered
 from tests.golden_telling import FILE, PART, UNTIL, Story, Told, commit, designed, implemented, ref, validated
+from tests.golden_waits import waited
 
 i = improvement_facts
 
@@ -26,6 +27,7 @@ def story() -> tuple[Told, ...]:
     _runs(told)
     _asked_of_engines(told)
     _let_in(told)
+    waited(told)
     delivered(told)
     helped(told)
     return tuple(told.told)

@@ -38,6 +38,15 @@ class Story:
     told: list[Told] = field(default_factory=list)
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    @property
+    def now(self) -> datetime:
+        """When the last fact happens: each happens a second after the one before."""
+        return self.at(len(self.told))
+
+    def at(self, number: int) -> datetime:
+        """When the fact of that number happens, from 1."""
+        return BEGAN + timedelta(seconds=number)
+
     def tell(self, actor: str, aggregate: str, id: str, *facts: Fact) -> int:
         """Tell facts of one aggregate; return its version after them."""
         for fact in facts:

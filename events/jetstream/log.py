@@ -11,7 +11,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -31,7 +31,7 @@ from events.jetstream.walk import Walk, event_in, recorded
 from events.jetstream.wire import Message
 from events.past import Past, PastEvents, up_to
 from events.store import Batch, Broken, Position, Recorded, Unavailable
-from events.subjects import DOORBELL, STREAM, aggregate_subjects, facts, parse
+from events.subjects import DOORBELL, STREAM, aggregate_subjects, facts
 from events.trail import PART, TRAIL
 
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
@@ -179,9 +179,13 @@ class JetStreamEventStore:
                 await doorbell.unsubscribe()
 
     async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
-        """Return which aggregates of a kind have a fact; see the port. The server tells of 1,024 at most."""
-        found = await self._reader.lasts(facts(aggregate, fact))
-        return tuple(sorted(parse(one.subject).id for one in found))
+        """Return which aggregates of a kind have a fact; see the port."""
+        return tuple(sorted(await self.tally(aggregate, fact)))
+
+    async def tally(self, aggregate: str, fact: str) -> Mapping[str, int]:
+        """Return how often each aggregate recorded a fact; see the port."""
+        counts = await self._reader.counts(facts(aggregate, fact))
+        return {subject.split(".")[3]: count for subject, count in counts.items()}
 
     async def head(self) -> int:
         """Return the last sequence of the stream."""

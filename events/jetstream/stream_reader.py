@@ -127,8 +127,19 @@ class StreamReader:
         """Return what the stream's configuration has beside its settings, which only `admin` may write."""
         return dict((await self._info())["config"].get("metadata") or {})
 
-    async def _info(self) -> dict[str, Any]:
-        answer = await self._patiently(lambda: self._request(f"{API}.STREAM.INFO.{self._stream}", b""))
+    async def counts(self, subjects: str) -> dict[str, int]:
+        """Return how many messages stand on each subject that matches."""
+        found: dict[str, int] = {}
+        while True:
+            info = await self._info({"subjects_filter": subjects, "offset": len(found)})
+            page = info["state"].get("subjects") or {}
+            found.update(page)
+            if not page or len(found) >= info.get("total", 0):
+                return found
+
+    async def _info(self, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        body = orjson.dumps(asked) if asked else b""
+        answer = await self._patiently(lambda: self._request(f"{API}.STREAM.INFO.{self._stream}", body))
         found: dict[str, Any] = orjson.loads(answer.data)
         if "error" in found:
             kind = Gone if found["error"].get("err_code") == STREAM_NOT_FOUND else Unavailable

@@ -25,7 +25,7 @@ class BudgetRow:
 
     Amounts are millionths of a US dollar. `running` calls hold what is reserved; `runs` are over, and paid
     for. `over_micros` was spent beyond what was reserved. `exhausted` says why a call was refused, as long as
-    it would be refused still.
+    it would be refused still; `escalated` says what to raise or wait for where this has lasted too long.
     """
 
     id: str
@@ -38,6 +38,7 @@ class BudgetRow:
     running: int
     runs: int
     exhausted: str
+    escalated: str
     until: datetime | None
     opened_at: datetime
     updated_at: datetime
@@ -61,6 +62,7 @@ def row(step: Step) -> BudgetRow | None:
         running=len(state.reserved),
         runs=state.runs,
         exhausted=state.exhausted.reason if state.exhausted else "",
+        escalated=", ".join(state.escalated.blockers) if state.escalated else "",
         until=state.opened.until,
         opened_at=step.began,
         updated_at=step.stamp.time,
@@ -76,4 +78,4 @@ def evolve(step: Step) -> Sequence[Change]:
 
 
 TABLE = Table("budgets", BudgetRow, ("id", "valid_from_seq"), RANGED_INDEXES)
-BUDGETS = View(1, TABLE, evolve)
+BUDGETS = View(2, TABLE, evolve)

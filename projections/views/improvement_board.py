@@ -34,6 +34,7 @@ class ImprovementRow:
 
     `commit` is what stands deployed, else what was proven, else what was written; `version` counts
     the improvement's facts; `reason` says why it was last refused or ended, `blocked` why it waits.
+    `escalated` says what it has waited for too long, and `blockers` who or what can end that.
     """
 
     id: str
@@ -55,6 +56,9 @@ class ImprovementRow:
     left_out: int
     files: tuple[str, ...]
     blocked: str
+    blocked_since: datetime | None
+    escalated: str
+    blockers: tuple[str, ...]
     version: int
     discovered_at: datetime
     updated_at: datetime
@@ -68,7 +72,7 @@ def row(step: Step) -> ImprovementRow | None:
     if not isinstance(state, Improvement) or state.status is None or state.discovered is None:
         return None
     found, change, verdict = state.discovered, state.change, state.verdict
-    proven = verdict or change
+    proven, told = verdict or change, state.escalated
     return row_of(
         ImprovementRow,
         id=step.id,
@@ -90,6 +94,9 @@ def row(step: Step) -> ImprovementRow | None:
         left_out=len(verdict.left_out) if verdict else 0,
         files=proven.files if proven else found.files,
         blocked=state.blocked.reason if state.blocked else "",
+        blocked_since=state.blocked_at if state.blocked else None,
+        escalated=told.reason if told else "",
+        blockers=told.blockers if told else (state.blocked.needs,) if state.blocked else (),
         version=step.stamp.version,
         discovered_at=state.discovered_at or step.began,
         updated_at=step.stamp.time,
@@ -106,4 +113,4 @@ def evolve(step: Step) -> Sequence[Change]:
 
 
 TABLE = Table("improvement_board", ImprovementRow, ("id", "valid_from_seq"), RANGED_INDEXES)
-IMPROVEMENT_BOARD = View(1, TABLE, evolve)
+IMPROVEMENT_BOARD = View(2, TABLE, evolve)

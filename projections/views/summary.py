@@ -10,6 +10,7 @@ from events import (
     budget,
     deployment,
     engine,
+    escalation,
     improvement_facts,
     lease,
     run,
@@ -61,6 +62,9 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     i.Related: lambda f: f"{RELATIONS[f.relation]} {f.other}: {f.reason} (judged by {f.judged_by})",
     i.Retried: lambda f: f"to be tried again: {f.reason}",
     i.Abandoned: lambda f: f"abandoned: {f.reason}",
+    escalation.Escalated: lambda f: (
+        f"waits since {f.since:%Y-%m-%d %H:%M}: {f.reason}; for {' or '.join(f.blockers)}"
+    ),
     lease.WorkClaimed: lambda f: f"{f.work} claimed by {f.agent} until {f.lease_until:%H:%M:%S}",
     lease.WorkRenewed: lambda f: f"claim {f.claim} renewed until {f.lease_until:%H:%M:%S}",
     lease.WorkReleased: lambda f: f"claim {f.claim} released: {f.reason}",

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from events.escalation import Escalated
 from events.improvement_facts import Retried
 from events.lease import Claim, WorkReleased
 from projections.step import Amend, Change, Put, Step, View
 from projections.table import RANGED_INDEXES, Table
+from schemas.obstacle import Obstacle
 
 LIST = """
 select * from {schema}.task_board
@@ -34,7 +36,8 @@ class TaskState(StrEnum):
 class TaskRow:
     """One claim from `valid_from_seq` until before `valid_to_seq` (None: it still holds).
 
-    `token` is its fencing token; `ended_by` names the fact, or the agent who took over.
+    `token` is its fencing token; `ended_by` names the fact, or the agent who took over. `taken_over` counts
+    the holders before who left the work lying, `escalated` says that it lies for too long.
     """
 
     aggregate: str
@@ -50,6 +53,8 @@ class TaskRow:
     ended_seq: int | None
     ended_by: str
     reason: str
+    taken_over: int
+    escalated: str
     valid_from_seq: int
     valid_to_seq: int | None
 
@@ -87,6 +92,7 @@ def _ended(step: Step, claim: Claim, winner: Claim | None) -> TaskRow:
 def _row(step: Step, claim: Claim, state: TaskState, by: str = "", reason: str = "") -> TaskRow:
     begun = step.claimed if step.claimed and step.claimed.version == claim.token else step.moment
     ended = state is not TaskState.RUNNING
+    told: Escalated | None = getattr(step.after, "escalated", None)
     return TaskRow(
         aggregate=step.aggregate,
         id=step.id,
@@ -101,6 +107,8 @@ def _row(step: Step, claim: Claim, state: TaskState, by: str = "", reason: str =
         ended_seq=step.seq if ended else None,
         ended_by=by,
         reason=reason,
+        taken_over=claim.taken_over,
+        escalated=told.reason if told and told.obstacle is Obstacle.CLAIM and not ended else "",
         valid_from_seq=step.seq,
         valid_to_seq=None,
     )
@@ -116,4 +124,4 @@ TABLE = Table(
         *RANGED_INDEXES,
     ),
 )
-TASK_BOARD = View(2, TABLE, evolve)
+TASK_BOARD = View(3, TABLE, evolve)

@@ -123,7 +123,7 @@ def _claims(
     match fact:
         case WorkClaimed():
             taken_over = _ended(claims, "expired") if running else claims
-            lease = Lease(envelope.sequence, fact.agent, fact.work, fact.lease_until)
+            lease = Lease(envelope.sequence, fact.agent, fact.work, fact.lease_until, begun=envelope.at)
             return (*taken_over, claim_of(id, lease, "claimed", envelope.time))
         case WorkRenewed():
             until = {"estimated_completion": fact.lease_until.isoformat()}

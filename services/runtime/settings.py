@@ -148,6 +148,14 @@ class Settings(ListeningSettings, WebhookSettings, EncryptionSettings, EngineSet
         ge=5,
         le=3600,
     )
+    escalate_hours: int = _named(
+        "APS_ESCALATE_HOURS",
+        "How long work may wait for a person, a budget, a claim or a pause before it is escalated",
+        "1 to 8760 hours",
+        default=24,
+        ge=1,
+        le=8760,
+    )
     head_events: int = _named(
         "APS_HEAD_EVENTS",
         "Events after which the log's head is signed",

@@ -75,6 +75,18 @@ async def test_an_aggregate_without_events_is_empty_at_the_zero_position(store: 
     assert await store.head() == 0
 
 
+async def test_a_fact_is_tallied_by_the_aggregates_that_recorded_it(store: EventStore) -> None:
+    assert await store.tally("improvement", "reprioritised") == {}
+    first = await append(store, "a", Position(), 1, 2)
+    await append(store, "b", Position(), 1)
+    await append(store, "a", first, 3)
+    declined = Batch("improvement", "c", Position(), (ChangeDeclined(reason="no"),))
+    await store.append_many([declined], because())
+    assert await store.tally("improvement", "reprioritised") == {"a": 3, "b": 1}
+    assert await store.tally("improvement", "change_declined") == {"c": 1}
+    assert await store.tally("target", "reprioritised") == {}
+
+
 async def test_what_was_appended_is_read_back_in_order(store: EventStore) -> None:
     first = await append(store, "a", Position(), 1)
     second = await append(store, "a", first, 2, 3)

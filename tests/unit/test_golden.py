@@ -120,8 +120,8 @@ def test_a_story_that_leaves_a_fact_out_is_no_golden_history(
     golden: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = content(golden)
-    assert main([], golden, [one for one in story() if one.aggregate != "run"]) == 1
-    assert "aps.run.requested.v1" in capsys.readouterr().err
+    assert main([], golden, [one for one in story() if one.aggregate != "delivery"]) == 1
+    assert "aps.delivery.received.v1" in capsys.readouterr().err
     assert content(golden) == before
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.escalation import Escalated
 from events.fact import Fact, Rejected
 from events.improvement import ENDED, IMPROVEMENT, LANDED, MAX_ATTEMPTS, TRANSITIONS, Improvement
 from events.improvement_facts import (
@@ -244,8 +245,8 @@ def test_an_ended_improvement_has_no_rank_to_change() -> None:
     improvement.given(*LANDED_).when(up).then_rejected("not possible")
 
 
-def test_every_fact_but_discovery_and_leases_has_its_place_in_the_table() -> None:
-    leases = {WorkClaimed, WorkRenewed, WorkReleased}
+def test_every_fact_but_discovery_leases_and_escalation_has_its_place_in_the_table() -> None:
+    leases = {WorkClaimed, WorkRenewed, WorkReleased, Escalated}
     known = {member for part in get_args(ImprovementFact) for member in (get_args(part) or (part,))}
     assert set(TRANSITIONS) == known - leases - {type(f.discovered())}
 

@@ -47,6 +47,12 @@ def test_it_tells_what_fails_what_works_what_waits_what_it_costs_and_what_was_gi
         assert told in whole, told
 
 
+def test_what_waits_too_long_is_marked() -> None:
+    late = replace(picture().waiting[0], escalated="risk high")
+    whole = [line.plain for line in drawn(replace(picture(), waiting=(late,)), 200)]
+    assert "  1 h  waits  title of waits  too long: risk high" in whole
+
+
 def test_outcomes_and_letters_come_newest_first_and_what_was_seen_to_is_left_out() -> None:
     done = Closing(letter=2, how="discarded", reason="", by="cli", at=NOW)
     letters = [DeadLetter(number=n, role="qa", seq=n, subject="s", reason="r") for n in (1, 2, 3)]

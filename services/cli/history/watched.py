@@ -1,6 +1,6 @@
 """How far a long reading of the log is: a bar on a terminal, nothing elsewhere."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
 
@@ -74,6 +74,10 @@ class WatchedStore:
     async def ids(self, aggregate: str, fact: str) -> tuple[str, ...]:
         """Return which aggregates of a kind have a fact."""
         return await self._store.ids(aggregate, fact)
+
+    async def tally(self, aggregate: str, fact: str) -> Mapping[str, int]:
+        """Tell as the store does."""
+        return await self._store.tally(aggregate, fact)
 
     async def head(self) -> int:
         """Tell as the store does."""

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from events.budget import dollars
+from projections.views.improvement_board import ImprovementRow
 from services.cli.monitor.picture import Picture
 from services.cycle.text import plain_text
 from services.gateway.health import State
@@ -88,11 +89,14 @@ def _parts(picture: Picture) -> tuple[Part, ...]:
         _of("Improvements", ((status.replace("_", " "), str(n)) for status, n in picture.counts.items())),
         _of(
             "In flight",
-            ((age(t.claimed_at, now), t.work, f"{t.aggregate} {t.id}", t.agent) for t in picture.tasks),
+            (
+                (age(t.claimed_at, now), t.work, f"{t.aggregate} {t.id}", t.agent, t.escalated)
+                for t in picture.tasks
+            ),
         ),
         _of(
             "Waiting for a person",
-            ((age(r.updated_at, now), r.id, r.title, r.blocked) for r in picture.waiting),
+            (_waiting(row, now) for row in picture.waiting),
             style="yellow",
         ),
         _of(
@@ -117,6 +121,11 @@ def _parts(picture: Picture) -> tuple[Part, ...]:
         ),
         _of("Dead letters", _given_up(picture), style="red"),
     )
+
+
+def _waiting(row: ImprovementRow, now: datetime) -> tuple[str, ...]:
+    too_long = "too long: " if row.escalated else ""
+    return (age(row.blocked_since or row.updated_at, now), row.id, row.title, f"{too_long}{row.blocked}")
 
 
 def _given_up(picture: Picture) -> Iterable[tuple[str, ...]]:
