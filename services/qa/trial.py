@@ -18,7 +18,7 @@ from services.changes.recipes import Written, without
 from services.changes.repeating import layer_of, sites_of
 from services.changes.stacking import Layer, Stack, Stacked
 from services.qa.candidate import Candidate, Done, Member, Refusal, Test
-from services.qa.evidence import Examination
+from services.qa.evidence import Examination, in_words
 from services.qa.material import Material, broken
 from services.qa.reporting import bug_report
 from services.qa.search import next_step
@@ -48,7 +48,7 @@ class Trial:
             self._members += (Member(id, await sites_of(self._book, state)),)
         async with self._material.stack() as stack:
             done, stacked = await self._search(stack)
-            await self._settle(done, stacked)
+            await self._settle(done, stacked, stack)
 
     async def _search(self, stack: Stack) -> tuple[Done, tuple[Stacked, ...]]:
         outcomes: dict[str, bool] = {}
@@ -94,11 +94,11 @@ class Trial:
             layers.append(layer)
         return await stack.build(self._material.formed.base, layers)
 
-    async def _settle(self, done: Done, stacked: tuple[Stacked, ...]) -> None:
+    async def _settle(self, done: Done, stacked: tuple[Stacked, ...], stack: Stack) -> None:
         """Record what came out, and refute what cannot stay, in one append."""
         formed = self._material.formed
         tree = stacked[-1].tree if stacked else await self._material.repository.tree(formed.base)
-        refused = {id: await self._why(done, id, reason) for id, reason in done.refused.items()}
+        refused = {id: await self._refusal(stack, done, id, reason) for id, reason in done.refused.items()}
         settled = Settled(claim=self._token, tree=tree, kept=done.kept, smaller=done.smaller, refused=refused)
         changes = [Change(BATCH, self._material.id, (settled,))]
         for id, reason in refused.items():
@@ -108,6 +108,15 @@ class Trial:
             reason = await self._why(done, id, parts[0].reason)
             changes.append(await self._refuted(id, reason, parts, done, nothing_left=False))
         await self._book.record_all(changes, self._cause)
+
+    async def _refusal(self, stack: Stack, done: Done, id: str, reason: str) -> str:
+        """Say why a member is refused; a red suite does not hide what gates hold against a written change."""
+        why, layer = await self._why(done, id, reason), self._layers[id]
+        if not isinstance(layer.recipe, Written) or await self._red(done, id) is None:
+            return why
+        (one,) = await stack.build(self._material.formed.base, [layer])
+        unmet = await Examination(self._material).unmet_alone(one)
+        return "; ".join([why, in_words(unmet)]) if unmet else why
 
     async def _why(self, done: Done, id: str, reason: str) -> str:
         red = await self._red(done, id)
