@@ -140,7 +140,13 @@ async def test_outcomes_are_told_as_of_any_event(place: Place) -> None:
     assert (now["landed"], now["acceptance"], now["suite_runs"]) == (1, 1.0, 3)
     before = (await place.ask("GET", f"{path}?at={head - 1}&range=24h", Role.VIEWER)).json
     assert (before["position"], before["items"][0]["landed"]) == (head - 1, 0)
-    for wrong, status in (("at=nonsense", 422), (f"at={head + 9}", 404), ("range=1y", 422), ("by=x", 422)):
+    for wrong, status in (
+        ("at=nonsense", 422),
+        (f"at={head + 9}", 404),
+        ("range=1y", 422),
+        ("by=x", 422),
+        ("target=%00", 422),
+    ):
         assert (await place.ask("GET", f"{path}?{wrong}", Role.VIEWER)).status == status
 
 

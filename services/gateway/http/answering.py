@@ -193,6 +193,10 @@ def _problem(problem: Exception, request: web.Request) -> Problem:
             return Problem(HTTPStatus.CONFLICT, str(problem))
         case Unavailable() | Broken() | Denied():
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"NATS: {problem}", headers=again)
+        case asyncpg.DataError():  # a NUL, or a number beyond what a column holds
+            return Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"what was asked for cannot be looked up: {problem}"
+            )
         case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError() | TimeoutError():
             told = f"PostgreSQL or NATS is away: {problem or type(problem).__name__}"
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, told, headers=again)
