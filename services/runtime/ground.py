@@ -38,6 +38,7 @@ from services.runtime.settings import Settings
 from services.runtime.tls import database_away, of_database, of_nats, refusal
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keyring import Keyring
+from services.vault.together import Together
 from services.workspace.fork import fork_of
 
 DATABASE_SECONDS = 10.0
@@ -109,7 +110,7 @@ class Ground:
         root = current_root(self.settings)
         if root is None:
             return None
-        return Keyring(JetStreamKeyStore(connection), root, former_root(self.settings), now)
+        return Keyring(Together(JetStreamKeyStore(connection)), root, former_root(self.settings), now)
 
     def pool(self, least: int, most: int, seconds: float = 60.0) -> "asyncpg.Pool[asyncpg.Record]":
         """Return a pool of connections to PostgreSQL, to be entered; each is opened within `seconds`."""

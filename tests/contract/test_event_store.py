@@ -268,3 +268,12 @@ async def test_a_follower_sees_the_stored_and_then_the_new(store: EventStore) ->
     async with asyncio.timeout(5):
         assert (await waiting).seq == second.stream_seq
     await follower.aclose()  # type: ignore[attr-defined]  # every live() is a generator
+
+
+async def test_which_aggregates_have_a_fact_is_told_without_reading_the_log(store: EventStore) -> None:
+    assert await store.ids("improvement", "reprioritised") == ()
+    for name in ("b", "a"):
+        await append(store, name, await append(store, name, Position(), 1), 2)
+    assert await store.ids("improvement", "reprioritised") == ("a", "b")
+    assert await store.ids("improvement", "discovered") == ()
+    assert await store.ids("target", "reprioritised") == ()

@@ -10,11 +10,17 @@ from typing import Any
 import orjson
 import pytest
 
+from events.target import TARGET, Registered
 from schemas.delivery import Source
+from services.discovery.understanding import Discovery
 from services.gateway.webhooks.storing import INLINE_BYTES
 from services.runtime.ground import now
+from services.runtime.log import answering
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keys import Deletion
+from services.workspace.checkout import Workspace
+from tests.gateway_place import CAUSE
+from tests.git_targets import git, make
 from tests.log_server import LogServer, started
 from tests.webhook_deliveries import (
     FORGOTTEN,
@@ -254,6 +260,28 @@ async def test_what_a_workflow_may_not_say_is_named(hooks: Hooks, wrong: dict[st
     said = await hooks.post("/api/webhooks/n8n/Kx3bV", body, headers)
     assert said.status == 422
     assert said.json["errors"]
+
+
+async def test_pm_makes_a_scan_of_what_was_delivered_with_its_own_rights_alone(
+    hooks: Hooks, tmp_path: Path
+) -> None:
+    folder = make(tmp_path / "shop", {"shop.py": b""})
+    git(folder, "remote", "add", "origin", "https://github.com/octocat/shop")
+    first = Registered(path=str(folder), title="shop", origin=str(folder))
+    await hooks.place.book.record(TARGET, "shop-1", first, cause=CAUSE)
+    repository = {"full_name": "octocat/shop", "html_url": "https://github.com/octocat/shop"}
+    body = orjson.dumps({"ref": "refs/heads/main", "commits": [{"message": "x"}], "repository": repository})
+    assert (await hooks.post(GITHUB, body, by_github("pushed", "push", body))).status == 202
+    ground = hooks.place.ground
+    async with ground.log("pm") as (_, book):
+        ((event, *_), _) = await book.store.read("delivery", "github-pushed")
+        discovery = Discovery(book, Workspace(ground.settings.home), "aps")
+        await discovery.understand("github-pushed", answering(event, "pm@here-1"))
+    latest = (await hooks.place.book.state(TARGET, "shop-1")).latest
+    understood = (await hooks.state("github-pushed")).understood
+    assert latest is not None
+    assert understood is not None
+    assert understood.scan == latest.id
 
 
 async def test_a_body_beyond_the_settings_is_refused_and_recorded(hooks: Hooks) -> None:
