@@ -80,6 +80,10 @@ class Views:
         statement = search.found(order)
         return await self._rows(board_search.FOUND, statement, *search.arguments, limit, offset)
 
+    async def first_of_each(self, search: Search, order: Order, limit: int) -> tuple[ImprovementRow, ...]:
+        """Return the first improvements of each status of a search, which names its statuses, in an order."""
+        return await self._rows(board_search.FOUND, search.each(order), *search.arguments, limit)
+
     async def counted(self, search: Search) -> dict[Status, int]:
         """Return how many of the improvements that a search finds have each status."""
         rows = await self._rows(board_search.COUNTED, search.counted, *search.arguments)

@@ -10,16 +10,25 @@ from projections.table import Table
 from projections.views.improvement_board import ImprovementRow
 from schemas.improvement import Status
 
+_WORDS = """($5::text[] is null
+    or concat_ws(' ', id, title, rule, source, reason, array_to_string(files, ' ')) ilike all ($5))"""
 _WHERE = """
 from {schema}.improvement_board
 where {valid}
   and ($2::text is null or target = $2) and ($3::text[] is null or status = any($3))
   and (not $4 or blocked <> '')
-  and ($5::text[] is null
-    or concat_ws(' ', id, title, rule, source, reason, array_to_string(files, ' ')) ilike all ($5))
+  and {words}
 """
 _NOW = "valid_to_seq is null and $1::bigint is null"
 _AT = "int8range(valid_from_seq, valid_to_seq) @> $1::bigint"
+_EACH = """
+select part.* from unnest($3::text[]) wanted cross join lateral (
+  select * from {stood} where status = wanted and {valid}
+    and ($2::text is null or target = $2) and (not $4 or blocked <> '') and {words}
+  order by {order} limit $6
+) part order by {order}
+"""
+_STOOD = "with stood as materialized (select * from {schema}.improvement_board where {valid}) "
 _FOUND = f"select * {_WHERE} order by {{order}} limit $6 offset $7"
 _COUNTED = f"select status, count(*) as number {_WHERE} group by status"
 MOVED = """
@@ -75,13 +84,24 @@ class Search:
         """Return the statement for rows; it takes a limit and an offset besides."""
         return self._whole(_FOUND).replace("{order}", _ORDERS[order])
 
+    def each(self, order: Order) -> str:
+        """Return the statement for the first rows of each of the `statuses`; it takes their limit besides.
+
+        Those of now are found by an index of each status, those of the past in one look at all.
+        """
+        if self.at_seq is None:
+            statement = _EACH.replace("{stood}", "{schema}.improvement_board")
+        else:
+            statement = self._whole(_STOOD) + _EACH.replace("{stood}", "stood").replace("{valid}", "true")
+        return self._whole(statement).replace("{order}", _ORDERS[order])
+
     @property
     def counted(self) -> str:
         """The statement for how many have each status."""
         return self._whole(_COUNTED)
 
     def _whole(self, statement: str) -> str:
-        return statement.replace("{valid}", _NOW if self.at_seq is None else _AT)
+        return statement.replace("{valid}", _NOW if self.at_seq is None else _AT).replace("{words}", _WORDS)
 
 
 @dataclass(frozen=True)

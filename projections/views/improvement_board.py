@@ -112,5 +112,6 @@ def evolve(step: Step) -> Sequence[Change]:
     return ranged(step, stood, row(step))
 
 
-TABLE = Table("improvement_board", ImprovementRow, ("id", "valid_from_seq"), RANGED_INDEXES)
-IMPROVEMENT_BOARD = View(2, TABLE, evolve)
+BY_STATUS = "(status, target, rank, id) where valid_to_seq is null"
+TABLE = Table("improvement_board", ImprovementRow, ("id", "valid_from_seq"), (*RANGED_INDEXES, BY_STATUS))
+IMPROVEMENT_BOARD = View(3, TABLE, evolve)

@@ -9,13 +9,15 @@ SPACES = frozenset("\t\n\r\v\f")
 
 def plain_text(text: str) -> str:
     """Return `text` on one line, with spaces for line ends and tabs and escapes for what cannot be seen."""
+    if text.isprintable():  # nothing of `HIDDEN` is; the usual case, and many times as quick
+        return " ".join(text.split())
     return " ".join("".join(" " if c in SPACES else _shown(c) for c in text).split())
 
 
 def plain_block(text: str) -> str:
     """Return `text` with its lines and indentation, and escapes for what cannot be seen."""
     lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
-    return "\n".join("".join(map(_shown, line)) for line in lines)
+    return "\n".join(line if line.isprintable() else "".join(map(_shown, line)) for line in lines)
 
 
 def shortened(text: str, length: int) -> str:

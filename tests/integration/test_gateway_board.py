@@ -93,7 +93,7 @@ async def test_counts_are_those_of_the_search_at_its_moment(place: Place) -> Non
 
 async def test_a_full_column_shows_its_beginning_its_number_and_the_way_to_the_rest(place: Place) -> None:
     text = await page(place)
-    assert text.count("data-key") == 51
+    assert text.count("data-key") == 31
     assert 'Found <span class="soft">129</span>' in text
     assert re.search(r'href="\?[^"]*stage=found[^"]*">All 129<', text)
 

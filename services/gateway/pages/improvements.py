@@ -1,5 +1,7 @@
 """Improvements: the board by state, and the table; all that is asked for stands in the address."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -17,7 +19,7 @@ from services.gateway.pages.dossier import PLACE
 from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
 
-IN_COLUMN = 50
+IN_COLUMN = 30
 ON_PAGE = 100
 STAGES: dict[str, tuple[Status, ...]] = {
     "found": (Status.INITIALIZED, Status.REQUIREMENTS_COMPLETE),
@@ -55,20 +57,22 @@ async def board(call: Call) -> web.StreamResponse:
     asked: Wanted = call.query
     moment, views = await moment_of(call), call.desk.views
     search = _search(asked, moment.at_seq)
-    counts = await views.counted(search)
-    total = sum(counts.values())
     as_table = asked.shown == "table"
+    counts, rows, targets = await asyncio.gather(
+        views.counted(search), _rows(views, search, asked), views.targets(moment.at_seq)
+    )
+    total = sum(counts.values())
     return page(
         call,
         "improvements.html",
         moment=moment,
         asked=asked,
         total=total,
-        rows=await views.found(search, asked.sort, ON_PAGE, (asked.page - 1) * ON_PAGE) if as_table else (),
-        columns=() if as_table else await _columns(views, search, asked.sort, counts),
+        rows=rows if as_table else (),
+        columns=() if as_table else _columns(rows, counts),
         pages=-(-total // ON_PAGE),
         others={name: value for name, value in moment.kept.items() if name not in ("page", "shown", "stage")},
-        targets=await views.targets(moment.at_seq),
+        targets=targets,
         statuses=tuple(Status),
         stages=tuple(STAGES),
         orders=tuple(Order),
@@ -82,14 +86,22 @@ def _search(asked: Wanted, at_seq: int | None) -> Search:
     return Search(target=asked.target or None, statuses=statuses, words=tuple(asked.q.split()), at_seq=at_seq)
 
 
-async def _columns(views: Views, search: Search, sort: Order, counts: dict[Status, int]) -> list[Column]:
-    columns = []
-    for stage, statuses in STAGES.items():
-        within = tuple(one for one in statuses if one in counts)
-        wanted = replace(search, statuses=within)
-        rows = await views.found(wanted, sort, IN_COLUMN) if within else ()
-        columns.append(Column(stage, rows, sum(counts[one] for one in within)))
-    return columns
+async def _rows(views: Views, search: Search, asked: Wanted) -> tuple[ImprovementRow, ...]:
+    if asked.shown == "table":
+        return await views.found(search, asked.sort, ON_PAGE, (asked.page - 1) * ON_PAGE)
+    wanted = replace(search, statuses=search.statuses or tuple(Status))
+    return await views.first_of_each(wanted, asked.sort, IN_COLUMN)
+
+
+def _columns(found: Sequence[ImprovementRow], counts: dict[Status, int]) -> list[Column]:
+    return [
+        Column(
+            stage,
+            tuple(row for row in found if row.status in statuses)[:IN_COLUMN],
+            sum(counts.get(one, 0) for one in statuses),
+        )
+        for stage, statuses in STAGES.items()
+    ]
 
 
 ROUTES = (
