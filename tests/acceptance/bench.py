@@ -1,5 +1,6 @@
 """A bench for hostile changes: a target with its environment, candidates as commits, gates and suite."""
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,19 @@ class Bench:
         commit(self.target, "A candidate")
         return git(self.target, "rev-parse", "HEAD")
 
+    async def carrying(self, made: str, staged: str) -> str:
+        """Commit what a shell does in the checkout on a branch of its own; `staged` is done before it is."""
+        git(self.target, "checkout", "--quiet", "--force", "-B", "candidate", self.base)
+        git(self.target, "clean", "--quiet", "-d", "--force", "-x")
+        self._shell(made)
+        git(self.target, "add", "--all", "--force")
+        self._shell(staged)
+        git(self.target, "commit", "--quiet", "--message", "A candidate")
+        return git(self.target, "rev-parse", "HEAD")
+
+    def _shell(self, script: str) -> None:
+        subprocess.run(["sh", "-ec", script], cwd=self.target, check=True)
+
     async def judged(self, candidate: str) -> tuple[GateResult, ...]:
         """Ask the gates that judge a change by itself, as QA does."""
         clone = Repository(self.target)
@@ -52,10 +66,10 @@ class Bench:
         places = await places_of(clone, self.base, candidate)
         return judged_alone(await clone.diff(self.base, candidate), before, after, places).gates
 
-    async def suite(self, commit: str) -> SuiteReport:
+    async def suite(self, commit: str, limits: Limits = LIMITS) -> SuiteReport:
         """Run the suite of a commit."""
         async with Workspace(self.root).worktree(Repository(self.target), commit[:12], commit) as tree:
-            return await run_suite(self.sandbox, self.environment, tree, LIMITS)
+            return await run_suite(self.sandbox, self.environment, tree, limits)
 
 
 async def built(root: Path, files: Mapping[str, str], sandbox: Sandbox) -> Bench:

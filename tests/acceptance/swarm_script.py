@@ -9,6 +9,7 @@ from tests.messages_api import Heard, MessagesApi, Step, Use, answers
 SCENARIO = "swarm"
 PM, ARCHITECT, DEVELOPER = "# Requirements of a request", "# Plan of a change", "# Write a change"
 AGAIN = "Earlier attempts were refused"
+_REFUSED = re.compile(r"QA, attempt (\d+)")
 _FOLDER = re.compile(r"[Ww]orking directory: (/[^\s\"\\]+)")
 
 
@@ -34,7 +35,8 @@ class SwarmApi(MessagesApi):
             return self._requirements
         if ARCHITECT in text:
             return self._plan
-        draft = self._drafts[min(text.count("attempt "), len(self._drafts) - 1) if AGAIN in text else 0]
+        refused = len(set(_REFUSED.findall(text))) if AGAIN in text else 0
+        draft = self._drafts[min(refused, len(self._drafts) - 1)]
         turns = sum(one["role"] == "assistant" for one in messages[asked[-1] :])
         step: Step = draft[min(turns, len(draft) - 1)]
         if isinstance(step, Use) and "file_path" in step.input:
