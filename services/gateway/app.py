@@ -11,6 +11,7 @@ from services.gateway.api import log as log_api
 from services.gateway.api import work as work_api
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
+from services.gateway.http.bodies import MOST_BYTES
 from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
@@ -35,7 +36,6 @@ from services.gateway.pages.rendering import problem_page
 from services.gateway.webhooks import routes as webhooks
 from services.runtime.role import own_version
 
-MOST_BYTES = 1 << 20
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",

@@ -5,7 +5,8 @@ Rules
 2. What a conditional route answers has the views' position as its ETag: unchanged is 304, nothing is made.
    What was made at a position is kept, and given to whoever asks for the same. A page is the same for one
    session alone, as its forms are; a moment named by how long ago it was is another with every question.
-3. What is away is 503 and named; what nobody foresaw is 500, and whole in the log.
+3. A decision that is refused because of how things stand is told on the log, as a denial to who made it.
+4. What is away is 503 and named; what nobody foresaw is 500, and whole in the log.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from traceback import walk_tb
 from typing import Any
 
 import asyncpg
@@ -28,11 +30,12 @@ from events.store import Broken, Conflict, Denied, Unavailable
 from services.access.sessions import COOKIE
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk
+from services.gateway.http.bodies import whole
 from services.gateway.http.guard import SAFE, Guard
 from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
 from services.gateway.http.rates import Buckets, Rate
-from services.gateway.http.route import Call, Nothing, Reply, Route
+from services.gateway.http.route import DECIDING, Call, Nothing, Reply, Route
 from services.runtime.moments import is_relative
 from services.runtime.role import own_version
 
@@ -73,8 +76,7 @@ class Answering:
             try:
                 return await self._answered(route, request)
             except Exception as problem:  # noqa: BLE001 -- the boundary: each kind has its status
-                found = problem if isinstance(problem, Problem) else _problem(problem, request)
-                return self._refuse(found, request, route)
+                return self._refuse(_problem(problem, request), request, route)
 
         return answered
 
@@ -86,7 +88,12 @@ class Answering:
         if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)
         body = await _body(route, request)
-        return _response(await route.handler(Call(request, self._desk, holder, query, body)))
+        try:
+            return _response(await route.handler(Call(request, self._desk, holder, query, body)))
+        except (Rejected, Conflict, Problem) as refused:
+            if route.roles == DECIDING and _problem(refused, request).status is HTTPStatus.CONFLICT:
+                await self._guard.tell_refused(request, holder, str(refused))
+            raise
 
     async def _conditional(
         self, route: Route, request: web.Request, holder: Holder | None, query: Any
@@ -144,7 +151,7 @@ async def _body(route: Route, request: web.Request) -> Any:
         return _read(route.body, given)
     if request.content_type != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}, not {request.content_type[:60]}")
-    raw = await request.read()
+    raw = await whole(request)
     try:
         given = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as problem:
@@ -187,6 +194,8 @@ def _plain(value: Any) -> Any:
 def _problem(problem: Exception, request: web.Request) -> Problem:
     again = {"Retry-After": RETRY_SECONDS}
     match problem:
+        case Problem():
+            return problem
         case web.HTTPException():
             return Problem(HTTPStatus(problem.status), problem.text or problem.reason)
         case Rejected() | Conflict():
@@ -198,8 +207,21 @@ def _problem(problem: Exception, request: web.Request) -> Problem:
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"what was asked for cannot be looked up: {problem}"
             )
         case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError() | TimeoutError():
-            told = f"PostgreSQL or NATS is away: {problem or type(problem).__name__}"
+            told = f"{_away(problem)} is away: {str(problem) or type(problem).__name__}"
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, told, headers=again)
         case _:
             log.error("request failed", path=request.path, exc_info=problem)
             return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "It is in the log: aps logs --level error")
+
+
+def _away(problem: Exception) -> str:
+    """Return which server a failure to reach one is of, by the library it came through."""
+    if isinstance(problem, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return "PostgreSQL"
+    through = {
+        frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(problem.__traceback__)
+    }
+    return next((name for library, name in AWAY.items() if library in through), "PostgreSQL or NATS")
+
+
+AWAY = {"asyncpg": "PostgreSQL", "nats": "NATS"}

@@ -89,6 +89,8 @@ class Guard:
         """Ask the log; while it is away, take the word of a moment ago."""
         now, book = self._desk.book.clock(), self._desk.book
         try:
+            if not self._desk.asker.connection.is_connected:  # nobody waits for what is known to be away
+                raise Unavailable(AWAY)
             holder = await (holder_of(book, text) if token is None else holder_with(book, token))
         except (Unavailable, TimeoutError):
             when, known = self._known.get(text, (now, None))
@@ -102,6 +104,10 @@ class Guard:
             self._known.clear()
         self._known[text] = (now, holder)
         return holder
+
+    async def tell_refused(self, request: web.Request, holder: Holder | None, why: str) -> None:
+        """Record that a decision was refused to its holder."""
+        await self._deny(request, holder.id if holder else "", f"refused: {why}")
 
     async def _deny(self, request: web.Request, id: str, why: str) -> None:
         """Record a denial; one more of many within seconds is counted, and told with the next."""

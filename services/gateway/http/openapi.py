@@ -123,6 +123,7 @@ def problems_of(route: Route) -> tuple[HTTPStatus, ...]:
         found += [
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.REQUEST_TIMEOUT,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         ]
     return tuple(dict.fromkeys(found))

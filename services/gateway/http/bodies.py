@@ -1,0 +1,23 @@
+"""Reads the body of a request: of a bounded size, within a bounded time, whoever sends it."""
+
+import asyncio
+from http import HTTPStatus
+
+from aiohttp import web
+
+from services.gateway.http.problems import Problem
+
+BODY_SECONDS = 30.0
+MOST_BYTES = 1 << 20
+
+
+async def whole(request: web.BaseRequest, seconds: float = BODY_SECONDS) -> bytes:
+    """Return the body. Raises `Problem` for one that is too large, at once, or comes too slowly."""
+    if (request.content_length or 0) > MOST_BYTES:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_BYTES} bytes are read")
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError:
+        told = f"the body did not come within {seconds:g} s"
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, told, headers={"Connection": "close"}) from None
