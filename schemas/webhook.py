@@ -1,8 +1,8 @@
-"""What n8n's workflows and other systems may say in a delivery: a request, or a note."""
+"""What n8n's workflows and other systems may say in a delivery: a request, a measurement, or a note."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from schemas.base import Frozen
 
@@ -23,19 +23,25 @@ class Said(Frozen):
     """What a workflow says. `id` is its own, another for each message, such as n8n's execution id.
 
     A `request` asks for a change of `target` in words, which count as those of whoever made the workflow:
-    what strangers wrote belongs into `context`. A `note` is recorded, and nothing more.
+    what strangers wrote belongs into `context`. A `metric` is kept as one sent to the API is. A `note` is
+    recorded, and nothing more.
     """
 
     id: Annotated[str, Field(min_length=1, max_length=300)]
-    action: Literal["request", "note"]
+    action: Literal["request", "metric", "note"]
     target: Target | None = None
-    text: Text
+    text: Annotated[str, Field(max_length=LONGEST)] = ""
+    metric: dict[str, JsonValue] | None = None
     context: Annotated[tuple[Background, ...], Field(max_length=MOST)] = ()
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Said":
         if self.action == "request" and self.target is None:
             raise ValueError("a request names its target")
+        if (self.action == "metric") != (self.metric is not None):
+            raise ValueError("a metric, and nothing else, holds a metric")
+        if self.action != "metric" and not self.text:
+            raise ValueError("it says nothing: give a text")
         return self
 
 

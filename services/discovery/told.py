@@ -19,7 +19,7 @@ def by_workflow(payload: Mapping[str, Any]) -> Meaning:
     """Return what a workflow says; the gateway took only what fits."""
     said = Said.model_validate(payload)
     if said.action != REQUEST or said.target is None:
-        return recorded("it is a note")
+        return recorded(f"it is a {said.action}")
     return _asked("a workflow asks for it", said.target, said.text, said.context)
 
 

@@ -252,7 +252,19 @@ async def test_a_workflow_is_recorded_under_its_own_id(hooks: Hooks) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"id": ""}, {"action": "reboot"}, {"text": ""}, {"action": "request"}, {"more": 1}], ids=repr
+    "wrong",
+    [
+        {"id": ""},
+        {"action": "reboot"},
+        {"text": ""},
+        {"action": "request"},
+        {"more": 1},
+        {"action": "metric"},
+        {"metric": {"name": "a", "value": 1}},
+        {"action": "metric", "metric": {"name": "a", "value": 1.5}},
+        {"action": "metric", "metric": {"name": "a", "value": 1, "time": "2001-01-01T00:00:00Z"}},
+    ],
+    ids=repr,
 )
 async def test_what_a_workflow_may_not_say_is_named(hooks: Hooks, wrong: dict[str, Any]) -> None:
     body = orjson.dumps({**NOTE, **wrong})
@@ -260,6 +272,18 @@ async def test_what_a_workflow_may_not_say_is_named(hooks: Hooks, wrong: dict[st
     said = await hooks.post("/api/webhooks/n8n/Kx3bV", body, headers)
     assert said.status == 422
     assert said.json["errors"]
+
+
+async def test_a_workflow_measures_once_however_often_it_says_so(hooks: Hooks) -> None:
+    metric = {"name": "orders", "value": 3, "labels": {"shop": "north"}}
+    body = orjson.dumps({"id": "exec-18", "action": "metric", "metric": metric})
+    headers = {"X-APS-Signature-256": digest(PRESENT, body), "Content-Type": "application/json"}
+    for status in (202, 200):
+        assert (await hooks.post("/api/webhooks/n8n/Kx3bV", body, headers)).status == status
+    stream = await hooks.place.ground.connect("admin")
+    info = await stream.jetstream().stream_info("TELEMETRY")
+    await stream.close()
+    assert info.state.messages == 1
 
 
 async def test_pm_makes_a_scan_of_what_was_delivered_with_its_own_rights_alone(

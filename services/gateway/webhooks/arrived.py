@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from events.subjects import TOKEN
 from schemas.delivery import Source
 from schemas.webhook import Said, SystemEvent
+from services.gateway.metering.custom import Measurement
 
 WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
@@ -39,7 +40,10 @@ class NoJson(Unfit):
 
 @dataclass(frozen=True)
 class Arrived:
-    """A delivery: `key` is the id its sender gave, `event` the sender's word for what happened."""
+    """A delivery: `key` is the id its sender gave, `event` the sender's word for what happened.
+
+    `metric` is what it measured, if that is what it says.
+    """
 
     source: Source
     key: str
@@ -47,6 +51,7 @@ class Arrived:
     about: str
     body: bytes
     former_secret: bool
+    metric: Measurement | None = None
 
     @property
     def id(self) -> str:
@@ -75,7 +80,8 @@ def from_n8n(workflow: str, body: bytes, *, former: bool) -> Arrived:
     if not WORD.fullmatch(workflow):
         raise Unfit("the workflow's id holds other than letters, digits and _ . : -")
     said = _fitting(Said, _object(body))
-    return Arrived(Source.N8N, said.id, workflow, "", body, former)
+    metric = None if said.metric is None else _fitting(Measurement, said.metric)
+    return Arrived(Source.N8N, said.id, workflow, "", body, former, metric)
 
 
 def from_system(headers: Mapping[str, str], body: bytes, *, former: bool) -> Arrived:

@@ -9,6 +9,7 @@ Rules
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 from aiohttp import web
@@ -18,6 +19,7 @@ from schemas.base import Frozen
 from schemas.delivery import Source
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, Call, Reply, Route
+from services.gateway.metering.custom import Kept, out_of_time
 from services.gateway.webhooks.arrived import Arrived, NoJson, Unfit, from_github, from_n8n, from_system
 from services.gateway.webhooks.signing import NotSigned, by_digest, by_standard
 from services.gateway.webhooks.storing import Reused, store
@@ -50,6 +52,7 @@ async def take(source: Source, which: Which, reading: Reading, call: Call) -> Re
     try:
         arrived = await _arrived(source, which, reading, call)
         stored = await _stored(call, arrived)
+        await _measured(call, arrived)
     except Problem as refused:
         if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             await _tell(source, call, refused.detail)
@@ -65,13 +68,16 @@ async def _arrived(source: Source, which: Which, reading: Reading, call: Call) -
         raise Problem(HTTPStatus.NOT_FOUND, f"{NOT_SET_UP}: {SETTING[source]} is not set")
     body = await intake.bodies.read(call.request)
     try:
-        return reading(call, body, which(secrets, body, call.request, call) > 0)
+        arrived = reading(call, body, which(secrets, body, call.request, call) > 0)
+        if arrived.metric and (wrong := out_of_time((arrived.metric,), call.desk.book.clock())):
+            raise Unfit("its time is not taken", wrong)
     except NotSigned as refused:
         raise Problem(HTTPStatus.UNAUTHORIZED, str(refused)) from refused
     except NoJson as broken:
         raise Problem(HTTPStatus.BAD_REQUEST, str(broken), errors=broken.errors) from broken
     except Unfit as unfit:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(unfit), errors=unfit.errors) from unfit
+    return arrived
 
 
 async def _stored(call: Call, arrived: Arrived) -> bool:
@@ -82,6 +88,15 @@ async def _stored(call: Call, arrived: Arrived) -> bool:
     except (NoSecret, WrongSecret) as problem:
         told = f"what is delivered is kept sealed, and cannot be: {problem}"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, told) from problem
+
+
+async def _measured(call: Call, arrived: Arrived) -> None:
+    """Keep what a delivery measured, once; one that comes again makes up for what was not taken before."""
+    if arrived.metric is None:
+        return
+    kept = Kept(at=call.desk.book.clock(), by=arrived.id, measurements=(arrived.metric,))
+    await call.desk.metering.sending.put(uuid5(NAMESPACE_URL, arrived.id).hex, kept)
+    call.desk.metering.counting.tell()
 
 
 async def _tell(source: Source, call: Call, why: str) -> None:
