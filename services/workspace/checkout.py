@@ -22,6 +22,7 @@ from services.workspace.fork import copy_of, fork_of
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
 from services.workspace.locks import give_up, try_lock
+from services.workspace.nested import nested
 from services.workspace.target import TargetProblem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
@@ -117,6 +118,8 @@ class Workspace:
     async def _brought_back(self, repository: Repository, folder: Path, commit: str) -> bool:
         if not await repository.has_worktree(folder):
             return False
+        if await asyncio.to_thread(nested, folder):
+            return False  # git cleans around a repository that was left in a submodule's folder
         try:
             await repository.reset_worktree(folder, commit)
         except GitError:

@@ -6,6 +6,7 @@ import pytest
 
 from services.workspace.checkout import Workspace, WorktreeBusy
 from services.workspace.locks import give_up, try_lock
+from tests.git_targets import git, make
 
 
 async def test_a_work_tree_is_clean_each_time_and_after_a_crash(clone, tmp_path):
@@ -66,3 +67,15 @@ async def test_many_work_trees_are_made_at_once(clone, tmp_path):
             return (tree / "a.py").exists()
 
     assert await asyncio.gather(*(one(number) for number in range(8))) == [True] * 8
+
+
+async def test_a_repository_that_a_crash_left_in_a_submodule_is_gone(clone, tmp_path, target):
+    inner = make(tmp_path / "inner", {"a.py": b"1"})
+    git(target, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "vendor")
+    git(target, "commit", "-q", "-m", "submodule")
+    base = await clone.clone_from(target)
+    workspace = Workspace(tmp_path / "data")
+    async with workspace.worktree(clone, "w", base, keep=True) as tree:
+        make(tree / "vendor", {"left.py": b"1"})
+    async with workspace.worktree(clone, "w", base) as tree:
+        assert list((tree / "vendor").iterdir()) == []
