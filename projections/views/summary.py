@@ -8,6 +8,7 @@ from events import (
     agent,
     batch,
     budget,
+    delivery,
     deployment,
     engine,
     escalation,
@@ -90,6 +91,9 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     agent.WorkTaken: lambda f: f"took {f.improvement}",
     agent.Progressed: lambda f: f"{f.percent} % of {f.improvement}{_because(f.note)}",
     agent.Left: lambda f: f"agent left: {f.reason}",
+    delivery.Received: lambda f: f"{f.event} delivered by {f.source}{_about(f.about)}",
+    delivery.Understood: lambda f: f"delivery {f.outcome}: {f.said}",
+    delivery.Refused: lambda f: f"delivery by {f.source} refused{_times(f.times)}: {f.why}",
     access.Granted: lambda f: f"{f.role} token granted: {f.title}, until {f.expires_at:%Y-%m-%d %H:%M}",
     access.Revoked: lambda f: f"token revoked: {f.reason}",
     access.Denied: lambda f: f"denied{_times(f.times)}: {f.what}, {f.why}",
@@ -145,6 +149,10 @@ def _count(number: int, noun: str) -> str:
 
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
+
+
+def _about(repository: str) -> str:
+    return f" about {repository}" if repository else ""
 
 
 def _touched(fact: improvement_facts.ArchitectureDesigned) -> str:

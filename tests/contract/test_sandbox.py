@@ -156,17 +156,6 @@ async def test_a_command_gives_back_its_exit_code_and_both_streams(any_cell: Cel
     assert (result.stdout, result.stderr) == (b"out\n", b"err\n")
 
 
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [(1, "bwrap: "), (1, "nsenter: "), (125, "sandbox: "), (125, 'sandbox: {"failed": true}')],
-)
-async def test_a_command_that_speaks_as_the_sandbox_does_is_not_taken_for_it(
-    cell: Cell, code: int, says: str
-) -> None:
-    result = await cell.run("sh", "-c", f"echo '{says}no' >&2; exit {code}")
-    assert (result.exit_code, result.stderr) == (code, f"{says}no\n".encode())
-
-
 async def test_a_death_by_signal_is_a_negative_exit_code(any_cell: Cell) -> None:
     assert (await any_cell.run("sh", "-c", "kill -SEGV $$")).exit_code == -11
     assert (await any_cell.run("sh", "-c", "kill -KILL $$")).exit_code == -9

@@ -74,3 +74,14 @@ async def test_detection_prefers_bubblewrap_and_obeys_a_preference() -> None:
 async def test_detection_never_chooses_to_do_without() -> None:
     with pytest.raises(NoSandbox, match="install the package `bubblewrap`"):
         await detect("none")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [(1, "bwrap: "), (1, "nsenter: "), (125, "sandbox: "), (125, 'sandbox: {"failed": true}')],
+)
+async def test_a_command_that_speaks_as_the_sandbox_does_is_not_taken_for_it(
+    cell: Cell, code: int, says: str
+) -> None:
+    result = await cell.run("sh", "-c", f"echo '{says}no' >&2; exit {code}")
+    assert (result.exit_code, result.stderr) == (code, f"{says}no\n".encode())

@@ -201,18 +201,6 @@ async def test_after_a_server_was_killed_the_next_command_starts_it_with_its_dat
         await first.leave()
 
 
-async def test_a_server_that_has_not_said_its_id_yet_is_nobody_to_signal(
-    home: Path, nats_configuration: Path
-) -> None:
-    async with EmbeddedServers(home, configuration=nats_configuration) as servers:
-        await remember(servers, "kept")
-    for server, file in zip(servers._servers, PID_FILES, strict=True):
-        (home / file).write_text(f"{os.getpid()}\n")  # a former server's id that is another's now
-        server.prepare()
-        with pytest.raises((FileNotFoundError, ProcessLookupError)):
-            os.kill(server.pid(), 0)
-
-
 async def test_everything_killed_at_once_loses_nothing(home: Path, nats_configuration: Path) -> None:
     with Command(home, nats_configuration) as user:
         user.says()

@@ -14,6 +14,7 @@ from events.store import Recorded
 from events.target import TARGET, Registered, ScanRequested
 from services.cli.cycle.one_scan import react, requested
 from services.cycle.requesting import Asked, Place
+from services.runtime.away import Away
 from services.runtime.claims import Later
 from services.runtime.log import Log
 from services.workspace.target import TargetInspection
@@ -74,11 +75,11 @@ async def test_work_that_is_put_off_is_done_in_the_end() -> None:
     book, asked = await asked_twice()
     event = await requested(book, asked)
     agent = Trying(Later(0.0, "another copy holds it"), Later(0.0, "still"))
-    await react(agent, event, roomy)
+    await react(agent, event, roomy, Away())
     assert agent.seen == [event]
 
 
 async def test_what_fails_is_raised() -> None:
     book, asked = await asked_twice()
     with pytest.raises(ValueError, match="wrong"):
-        await react(Trying(ValueError("wrong")), await requested(book, asked), roomy)
+        await react(Trying(ValueError("wrong")), await requested(book, asked), roomy, Away())

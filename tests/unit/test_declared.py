@@ -26,7 +26,7 @@ def test_a_check_that_the_plan_declares_to_go_may_go_and_the_evidence_names_it()
     files = {"pkg/m.py": SOURCE}, {"pkg/m.py": LESS}
     refused = judged_alone("", *files).logging
     assert (refused.passed, refused.evidence) == (False, f"{PLACE}: assert is gone")
-    passed = judged_alone("", *files, Declared(removes=(PLACE,))).logging
+    passed = judged_alone("", *files, declared=Declared(removes=(PLACE,))).logging
     assert passed.passed
     assert passed.evidence == f"kept in 1 file; gone as the plan declares: {PLACE}: assert is gone"
 
