@@ -64,6 +64,10 @@ browser:
 			|| echo "test: chromium could not be installed (.venv/apt-browser.log); its tests will say so"; \
 	else echo "test: chromium is missing and only root can install it; its tests will say so"; fi
 
+.PHONY: screenshots
+screenshots: setup-test sandbox browser ## photograph every page of a system that improved a small project
+	@"$(VENV)/python" -m tests.screenshots docs/screenshots
+
 .PHONY: check
 check: setup-test ## format, lint, types, import rules, generated files, fast tests
 	@echo "check: format"; "$(VENV)/ruff" format --check .

@@ -45,7 +45,7 @@ class Demand:
 def demands_of(one: Dossier) -> tuple[Demand, ...]:
     """Return every gate, in the order of the catalogue, those behind it that only the verdict names."""
     asked = {gate.gate: gate for gate in one.gates}
-    failed = dict(_last_refused(one))
+    failed = dict(gates_in(refusal_standing(one)))
     known = tuple(
         _of_verdict(gate.name, gate.protects, asked) if asked else _before(gate.name, gate.protects, failed)
         for gate in GATES
@@ -62,9 +62,11 @@ def gates_in(reason: str) -> Iterator[tuple[str, str]]:
         yield gate[1], reason[gate.end() : end]
 
 
-def _last_refused(one: Dossier) -> Iterator[tuple[str, str]]:
-    if one.refusals and one.refusals[-1].attempt >= one.attempts:
-        yield from gates_in(one.refusals[-1].reason)
+def refusal_standing(one: Dossier) -> str:
+    """Return why the last attempt was refused; empty where it was not, or the change was written again."""
+    if one.gates or not one.refusals or one.refusals[-1].attempt < one.attempts:
+        return ""
+    return one.refusals[-1].reason
 
 
 def _of_verdict(name: str, protects: str, asked: dict[str, GateResult]) -> Demand:

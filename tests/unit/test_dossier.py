@@ -1,7 +1,7 @@
 """What is made of an improvement's evidence before anybody shows it: gates, patches, components."""
 
 from schemas.improvement import Component, GateResult, Status
-from services.dossier.demands import Stand, demands_of
+from services.dossier.demands import Stand, demands_of, refusal_standing
 from services.dossier.improvement import Dossier, Refusal
 from services.dossier.patch import MOST_LINES, Kind, changes_in
 from services.gates.catalogue import GATES
@@ -47,8 +47,10 @@ def test_what_the_last_refusal_names_has_failed_until_the_change_is_written_agai
     stands = {demand.gate: (demand.stands, demand.evidence) for demand in demands_of(once)}
     assert stands[SUITE] == (Stand.FAILED, "1 test newly failing")
     assert stands[GONE] == (Stand.FAILED, "2 are left")
+    assert refusal_standing(once) == reason
     again = once.model_copy(update={"attempts": 2})
     assert {demand.stands for demand in demands_of(again)} == {Stand.OPEN}
+    assert refusal_standing(again) == refusal_standing(NOTHING) == ""
 
 
 def test_a_patch_is_read_file_by_file_and_line_by_line() -> None:

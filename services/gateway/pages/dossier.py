@@ -16,7 +16,7 @@ from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import RunRow
 from schemas.access import Scope
 from schemas.base import Frozen
-from services.dossier.demands import demands_of
+from services.dossier.demands import demands_of, refusal_standing
 from services.dossier.improvement import dossier_of, state_at
 from services.dossier.patch import changes_in
 from services.dossier.shelf import Shelf
@@ -96,6 +96,7 @@ async def detail(call: Call) -> web.StreamResponse:
         row=row,
         one=one,
         demands=demands,
+        refused=refusal_standing(one),
         unmet=[demand for demand in demands if demand.unmet],
         drawing=drawn(one.components),
         changes=changes_in(one.diff),
