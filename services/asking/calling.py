@@ -10,6 +10,7 @@ import structlog
 from events.store import Unavailable
 from schemas.engine import FailureKind
 from services.engines.port import Answered, AnswerT, Engine, Failed, Task, Tell
+from services.runtime.tracing import span
 
 log = structlog.get_logger()
 
@@ -38,6 +39,14 @@ async def called(
     engine: Engine, task: Task[AnswerT], tell: Tell, stopped: Stopped, watch: Watch
 ) -> Answered[AnswerT] | Failed:
     """Ask `engine` once. `stopped` returns why the call is to end, empty as long as it is not."""
+    about = {"aps.engine": engine.name, "aps.task": task.name}
+    with span(f"ask {engine.name}: {task.name}", about=about):
+        return await _called(engine, task, tell, stopped, watch)
+
+
+async def _called(
+    engine: Engine, task: Task[AnswerT], tell: Tell, stopped: Stopped, watch: Watch
+) -> Answered[AnswerT] | Failed:
     clock = asyncio.get_running_loop().time
     deadline = clock() + task.bounds.seconds + watch.overtime
     work = asyncio.create_task(engine.ask(task, tell))

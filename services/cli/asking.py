@@ -5,11 +5,12 @@ from uuid import uuid4
 
 from events.envelope import Cause
 from services.runtime.ground import actor
+from services.runtime.tracing import current
 
 
 def cause() -> Cause:
     """Return the cause of facts that a person at the command line records; each begins a chain of its own."""
-    return Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()))
+    return Cause(actor=actor("cli"), source="aps/cli", correlation=str(uuid4()), traceparent=current())
 
 
 def because(reason: str, what: str) -> str:

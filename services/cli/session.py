@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -32,18 +33,30 @@ def settings_of(service: str = "cli", *, stderr: bool = False) -> Settings:
     """Load the settings and send this process's log lines to the data folder, and to stderr if asked."""
     from services.runtime.logging import configure
     from services.runtime.settings import load
+    from services.runtime.tracing import begin
 
     settings = load(os.environ)
     configure(service, settings.home, settings.log_level, secrets=settings.secrets(), stderr=stderr)
+    if obstacle := begin(service, os.environ):
+        say(f"note: {obstacle}")
     return settings
 
 
 def run(
-    work: Callable[[Settings], Coroutine[Any, Any, T]], *, service: str = "cli", stderr: bool = False
+    work: Callable[[Settings], Coroutine[Any, Any, T]],
+    *,
+    service: str = "cli",
+    stderr: bool = False,
+    traced: bool = True,
 ) -> T:
-    """Run a command to its end; an expected trouble becomes its message and exit code."""
+    """Run a command to its end; an expected trouble becomes its message and exit code.
+
+    A command is one span of a trace, but for one that is not `traced`: it runs until told to stop.
+    """
     try:
-        return asyncio.run(_cancellable(work(settings_of(service, stderr=stderr))))
+        settings = settings_of(service, stderr=stderr)
+        with _traced() if traced else nullcontext():
+            return asyncio.run(_cancellable(work(settings)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         fail(Exit.INTERRUPTED, "interrupted; run the same command again to go on")
     except BrokenPipeError:
@@ -57,6 +70,12 @@ def run(
         if known is None:
             raise
         fail(known.code, str(known))
+
+
+def _traced() -> AbstractContextManager[None]:
+    from services.runtime.tracing import span
+
+    return span(" ".join(["aps", *sys.argv[1:2]]), expected=(typer.Exit,))
 
 
 async def _cancellable(work: Awaitable[T]) -> T:

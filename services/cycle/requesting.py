@@ -23,6 +23,7 @@ from services.cycle.settling import is_settled
 from services.engines.deterministic.rules import DEFAULT_SELECT
 from services.runtime.claims import why_paused
 from services.runtime.log import Change, Log
+from services.runtime.tracing import current
 from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
 from services.workspace.fork import fork_of, id_of, meant, recorded_of
@@ -115,7 +116,7 @@ async def ask(book: Log, place: Place, wish: Wish, actor: str) -> Asked:
 
     Raises as `ask_because` does.
     """
-    cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()))
+    cause = Cause(actor=actor, source="aps/cli", correlation=str(uuid4()), traceparent=current())
     return await ask_because(book, place, wish, cause)
 
 

@@ -15,6 +15,7 @@ from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import Intake
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
+from services.runtime.tracing import current
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,10 @@ class GatewayDesk:
     def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
         """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""
         who = holder.id if holder else "nobody"
-        return Cause(actor=f"{actor('gateway')}/{who}", source="aps/gateway", correlation=chain, event=key)
+        return Cause(
+            actor=f"{actor('gateway')}/{who}",
+            source="aps/gateway",
+            correlation=chain,
+            event=key,
+            traceparent=current(),
+        )

@@ -35,6 +35,7 @@ from services.runtime.deliveries import Deliveries, deliveries
 from services.runtime.ending import end
 from services.runtime.log import Delivered
 from services.runtime.room import Look, is_full, until_room
+from services.runtime.tracing import span
 
 log = structlog.get_logger()
 
@@ -147,7 +148,7 @@ class Consumer:
 
     async def _react(self, message: Msg, seq: int) -> None:
         try:
-            await self._agent.react(_checked(message, seq))
+            await react(self._agent, _checked(message, seq))
             self._away.worked()
             await message.ack()
         except Later as later:
@@ -187,6 +188,15 @@ class Consumer:
         )
         await message.ack()
         log.error("dead letter", **letter)
+
+
+async def react(agent: Agent, event: Recorded) -> None:
+    """Let an agent react, as a part of the trace that the event belongs to. Raises what the agent raises."""
+    envelope = event.envelope
+    about = {"aps.subject": envelope.subject, "aps.seq": str(event.seq)}
+    expected = (Later, Unavailable, Shortened)
+    with span(f"{agent.role}: {envelope.type}", envelope.traceparent, expected, about):
+        await agent.react(event)
 
 
 def _checked(message: Msg, seq: int) -> Delivered:

@@ -15,6 +15,7 @@ from events.fact import AggregateType, Fact, Stamp
 from events.store import Artefacts, Batch, Conflict, EventStore, Position, Recorded
 from schemas.artefacts import ArtefactRef
 from schemas.sealed import Sealed
+from services.runtime.tracing import current
 from services.vault.keyring import Keyring
 
 StateT = TypeVar("StateT")
@@ -199,6 +200,6 @@ def answering(event: Recorded, actor: str) -> Cause:
         source=f"aps/{actor.partition('@')[0]}",
         correlation=envelope.correlationid,
         event=envelope.id,
-        traceparent=envelope.traceparent,
+        traceparent=current() or envelope.traceparent,
         depth=event.depth if isinstance(event, Delivered) else FIRST,
     )

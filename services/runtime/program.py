@@ -7,9 +7,14 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import structlog
+
 from services.runtime.ground import Ground, stand
 from services.runtime.logging import configure
 from services.runtime.settings import Settings, load
+from services.runtime.tracing import begin
+
+log = structlog.get_logger()
 
 Serve = Callable[[Ground], Coroutine[Any, Any, None]]
 
@@ -18,6 +23,8 @@ def run_program(name: str, serve: Serve) -> None:
     """Serve until SIGTERM or SIGINT; what is under way then is given back."""
     settings = load(os.environ)
     configure(name, settings.home, settings.log_level, secrets=settings.secrets())
+    if obstacle := begin(name, os.environ):
+        log.warning(obstacle)
     asyncio.run(_until_told(serve, settings))
 
 

@@ -20,7 +20,7 @@ from events.store import Broken, Recorded, Unavailable
 from events.subjects import replay_by
 from schemas.base import Frozen
 from services.runtime.claims import Later
-from services.runtime.consumer import Agent
+from services.runtime.consumer import Agent, react
 from services.runtime.ending import end
 from services.runtime.log import Log
 
@@ -57,7 +57,7 @@ async def react_again(agent: Agent, event: Recorded, seconds: float) -> str:
     deadline = clock() + seconds
     while True:
         try:
-            await agent.react(event)
+            await react(agent, event)
         except Later as later:
             if seconds and clock() + later.seconds > deadline:
                 raise

@@ -21,4 +21,4 @@ def monitor(once: Once = False, as_json: Json = False) -> None:
     """
     from services.cli.monitor import watching
 
-    run(lambda settings: watching.monitor(settings, once=once, as_json=as_json))
+    run(lambda settings: watching.monitor(settings, once=once, as_json=as_json), traced=False)

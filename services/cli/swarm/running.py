@@ -19,6 +19,7 @@ from services.runtime.ending import end
 from services.runtime.ground import Ground
 from services.runtime.role import run_role
 from services.runtime.supervisor import Service, supervise
+from services.runtime.tracing import apart
 from services.sandbox import syscalls
 
 __all__ = ["EVERYONE", "SERVICES", "Make", "process_of", "runnable", "service_of", "swarm"]
@@ -45,7 +46,7 @@ def service_of(name: str, ground: Ground) -> Service:
             work = partial(run_role, AGENTS[name], ground)
 
     async def run() -> None:
-        with bound_contextvars(service=name):
+        with bound_contextvars(service=name), apart():
             await work()
 
     return Service(name, run)

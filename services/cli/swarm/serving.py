@@ -31,7 +31,7 @@ def up(
     from services.cli.swarm import swarming
 
     order = swarming.Order(port, tuple(str(path) for path in target or ()), processes)
-    run(lambda settings: swarming.up(settings, order, as_json=as_json))
+    run(lambda settings: swarming.up(settings, order, as_json=as_json), traced=False)
 
 
 def run_one(
@@ -49,4 +49,9 @@ def run_one(
 
     if role not in SERVICES:
         fail(Exit.USAGE, f"no service {role!r}; there is: {', '.join(SERVICES)}")
-    run(lambda settings: swarming.run_one(settings, role, as_json=as_json), service=role, stderr=True)
+    run(
+        lambda settings: swarming.run_one(settings, role, as_json=as_json),
+        service=role,
+        stderr=True,
+        traced=False,
+    )

@@ -38,6 +38,7 @@ from services.gateway.http.rates import Buckets, Rate
 from services.gateway.http.route import DECIDING, Call, Nothing, Reply, Route
 from services.runtime.moments import is_relative
 from services.runtime.role import own_version
+from services.runtime.tracing import HEADER, span
 
 JSON = "application/json"
 KEPT = 256
@@ -74,7 +75,8 @@ class Answering:
 
         async def answered(request: web.Request) -> web.StreamResponse:
             try:
-                return await self._answered(route, request)
+                with span(f"{route.method} {route.path}", request.headers.get(HEADER, ""), (Problem,)):
+                    return await self._answered(route, request)
             except Exception as problem:  # noqa: BLE001 -- the boundary: each kind has its status
                 return self._refuse(_problem(problem, request), request, route)
 

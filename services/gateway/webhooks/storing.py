@@ -18,6 +18,7 @@ from services.gateway.webhooks.arrived import Arrived
 from services.gateway.webhooks.refusals import day_of
 from services.runtime.ground import actor
 from services.runtime.log import Change, Loaded, Log
+from services.runtime.tracing import current
 from services.vault.keyring import KeyDeleted
 
 INLINE_BYTES = 48 * 1024
@@ -38,6 +39,7 @@ async def store(book: Log, arrived: Arrived) -> bool:
         actor=f"{actor('gateway')}/{arrived.source}",
         source="aps/gateway",
         correlation=str(uuid5(NAMESPACE_URL, f"aps/delivery/{arrived.id}")),
+        traceparent=current(),
     )
     try:
         await book.record_on([(Change(DELIVERY, arrived.id, (fact,)), NEW)], cause)
