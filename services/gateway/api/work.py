@@ -173,11 +173,13 @@ async def claim(call: Call) -> Reply:
     id, agent, cause = call.named("id"), own_id(call), cause_of(call)
     await loaded(call, IMPROVEMENT, id)
     lease = timedelta(seconds=call.body.seconds)
-    await _told(call, id)  # what cannot be told is not claimed
+    state = await call.desk.book.state(IMPROVEMENT, id)
     if cause.event and await was_done(call, IMPROVEMENT, id, cause.event):
-        state = await call.desk.book.state(IMPROVEMENT, id)
         token = state.claim.token if state.claim else 0
+    elif closed := outside.why_closed(state, call.desk.book.clock()):
+        raise Problem(HTTPStatus.CONFLICT, f"{id}: {closed}")
     else:
+        await _told(call, id)  # what cannot be told is not claimed
         token = await outside.take(call.desk.book, agent, id, lease, cause)
     return Reply(await _claimed(call, id, agent, token), HTTPStatus.CREATED, {"Location": f"{PATH}/{id}"})
 
