@@ -1,6 +1,8 @@
 """The gateway's application: the table of all routes, and what holds for every answer."""
 
+from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -14,7 +16,7 @@ from services.gateway.http.answering import Answer, Answering
 from services.gateway.http.bodies import MOST_BYTES
 from services.gateway.http.openapi import document
 from services.gateway.http.problems import Problem, problem_response
-from services.gateway.http.route import ANYBODY, Call, Reply, Route
+from services.gateway.http.route import ANYBODY, LOOKING, Call, Reply, Route
 from services.gateway.live import stream
 from services.gateway.live.closing import close_streams_with
 from services.gateway.metering import routes as metering
@@ -22,6 +24,7 @@ from services.gateway.metering.traffic import counting
 from services.gateway.pages import (
     assets,
     changes,
+    describing,
     dossier,
     entering,
     governing,
@@ -48,7 +51,17 @@ ENCRYPTED_ALWAYS = "max-age=31536000"
 
 async def openapi(_: Call) -> Reply:
     """Answer the description of everything that is no page."""
-    return Reply(document(ROUTES, own_version()))
+    return Reply(_document())
+
+
+async def api(call: Call) -> web.StreamResponse:
+    """Show the same to people."""
+    return describing.described(call, _document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return document(ROUTES, own_version())
 
 
 ROUTES: tuple[Route, ...] = (
@@ -84,6 +97,7 @@ ROUTES: tuple[Route, ...] = (
         "Describe this API",
         answers={HTTPStatus.OK: dict[str, object]},
     ),
+    Route("GET", "/api", api, LOOKING, Scope.SYSTEM, "The API, to be read", page=True),
 )
 
 

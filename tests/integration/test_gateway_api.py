@@ -233,3 +233,12 @@ async def test_a_token_that_ran_out_lets_nobody_in(place: Place) -> None:
         while (said := await place.ask("GET", "/api/tasks", headers=headers)).status == 200:
             continue
     assert (said.status, "expired" in said.json["detail"]) == (401, True)
+
+
+async def test_the_page_of_the_api_names_every_operation_to_who_may_look(place: Place) -> None:
+    said = await place.ask("GET", "/api", Role.VIEWER)
+    assert (said.status, said.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    paths = (await place.ask("GET", "/api/openapi.json")).json["paths"]
+    assert len(paths) > 40
+    assert [path for path in paths if path not in said.text] == []
+    assert (await place.ask("GET", "/api", Role.AGENT)).status == 403

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -73,6 +74,7 @@ def asked(routes: Sequence[Route], mode: GenerationMode, url: str, tokens: list[
     schema = schemathesis.openapi.from_dict(document(routes, "1.0.0"))
     senders, wrong = cycle(tokens), []
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         try:
             _explore(operation, mode, url, senders)

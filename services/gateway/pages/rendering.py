@@ -30,6 +30,7 @@ PLACES = (
     ("/ai/audit", "Audit"),
     ("/ai/system", "System"),
     ("/ai/settings", "Settings"),
+    ("/api", "API"),
 )
 DECIDERS = (Role.OPERATOR, Role.ADMIN)
 
