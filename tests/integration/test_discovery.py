@@ -13,7 +13,7 @@ import pytest
 from events.delivery import DELIVERY, Delivery, Received
 from events.envelope import Cause
 from events.swarm import ALL, SWARM, Paused, Resumed
-from events.target import TARGET, Registered, ScanFailed, Target
+from events.target import TARGET, Registered, ScanFailed, Scanned, Target
 from schemas.delivery import Outcome, Source
 from services.changes.message import AUTHOR
 from services.changes.release import BRANCH
@@ -23,7 +23,7 @@ from services.runtime.claims import Halted, claim
 from services.runtime.log import Log
 from services.workspace.checkout import Workspace
 from tests.asking_example import Time, book_at
-from tests.git_targets import git, make
+from tests.git_targets import commit, git, make
 from tests.webhook_deliveries import examples
 
 ABOUT = "github.com/octocat/shop"
@@ -149,10 +149,34 @@ async def test_a_push_to_a_branch_the_target_does_not_stand_on_is_held(care: Car
     assert (outcome, "another branch" in why) == (Outcome.HELD, True)
 
 
-async def test_a_commit_that_was_searched_is_not_searched_again(care: Care) -> None:
-    for _ in range(3):
-        await care.delivered("push", push())
+async def test_a_scan_under_way_is_followed(care: Care) -> None:
+    first, *others = [await care.delivered("push", push()) for _ in range(3)]
     assert len((await care.target()).scans) == 1
+    assert first.understood is not None
+    assert all(one.understood == first.understood for one in others)
+
+
+async def test_a_commit_that_was_searched_is_not_searched_again(care: Care) -> None:
+    await care.delivered("push", push())
+    latest = (await care.target()).latest
+    assert latest is not None
+    cause = Cause(actor="pm", source="aps/test", correlation=str(uuid4()))
+    async with claim(care.book, TARGET, ID, "scan", cause, 60) as held:
+        report = await care.book.keep("{}", "findings.json", "application/json")
+        done = Scanned(
+            scan=latest.id,
+            claim=held.token,
+            base=latest.requested.base,
+            packages=(),
+            findings={},
+            improvements=(),
+            report=report,
+        )
+        await care.book.record(TARGET, ID, done, cause=cause)
+    outcome, why = said(await care.delivered("push", push()))
+    assert (outcome, "was searched before" in why) == (Outcome.HELD, True)
+    commit(care.folder, {"shop.py": b"def parse(x): return x\n"}, "two")
+    assert said(await care.delivered("push", push()))[0] is Outcome.REQUESTED
 
 
 async def test_an_issue_becomes_a_request_with_its_text_sealed_beside_it(care: Care) -> None:
