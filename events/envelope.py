@@ -26,6 +26,7 @@ from events.subjects import Address
 SPECVERSION = "1.0"
 NO_HASH = "0" * 64
 CACHED = 4096
+NO_ENVELOPE = "no event envelope"  # how every complaint about such bytes begins
 NO_EVENT = ".unreadable"  # in place of a version, where an envelope stands in for no event: never on the log
 
 
@@ -83,9 +84,9 @@ def parts_of(kind: str) -> tuple[str, str]:
     """Return aggregate and fact name of a type; raise `Unreadable` for what is no type of ours."""
     parts = kind.split(".")
     if len(parts) != 4:
-        raise Unreadable("no event envelope: a type is aps.<aggregate>.<fact>.<version>")
+        raise Unreadable(f"{NO_ENVELOPE}: a type is aps.<aggregate>.<fact>.<version>")
     if kind.endswith(NO_EVENT):
-        raise Unreadable("no event envelope: it says that it stands in for a message that is no event")
+        raise Unreadable(f"{NO_ENVELOPE}: it says that it stands in for a message that is no event")
     return parts[1], parts[2]
 
 
@@ -115,26 +116,26 @@ def decode(body: bytes) -> Envelope:
         data, sequence = fields["data"], fields["sequence"]
         orjson.dumps([[[[[[[[data]]]]]]]])  # what is read may be too deep to be written, or shown inside more
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise Unreadable(f"no event envelope: {problem}") from problem
+        raise Unreadable(f"{NO_ENVELOPE}: {problem}") from problem
     parts_of(fields["type"])
     if type(data) is not dict or type(sequence) is not int:
-        raise Unreadable("no event envelope: data is an object and sequence an integer")
+        raise Unreadable(f"{NO_ENVELOPE}: data is an object and sequence an integer")
     if time.tzinfo is not UTC:
         _require_utc(time)
     subject = fields["subject"]
     if not (subject.isascii() and subject.isprintable()):
-        raise Unreadable("no event envelope: the subject holds other than printable ASCII")
+        raise Unreadable(f"{NO_ENVELOPE}: the subject holds other than printable ASCII")
     return _of(fields)
 
 
 def _require_utc(time: datetime) -> None:
     """Raise `Unreadable` for a time that has no place in UTC."""
     if time.tzinfo is None:
-        raise Unreadable("no event envelope: time has no zone")
+        raise Unreadable(f"{NO_ENVELOPE}: time has no zone")
     try:
         time.astimezone(UTC)
     except (OverflowError, ValueError) as problem:
-        raise Unreadable(f"no event envelope: {problem}") from problem
+        raise Unreadable(f"{NO_ENVELOPE}: {problem}") from problem
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from events.appending import Prepared, not_before, prepare, resolve
 from events.envelope import Cause
 from events.past import NOTHING, Past, up_to
 from events.store import Batch, Position, Recorded
+from events.unreadable import address_of, stand_in
 
 
 class InMemoryEventStore:
@@ -37,6 +39,16 @@ class InMemoryEventStore:
         async with self._grown:
             self._grown.notify_all()
         return positions
+
+    async def publish_no_event(self, subject: str, body: bytes) -> None:
+        """Store bytes that are no envelope, as whoever may publish on a subject of the log can."""
+        seq, at = len(self._log) + 1, address_of(subject)
+        self._log.append(Recorded(seq, stand_in(seq, subject, body)))
+        self._stored_at.append(self._clock())
+        events, position = self._aggregates.get((at.aggregate, at.id), NOTHING)
+        self._aggregates[at.aggregate, at.id] = events, replace(position, stream_seq=seq)
+        async with self._grown:
+            self._grown.notify_all()
 
     async def read(self, aggregate: str, id: str) -> Past:
         """Return the events of one aggregate and its position; see the port."""

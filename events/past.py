@@ -102,7 +102,12 @@ class PastEvents:
 
 
 def up_to(past: Past, seq: int) -> Past:
-    """Return the part of `past` that stands at or before `seq`."""
+    """Return the part of `past` that stands at or before `seq`.
+
+    Where it is not the whole its position is that of its last event: nothing is appended there.
+    """
+    if seq >= past[1].stream_seq:
+        return past
     events = tuple(event for event in past[0] if event.seq <= seq)
     if not events:
         return NOTHING

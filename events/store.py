@@ -13,7 +13,8 @@ over its content); `read_all` and `live` check that no sequence is missing and t
 envelope of another subject, not its hash. `events.evidence.verify` checks a whole log.
 
 A message that holds no envelope at all comes in `read_all` and `live` as what stands in for it
-(`events.unreadable`); `read`, `as_of` and `position` of the aggregate that its subject names raise `Broken`.
+(`events.unreadable`). It is no version of the aggregate that its subject names: `read`, `as_of` and
+`position` pass over it. Only the position's sequence counts it, for the next append has to name it.
 
 What time is: an envelope's `time` is the writer's clock, never before that of the event it follows in its
 aggregate as far as the writer knew it. `seq_at` and `as_of` go by the time at which the server stored an
@@ -31,7 +32,8 @@ from events.fact import Fact
 
 @dataclass(frozen=True)
 class Position:
-    """Where an aggregate stands: its version, the stream sequence and the hash of its last event."""
+    """Where an aggregate stands: version and hash of its last event, and the sequence of the last message on
+    its subjects, be that the event or none."""
 
     version: int = 0
     stream_seq: int = 0

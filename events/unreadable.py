@@ -1,7 +1,7 @@
 """Messages of the log that are no events: what every reader makes of them, so that they are kept and told.
 
 Who may publish on a subject of the log may publish any bytes there. They are on the log for ever, count in
-the chain over it, and block the aggregate that their subject names.
+the chain over it, and are no version of the aggregate that their subject names: it goes on.
 
 Rules
 1. The envelope that stands in for such a message follows from its sequence, subject and bytes alone. It is
@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from events.envelope import NO_EVENT, NO_HASH, Envelope, Unreadable, decode
+from events.envelope import NO_ENVELOPE, NO_EVENT, NO_HASH, Envelope, Unreadable, decode
 from events.subjects import PREFIX, Address, parse, place
 
 DOMAIN = b"aps message that is no event 1\n"
@@ -64,7 +64,7 @@ def complaint(envelope: Envelope) -> str:
         decode(base64.b64decode(envelope.data["base64"]))
     except Unreadable as problem:
         return str(problem)
-    return "no event envelope"
+    return NO_ENVELOPE
 
 
 def message_of(envelope: Envelope) -> Message:

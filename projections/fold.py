@@ -4,7 +4,8 @@ Rules
 1. An event links to the one before it of its aggregate, and its hash is right; else `Unlinked`.
 2. An event that cannot be read, folded or shown poisons its aggregate: nothing of the aggregate is
    applied from there on. Its links are still checked, and every other aggregate goes on.
-3. So does a message that is no event. It is no version of the aggregate and links to nothing.
+3. A message that is no event is told with the poisoned ones and poisons nothing: it is no version of the
+   aggregate and links to nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from events.catalogue import AGGREGATES, read_fact
-from events.envelope import NO_HASH, digest
+from events.envelope import NO_ENVELOPE, NO_HASH, digest
 from events.fact import Stamp
 from events.lease import WorkClaimed
 from events.store import Broken, Recorded
@@ -44,12 +45,17 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class Poisoned:
-    """An event that could not be applied, and why."""
+    """An event that could not be applied, or a message that is none, and why."""
 
     seq: int
     aggregate: str
     id: str
     reason: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether its aggregate stands still: not behind a message that is no event."""
+        return not self.reason.startswith(NO_ENVELOPE)
 
 
 @dataclass
@@ -103,7 +109,9 @@ def fold(
         key = key_of(recorded)
         standing = folded.standings.get(key) or standings.get(key) or Standing()
         if is_unreadable(recorded.envelope):
-            folded.standings[key] = _blocked(recorded, key, standing, folded)
+            reason = complaint(recorded.envelope)[:LONGEST_REASON]
+            folded.poisoned.append(Poisoned(recorded.seq, *key, reason))
+            folded.standings[key] = standing
             continue
         require_link(recorded, standing)
         if not standing.poison:
@@ -132,7 +140,6 @@ def restored(events: Iterable[Recorded], poison: int = 0) -> Standing:
     standing = Standing()
     for recorded in events:
         if is_unreadable(recorded.envelope):
-            standing = standing._replace(poison=standing.poison or recorded.seq)
             continue
         if not standing.poison:
             if recorded.seq == poison:
@@ -157,14 +164,6 @@ def step_of(recorded: Recorded, key: Key, standing: Standing) -> tuple[Step, Sta
     return step, Standing(
         after, standing.version, standing.hash, recorded.seq, began, standing.poison, claimed
     )
-
-
-def _blocked(recorded: Recorded, key: Key, standing: Standing, folded: Folded) -> Standing:
-    if standing.poison:
-        return standing
-    reason = complaint(recorded.envelope)[:LONGEST_REASON]
-    folded.poisoned.append(Poisoned(recorded.seq, *key, reason))
-    return standing._replace(poison=recorded.seq)
 
 
 def _applied(

@@ -52,6 +52,7 @@ POISONS = """
 select p.aggregate, p.id, min(p.seq) as seq
 from unnest($1::text[], $2::text[]) as k (aggregate, id)
 join {schema}.poisoned p on p.aggregate = k.aggregate and p.id = k.id
+join {schema}.journal j on j.seq = p.seq and j.version > 0
 group by p.aggregate, p.id
 """
 BLOCKING = """

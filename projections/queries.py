@@ -189,7 +189,7 @@ class Views:
         return tuple(JournalRow(**{name: line[name] for name in journal.COLUMNS}) for line in found)
 
     async def poisoned(self) -> tuple[Poisoned, ...]:
-        """Return the events that could not be applied; their aggregates stand still."""
+        """Return the events that could not be applied, and messages that are none."""
         found = await self._pool.fetch(within(self._schema, POISONED))
         return tuple(Poisoned(**dict(line)) for line in found)
 

@@ -6,7 +6,7 @@ Rules
    way back: one aggregate is read from its head to its first event without scanning the stream.
 2. An uncertain append is resolved by reading back and comparing hashes, never by trusting ids.
 3. The server's rights hold subjects, not bodies. A message with the envelope of another subject breaks the
-   log; one that holds none (`events.unreadable`) breaks its own aggregate alone.
+   log; one that holds none (`events.unreadable`) is passed over, and counted in the concurrency header.
 4. A log that ends before what was on it takes nothing more (`events.jetstream.length`).
 """
 
@@ -27,12 +27,13 @@ from events.jetstream.length import Length, Require
 from events.jetstream.moments import last_until
 from events.jetstream.replicas import Lag, pauses
 from events.jetstream.stream_reader import EXPECTED, Stored, StreamReader
-from events.jetstream.walk import Walk, event_in, recorded
+from events.jetstream.walk import Walk, recorded
 from events.jetstream.wire import Message
 from events.past import Past, PastEvents, up_to
 from events.store import Batch, Broken, Position, Recorded, Unavailable
 from events.subjects import DOORBELL, STREAM, aggregate_subjects, facts
 from events.trail import PART, TRAIL
+from events.unreadable import is_unreadable
 
 POLL_SECONDS = 1.0  # a lost doorbell costs this much
 
@@ -127,7 +128,9 @@ class JetStreamEventStore:
         head = await self._reader.last(aggregate_subjects(aggregate, id))
         if head is None:
             return Position()
-        envelope = event_in(head).envelope
+        envelope = recorded(head).envelope
+        if is_unreadable(envelope):
+            return (await self.read(aggregate, id))[1]
         return Position(envelope.sequence, head.seq, envelope.hash)
 
     async def read_all(self, after: int = 0, until: int | None = None) -> AsyncIterator[Recorded]:

@@ -172,9 +172,9 @@ class StreamReader:
         bodies = [orjson.dumps({"seq": seq}) for seq in seqs]
         return await self._patiently(lambda: self._each(bodies))
 
-    async def page(self, after: int, limit: int, *, bare: bool = False) -> list[Stored]:
+    async def page(self, after: int, limit: int, *, bare: bool = False, subjects: str = ">") -> list[Stored]:
         """Return up to `limit` messages after a sequence, in order; `bare` without their headers."""
-        body = {"seq": after + 1, "batch": limit, "max_bytes": PAGE_BYTES, "next_by_subj": ">"}
+        body = {"seq": after + 1, "batch": limit, "max_bytes": PAGE_BYTES, "next_by_subj": subjects}
         return await self._patiently(lambda: self._many(body, _bare if bare else _stored))
 
     async def pages(self, after: int, until: int, *, bare: bool = False) -> AsyncIterator[list[Stored]]:

@@ -5,16 +5,23 @@ Rules
    before, where that is of the same aggregate. An event that has neither was not appended by a store: what
    stands before it is found by subject.
 2. A way that leads to another aggregate's message breaks this aggregate, whatever is in that message.
+3. A message that is no event is no version, links to nothing, and its headers lead nowhere. Where one stands
+   on the way the aggregate is read by its subjects instead, all of it, and is whole when the leader counts
+   no more messages there: behind such a message nothing would show that a replica had not all yet.
 """
+
+from dataclasses import replace
 
 from events.appending import link
 from events.envelope import Unreadable, decode, parts_of
 from events.jetstream.replicas import Lag
 from events.jetstream.stream_reader import Stored, StreamReader
-from events.past import Key, Past
+from events.past import NOTHING, Key, Past
 from events.store import Broken, Recorded
 from events.subjects import aggregate_subjects, place
-from events.unreadable import complaint, is_unreadable, stand_in
+from events.unreadable import is_unreadable, stand_in
+
+PAGE = 1000
 
 
 class Walk:
@@ -31,10 +38,13 @@ class Walk:
     async def back_from(self, head: Stored) -> Past:
         """Return the aggregate up to `head`.
 
-        Raises `Broken` where an event is missing or does not link, or a message is none.
+        It may come to stand after `head`, which may be no event. Raises `Broken` where an event is missing
+        or does not link.
         """
-        events = [event_in(head)]
+        events = [recorded(head)]
         self._fetched[head.seq] = head
+        if is_unreadable(events[0].envelope):
+            return await self._by_subjects()
         if not self._known[0] and not head.earlier:
             await self._fetch_lasts()
         last = head
@@ -43,8 +53,27 @@ class Walk:
             if not self._is_own(last):
                 way = f"the way back of {self._where} from sequence {events[-1].seq}"
                 raise Broken(f"{way} leads to {before}, a message of another aggregate")
-            events.append(event_in(last))
-        return self._linked(events[::-1])
+            events.append(recorded(last))
+            if is_unreadable(events[-1].envelope):
+                return await self._by_subjects()
+        return self._linked(events[::-1], self._known)
+
+    async def _by_subjects(self) -> Past:
+        """Return the whole aggregate by what stands on its subjects."""
+        subjects = aggregate_subjects(*self._key)
+        found: list[Stored] = []
+        while True:
+            while page := await self._reader.page(found[-1].seq if found else 0, PAGE, subjects=subjects):
+                found += page
+            if sum((await self._reader.counts(subjects)).values()) <= len(found):
+                break
+            # a replica that has not all yet, or somebody appended meanwhile: what was found may have a gap
+            found.clear()
+            await self._lag.wait(f"not all of {self._where} is found on its subjects")
+        events = [recorded(stored) for stored in found]
+        readable = [event for event in events if not is_unreadable(event.envelope)]
+        past, position = self._linked(readable, NOTHING)
+        return past, replace(position, stream_seq=found[-1].seq)
 
     async def _before(self, stored: Stored, event: Recorded) -> int:
         if stored.expected is not None:
@@ -85,8 +114,8 @@ class Walk:
             # another replica than that of the head may have answered
             await self._lag.wait(f"sequence {before} of {self._where} is missing")
 
-    def _linked(self, fresh: list[Recorded]) -> Past:
-        events, position = self._known
+    def _linked(self, fresh: list[Recorded], known: Past) -> Past:
+        events, position = known
         for event in fresh:
             if event.envelope.subject != self._where:
                 raise Broken(f"sequence {event.seq} is of {event.envelope.subject}, not {self._where}")
@@ -108,11 +137,3 @@ def recorded(stored: Stored) -> Recorded:
     if where != stored.subject or not envelope.subject.startswith(aggregate + "/"):
         raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where} of type {envelope.type}")
     return Recorded(stored.seq, envelope)
-
-
-def event_in(stored: Stored) -> Recorded:
-    """Return the event in a stored message; raise `Broken` when it holds none, or another subject's."""
-    event = recorded(stored)
-    if is_unreadable(event.envelope):
-        raise Broken(f"sequence {stored.seq}: {complaint(event.envelope)}")
-    return event

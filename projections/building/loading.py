@@ -107,7 +107,7 @@ def _pile_up(piles: Piles, page: Sequence[Stored], at: Checkpoint) -> Checkpoint
 def hash_in(body: bytes) -> str:
     """Return the hash of an envelope, from its end where it stands there as it is written.
 
-    Of a message that is no event it is any text: that one blocks an aggregate, and the chain is made anew.
+    Of a message that is no event it is any text: with such a one the chain is made anew.
     """
     if body[-HASH - 10 : -HASH - 2] == HASH_KEY and body.endswith(b'"}'):
         return body[-HASH - 2 : -2].decode("ascii", "replace")

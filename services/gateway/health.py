@@ -186,8 +186,10 @@ async def projections_lag(asker: Asker) -> Answer:
     if not at.seq:
         return State.OK if head <= LAG_DEGRADED else State.DEGRADED, f"none of {head} events applied yet"
     lag = head - at.seq
-    poisoned = len(await views.poisoned())
-    figures = {"checkpoint": at.seq, "head": head, "lag": lag, "poisoned": poisoned}
+    told_of = await views.poisoned()
+    poisoned = sum(one.blocks for one in told_of)
+    strange = len(told_of) - poisoned
+    figures = {"checkpoint": at.seq, "head": head, "lag": lag, "poisoned": poisoned, "unreadable": strange}
     if lag < 0:
         return State.FAILED, f"{ANOTHER_LOG}, which ends at {head} and not at {at.seq}", figures
     async for recorded in asker.store.read_all(after=at.seq - 1, until=at.seq):
@@ -195,6 +197,8 @@ async def projections_lag(asker: Asker) -> Answer:
             return State.FAILED, f"{ANOTHER_LOG}: its event {at.seq} is another", figures
     worse = State.FAILED if lag > LAG_FAILED else State.DEGRADED
     told = f"; {poisoned} events could not be applied" if poisoned else ""
+    if strange:  # kept and told, and in nobody's way
+        told += f"; messages that are no events, passed over: {strange}"
     state = worse if lag > LAG_DEGRADED or poisoned else State.OK
     return state, f"{lag} events behind the log{told}", figures
 

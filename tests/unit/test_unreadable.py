@@ -1,4 +1,4 @@
-"""Messages that are no events: what stands in for them holds them whole, counts, and blocks one aggregate."""
+"""Messages that are no events: what stands in for them holds them whole, counts, and blocks nothing."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from events.evidence.verify_export import ExportProof
 from events.jetstream.moments import STORED_AT, Restored, stored_at
 from events.jetstream.restoring import Batches, Kept
 from events.jetstream.stream_reader import Stored
-from events.jetstream.walk import event_in, recorded
+from events.jetstream.walk import recorded
 from events.store import Broken, Recorded
 from events.unreadable import (
     address_of,
@@ -136,11 +136,9 @@ def test_brackets_inside_a_text_are_not_depth() -> None:
 
 
 @pytest.mark.parametrize("body", GARBAGE)
-def test_one_aggregate_is_broken_by_it_and_the_whole_log_is_not(body: bytes) -> None:
+def test_it_is_read_as_what_stands_in_for_it(body: bytes) -> None:
     message = Stored(3, SUBJECT, body)
     assert recorded(message) == Recorded(3, stand_in(3, SUBJECT, body))
-    with pytest.raises(Broken, match="sequence 3: no event envelope"):
-        event_in(message)
 
 
 def test_an_envelope_of_another_subject_breaks_the_log_as_before() -> None:
@@ -165,35 +163,26 @@ def half(events: list[Recorded], at: int) -> Folded:
     first = fold(events[:at], {}, VIEWS)
     rows = journal.lines(events[:at], NO_HASH)
     kept = [journal.event_in(row.seq, row.envelope) for row in rows]
-    poison = {(p.aggregate, p.id): p.seq for p in first.poisoned}
     keys = first.standings.keys()
-    standings = {
-        key: restored([e for e in kept if e.envelope.subject == "/".join(key)], poison.get(key, 0))
-        for key in keys
-    }
+    standings = {key: restored([e for e in kept if e.envelope.subject == "/".join(key)]) for key in keys}
     assert standings == first.standings
     return fold(events[at:], standings, VIEWS)
 
 
 @pytest.mark.parametrize("body", GARBAGE)
-def test_it_blocks_its_aggregate_and_every_other_goes_on(body: bytes) -> None:
+def test_each_is_told_and_its_aggregate_goes_on_like_every_other(body: bytes) -> None:
     folded, sound = fold(spoilt(9, 14, body=body), {}, VIEWS), fold(EVENTS, {}, VIEWS)
-    (poison,) = folded.poisoned
-    assert (poison.seq, poison.aggregate, poison.id) == (9, *KEY)
-    assert poison.reason.startswith("no event envelope")
-    assert folded.standings[KEY].poison == 9
-    assert {k: s.version for k, s in folded.standings.items()} == {
-        k: s.version for k, s in sound.standings.items()
-    }
-    others = {key for key in sound.standings if key != KEY}
-    assert {key: folded.standings[key].state for key in others} == {
-        key: sound.standings[key].state for key in others
+    assert [(one.seq, one.aggregate, one.id) for one in folded.poisoned] == [(9, *KEY), (14, *KEY)]
+    assert all(one.reason.startswith("no event envelope") for one in folded.poisoned)
+    assert not any(one.blocks for one in folded.poisoned)
+    assert {k: s._replace(seq=0, began=None, claimed=None) for k, s in folded.standings.items()} == {
+        k: s._replace(seq=0, began=None, claimed=None) for k, s in sound.standings.items()
     }
 
 
-def test_a_message_alone_on_its_subject_blocks_what_is_not_there_yet() -> None:
+def test_a_message_alone_on_its_subject_blocks_nothing_of_what_is_not_there_yet() -> None:
     folded = fold([Recorded(1, stand_in(1, SUBJECT, b""))], {}, VIEWS)
-    assert folded.standings == {KEY: Standing(poison=1)}
+    assert folded.standings == {KEY: Standing()}
     assert not any(pending.rows for pending in folded.pending)
 
 
