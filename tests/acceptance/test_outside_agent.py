@@ -25,7 +25,7 @@ from events.improvement_facts import (
 from events.target import TARGET, Registered
 from schemas.access import Role
 from services.access.tokens import grant
-from services.runtime.embedded.addresses import find_free_port
+from services.runtime.embedded.addresses import free_port as find_free_port
 from services.runtime.ground import stand
 from services.runtime.log import Log
 from services.runtime.settings import load

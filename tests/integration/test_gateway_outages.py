@@ -16,7 +16,7 @@ from events.improvement import IMPROVEMENT
 from events.swarm import ALL, SWARM, Paused, Resumed
 from schemas.access import Role
 from services.access.tokens import grant
-from services.runtime.embedded.addresses import find_free_port
+from services.runtime.embedded.addresses import free_port as find_free_port
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
 from tests.log_server import LogServer, started
