@@ -88,6 +88,10 @@ class Broken(Exception):  # noqa: N818 -- what was found
     """The log contradicts itself: a hash does not link, or a sequence is missing. Halt and look."""
 
 
+class Misplaced(Broken):
+    """A message of the log holds an event that is of another subject than the one it stands on."""
+
+
 class Shortened(Broken):
     """The log ends before events that were on it: it lost them, or is another log. It takes nothing more."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from events.store import EventStore
+from events.store import EventStore, Misplaced
 from events.unreadable import is_unreadable
 from projections import journal
 from projections.database import SCHEMA, Checkpoint
@@ -41,13 +41,13 @@ async def unlinked_after(
     connection: Connection, store: EventStore, at: Checkpoint, schema: str = SCHEMA
 ) -> str:
     """Return what is wrong with the event after a checkpoint, which nothing is projected over; else ""."""
-    async for recorded in store.read_all(after=at.seq, until=at.seq + 1):
-        if is_unreadable(recorded.envelope):
-            break
-        key = key_of(recorded)
-        standings = await journal.standings(connection, schema, [key])
-        try:
+    try:
+        async for recorded in store.read_all(after=at.seq, until=at.seq + 1):
+            if is_unreadable(recorded.envelope):
+                break
+            key = key_of(recorded)
+            standings = await journal.standings(connection, schema, [key])
             require_link(recorded, standings.get(key, Standing()))
-        except Unlinked as problem:
-            return str(problem)
+    except (Unlinked, Misplaced) as problem:
+        return str(problem)
     return ""

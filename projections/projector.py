@@ -2,7 +2,7 @@
 
 Rules
 1. Events are applied in the order of the log, none left out: a missing sequence is `Broken`. One that does
-   not link halts it, with all before it applied.
+   not link, or stands on another's subject, halts it, with all before it applied.
 2. A log shorter than the checkpoint, or another log than the one projected, stops the projector.
 3. What is kept in memory is bounded and may be lost at any time: the journal restores it.
 4. Views that do not stand yet are loaded; from there on batch after batch is applied.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from events.store import Broken, EventStore, Gone, Recorded, Shortened
+from events.store import Broken, EventStore, Gone, Misplaced, Recorded, Shortened
 from projections import database, journal
 from projections.building.loading import load, require_contiguous
 from projections.database import SCHEMA, Checkpoint, Overtaken
@@ -129,15 +129,21 @@ class Projector:
     async def _apply_all(
         self, connection: Connection, at: Checkpoint, events: AsyncIterator[Recorded]
     ) -> Checkpoint:
-        async with aclosing(gather(events, self._batch, IDLE_SECONDS)) as batches:
-            async for batch in batches:
-                if not batch:
-                    await require_length(self._store, at)
-                    await connection.execute("select 1", timeout=IDLE_SECONDS)
-                    continue
-                require_contiguous(batch, at.seq)
-                at = await self._apply(connection, at, batch)
+        try:
+            async with aclosing(gather(events, self._batch, IDLE_SECONDS)) as batches:
+                async for batch in batches:
+                    if not batch:
+                        await require_length(self._store, at)
+                        await connection.execute("select 1", timeout=IDLE_SECONDS)
+                        continue
+                    require_contiguous(batch, at.seq)
+                    at = await self._apply(connection, at, batch)
+        except Misplaced as problem:
+            raise Misplaced(await self._halted(problem, at)) from problem
         return at
+
+    async def _halted(self, problem: Broken, at: Checkpoint) -> str:
+        return f"{problem}. Nothing more is projected. {cure_of_log(at.seq, await self._store.head())}"
 
     async def _apply(self, connection: Connection, at: Checkpoint, events: Sequence[Recorded]) -> Checkpoint:
         """Write events; find the one that does not link, or the database will not take, by halving."""
@@ -146,8 +152,7 @@ class Projector:
         except (asyncpg.DataError, Unlinked) as problem:
             if len(events) == 1:
                 if isinstance(problem, Unlinked):
-                    cure = cure_of_log(at.seq, await self._store.head())
-                    raise Unlinked(f"{problem}. Nothing more is projected. {cure}") from problem
+                    raise Unlinked(await self._halted(problem, at)) from problem
                 return await self._write(connection, at, events, {events[0].seq: str(problem)})
             middle = len(events) // 2
             at = await self._apply(connection, at, events[:middle])

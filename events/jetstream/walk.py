@@ -17,7 +17,7 @@ from events.envelope import Unreadable, decode, parts_of
 from events.jetstream.replicas import Lag
 from events.jetstream.stream_reader import Stored, StreamReader
 from events.past import NOTHING, Key, Past
-from events.store import Broken, Recorded
+from events.store import Broken, Misplaced, Recorded
 from events.subjects import aggregate_subjects, place
 from events.unreadable import is_unreadable, stand_in
 
@@ -126,7 +126,7 @@ class Walk:
 def recorded(stored: Stored) -> Recorded:
     """Return the event in a stored message, or what stands in for one that holds none.
 
-    Raises `Broken` when it holds another subject's.
+    Raises `Misplaced` when it holds another subject's.
     """
     try:
         envelope = decode(stored.body)
@@ -135,5 +135,5 @@ def recorded(stored: Stored) -> Recorded:
     aggregate, fact = parts_of(envelope.type)
     where = place(envelope.subject, fact)
     if where != stored.subject or not envelope.subject.startswith(aggregate + "/"):
-        raise Broken(f"sequence {stored.seq}: {stored.subject} holds a {where} of type {envelope.type}")
+        raise Misplaced(f"sequence {stored.seq}: {stored.subject} holds a {where} of type {envelope.type}")
     return Recorded(stored.seq, envelope)

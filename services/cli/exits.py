@@ -90,7 +90,10 @@ def _with_cure(cause: BaseException) -> str:
     """Return what happened; of a log that contradicts itself also what tells the rest, where nothing does."""
     told = str(cause)
     if isinstance(cause, Broken) and "aps " not in told:
-        return f"{told}. The log is damaged there; what else is, and what was lost: aps events verify"
+        return (
+            f"{told}. The log is damaged there; what else is, and what was lost: aps events verify;"
+            " the way on: aps doctor"
+        )
     return told
 
 

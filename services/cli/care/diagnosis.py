@@ -36,6 +36,7 @@ TRIALS: tuple[tuple[str, Trial], ...] = (
     ("services", examinations.services),
 )
 SERVER_CURE = "see logs/nats-server.log and logs/postgres.log in APS_HOME, or NATS_URL and DATABASE_URL"
+LOG_CURE = "see all that is wrong with the log: aps events verify"
 REMOVAL = "it was never finished: aps fork remove NAME in the original data folder, then open it again"
 TROUBLES = (
     OSError,
@@ -118,7 +119,8 @@ async def _tried(name: str, trial: Trial, asker: Asker) -> Check:
         return await trial(asker)
     except TROUBLES as problem:
         told = str(problem) or type(problem).__name__
-        return Check(name=name, state=State.FAILED, detail=told, cure=SERVER_CURE)
+        cure = LOG_CURE if isinstance(problem, Broken) else SERVER_CURE
+        return Check(name=name, state=State.FAILED, detail=told, cure=cure)
 
 
 def _out_of_reach(problem: str) -> list[Check]:
