@@ -128,7 +128,13 @@ def _decoded(line: bytes) -> Line:
     ((kind, content),) = fields.items()
     if kind == "head":
         return decode_head(orjson.dumps(content))
-    return Closing(**content) if kind == "end" else Other(kind, dict(content))
+    return _closing(**content) if kind == "end" else Other(kind, dict(content))
+
+
+def _closing(events: int, chain: str, sha256: str, key: str = "", signature: str = "") -> Closing:
+    if type(events) is not int or {type(one) for one in (chain, sha256, key, signature)} != {str}:
+        raise Unreadable("no line of an exported log: events is an integer, all else of its end is text")
+    return Closing(events, chain, sha256, key, signature)
 
 
 def _exported(line: bytes, fields: dict[str, Any]) -> Exported:

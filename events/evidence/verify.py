@@ -8,7 +8,9 @@ Rules
    at the next head.
 3. After a fault the check goes on from what it found, so that one fault is reported once.
 4. A message that is no event is no fault: it counts in the chain as it stands, and is noted.
-5. Where a stored event says which sequence it follows on, its aggregate is read that way: it must lead to the
+5. A hash is of what the bytes say, so they must say it as it was written: a field that stands there twice
+   could be read otherwise by another program.
+6. Where a stored event says which sequence it follows on, its aggregate is read that way: it must lead to the
    message before it in the aggregate. One that says nothing is found by its subject, which is no fault.
 """
 
@@ -61,6 +63,13 @@ def item(seq: int, subject: str, body: bytes) -> Item:
     if where != subject or not envelope.type.startswith(f"aps.{envelope.subject.partition('/')[0]}."):
         return Fault(seq, subject, f"the message holds a {where}")
     return Recorded(seq, envelope)
+
+
+def respelt(one: Item, body: bytes) -> Iterator[Fault]:
+    """Yield that the bytes of an event are not those that say it."""
+    if not isinstance(one, Fault) and not is_unreadable(one.envelope) and one.envelope.encode() != body:
+        what = "its bytes were altered: they say the same in another form, or say something twice"
+        yield Fault(one.seq, one.envelope.subject, what)
 
 
 def verify(items: Iterable[Item], after: int = 0, heads: Iterable[Head] = ()) -> Iterator[Fault]:

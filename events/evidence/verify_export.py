@@ -3,6 +3,7 @@
 Rules
 1. Every fault is told with its place: the sequence, or the line where nothing can be read.
 2. Heads and the seal count only when a trusted key signed them: one that was given, else the one inside.
+   Every export is sealed, so one without a seal is altered.
 3. Artefacts must fit their names, and all chunks of each must be there.
 """
 
@@ -13,7 +14,7 @@ from events.envelope import NO_HASH, Unreadable
 from events.evidence.archive import ArtefactProof
 from events.evidence.export import Closing, Exported, Line, Opening, Other, decoded
 from events.evidence.heads import Head, NoKey, PublicKey, gaps, wrong
-from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item
+from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item, respelt
 
 HEADS = "heads"
 SEALED = "seal"
@@ -139,6 +140,7 @@ class ExportProof:
         one = item(line.seq, line.subject, line.body)
         if not isinstance(one, Fault):
             self._chain = chained(self._chain, one.envelope.hash)
+        yield from respelt(one, line.body)
         if self._chain != line.chain:
             yield Fault(line.seq, LOG, "the chain over the whole log does not fit here")
         self._chain = line.chain
@@ -163,9 +165,8 @@ class ExportProof:
         found = (self.events, self._chain, self._lines.hexdigest())
         if found != (closing.events, closing.chain, closing.sha256):
             yield Fault(self._last, SEALED, "what stands before is not what the export was closed with")
-        if self._earlier and not closing.signature:
-            yield Fault(self._last, SEALED, "is missing, and with it the word of the keys named besides")
         if not closing.signature:
+            yield Fault(self._last, SEALED, "is missing: nobody vouches for the whole")
             return
         key = next((key for key in self.trusted if key.id == closing.key), None)
         if key is None:

@@ -99,7 +99,7 @@ def test_a_sound_export_ends_the_command_with_0(export: Path) -> None:
     assert code == 0
     assert out.splitlines()[:2] == [
         f"{len(CYCLE)} events: every hash, link, version and sequence holds",
-        f"signed heads reach up to sequence {len(CYCLE)}",
+        f"signed heads reach up to sequence {len(CYCLE)}; checked with key {OURS.public.id}",
     ]
     assert f"proven with the key inside the file, {OURS.public.text}" in out
 

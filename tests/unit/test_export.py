@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from events.envelope import Unreadable
 from events.evidence.export import Closing, Exported, ExportWriter, Opening, Other, decoded, encoded
 from events.evidence.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
+from events.evidence.verify import item
 from events.evidence.verify_export import HEADS, SEALED, ExportProof
 from events.memory import InMemoryEventStore
 from events.store import Recorded
@@ -198,6 +200,48 @@ def test_a_key_named_in_the_file_counts_only_under_a_seal_of_the_trusted_one(log
     assert faults_of(written(OURS)) == []
     assert [fault.where for fault in faults_of(written(None))] == [SEALED]
     assert [fault.where for fault in faults_of(written(SigningKey(bytes([2]) * 32)))] == [SEALED]
+
+
+@pytest.mark.parametrize("trusted", [OURS, None], ids=["a key given", "the key inside"])
+def test_what_a_forger_left_without_a_seal_is_told(log: list[Recorded], trusted: SigningKey | None) -> None:
+    assert faults_of(export_of(log, heads_of(log, EVERY)), trusted) == []
+    for heads in ((), heads_of(log, EVERY)[:1]):
+        (fault,) = faults_of(export_of(log, heads, None), trusted)
+        assert (fault.where, fault.what) == (SEALED, "is missing: nobody vouches for the whole")
+
+
+@pytest.mark.parametrize("field", ["key", "signature", "chain", "sha256"])
+def test_an_end_that_holds_other_than_text_is_told(lines: list[bytes], field: str) -> None:
+    end = orjson.loads(lines[-1])
+    end["end"][field] = 5
+    assert any(
+        "all else of its end is text" in fault.what for fault in faults_of([*lines[:-1], orjson.dumps(end)])
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "altered"),
+    [
+        (b'"source":', b'"source":"aps/evil","source":'),
+        (b'{"', b'{ "'),
+        (b'"source"', b'"s\\u006furce"'),
+    ],
+    ids=["a field twice", "a blank", "an escape"],
+)
+def test_an_event_that_says_the_same_in_other_bytes_is_told(
+    log: list[Recorded], written: bytes, altered: bytes
+) -> None:
+    body = stored(log[2]).body
+    other = body.replace(written, altered, 1)
+    assert item(3, stored(log[2]).subject, other) == item(3, stored(log[2]).subject, body)
+    out = io.BytesIO()
+    writer = ExportWriter(out, Opening(len(log), OURS.public.text, NOON))
+    for event in log:
+        message = stored(event)
+        writer.event(message.seq, message.subject, NOON, other if event is log[2] else message.body)
+    writer.close(OURS)
+    (fault,) = faults_of(out.getvalue().splitlines(keepends=True))
+    assert (fault.seq, "its bytes were altered" in fault.what) == (3, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"{}\n"])

@@ -93,8 +93,8 @@ def verify(
 ) -> None:
     """Prove that no event was altered, removed or exchanged; name the place of each that was.
 
-    The log is held against the journal and the signed heads. A file is proven without any server, by the key
-    that is given, else by the one inside.
+    The log is held against the journal and the signed heads, by the keys given, else by those of the data
+    folder. A file is proven without any server, by the keys given, else by the one inside.
 
     Example: aps events verify
 

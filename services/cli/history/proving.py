@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from events.evidence.head_proof import HeadProof, prove_heads
 from events.evidence.heads import PublicKey
-from events.evidence.verify import LOG, Fault, LogProof, WayProof, item
+from events.evidence.verify import LOG, Fault, LogProof, WayProof, item, respelt
 from events.jetstream.head_stream import published
 from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
@@ -68,10 +68,13 @@ class Pages(Protocol):
         ...
 
 
-async def prove_log(settings: Settings, more_keys: Sequence[PublicKey], *, as_json: bool) -> None:
-    """Prove the log on the server; ends the command with 1 when something is wrong."""
+async def prove_log(settings: Settings, keys: Sequence[PublicKey], *, as_json: bool) -> None:
+    """Prove the log on the server; ends the command with 1 when something is wrong.
+
+    Where `keys` are named, no other counts: whoever holds the data folder could put a key of his own there.
+    """
     async with at_log(settings) as desk, open_pool(desk.ground) as pool:
-        proof = await prove_standing(desk.connection, pool, (*trusted_keys(settings), *more_keys))
+        proof = await prove_standing(desk.connection, pool, tuple(keys) or trusted_keys(settings))
     tell("", proof, as_json=as_json)
 
 
@@ -112,6 +115,7 @@ async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Adva
             yield from beside.see(items, rows, until)
             for stored in page:
                 yield from log.see(items[stored.seq])
+                yield from respelt(items[stored.seq], stored.body)
                 yield from ways.see(items[stored.seq], stored.subject, stored.expected)
             if not page:
                 yield Fault(head, LOG, f"nothing follows sequence {after}, {after + 1} was expected")

@@ -64,8 +64,9 @@ def _signed(proof: Proof) -> str:
     if not proof.signed:
         return "no head was signed yet"
     rest = proof.events - proof.signed
-    after = f"; the last {rest} are not signed yet" if rest else ""
-    return f"signed heads reach up to sequence {proof.signed}{after}"
+    events = "the last one is" if rest == 1 else f"the last {rest} are"
+    after = f"; {events} not signed yet" if rest else ""
+    return f"signed heads reach up to sequence {proof.signed}{after}; checked with key {proof.key}"
 
 
 def told(fault: Fault | Notice) -> str:
