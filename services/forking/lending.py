@@ -48,5 +48,11 @@ class BorrowingGround(Ground):
 def borrowing(ground: Ground, lender: Keyring | None) -> BorrowingGround:
     """Return the ground with the lender's keys behind its own."""
     return BorrowingGround(
-        ground.settings, ground.nats_url, ground.database_url, ground.servers, ground.notes, lender
+        ground.settings,
+        ground.nats_url,
+        ground.database_url,
+        ground.servers,
+        ground.notes,
+        ground.away,
+        lender,
     )
