@@ -16,14 +16,13 @@ from pathlib import Path
 import asyncpg
 import nats.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from pydantic import ConfigDict, ValidationError
 
 from events.jetstream.streams import compare
 from events.rights import SERVICES
 from events.store import EventStore
 from projections.queries import Views
 from schemas.base import Frozen
+from services.runtime.answering import copies
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
 from services.runtime.role import own_version
@@ -33,8 +32,6 @@ from services.sandbox.port import GIB, MIB, NoSandbox
 from services.workspace.fork import fork_of
 
 DEADLINE_SECONDS = 3.0
-PING_SECONDS = 2.0  # a service at work on a large file answers late
-QUIET_SECONDS = 0.1  # once every service answered, a further copy answers within this
 LAG_DEGRADED = 100
 ANOTHER_LOG = "the views were built from another log"
 LAG_FAILED = 10_000
@@ -59,16 +56,6 @@ class Component(Frozen):
     milliseconds: int = 0
     figures: dict[str, int] = {}
     instances: tuple[str, ...] = ()
-
-
-class _Ping(Frozen):
-    """What a service says of itself, as far as it is of use here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    name: str
-    id: str
-    metadata: dict[str, str] = {}
 
 
 class Health(Frozen):
@@ -256,39 +243,3 @@ def _service(name: str, instances: tuple[str, ...], spent: int) -> Component:
         figures={"instances": len(instances)},
         instances=instances,
     )
-
-
-async def copies(connection: Client, seconds: float = PING_SECONDS) -> dict[str, tuple[str, ...]]:
-    """Return the copies of each service that answer a ping, by service; whoever is asked has `seconds`."""
-    if not connection.is_connected:
-        return {}
-    inbox = connection.new_inbox()
-    subscription = await connection.subscribe(inbox)
-    found: dict[str, list[str]] = {}
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
-    try:
-        await connection.publish("$SRV.PING", b"", reply=inbox)
-        while (left := deadline - clock()) > 0:
-            complete = found.keys() >= set(SERVICES)
-            try:
-                answer = await subscription.next_msg(min(left, QUIET_SECONDS) if complete else left)
-            except nats.errors.TimeoutError:
-                break
-            if not answer.data:
-                break  # the server says that nobody listens
-            if answerer := _answerer(answer):
-                found.setdefault(answerer[0], []).append(answerer[1])
-    finally:
-        if not connection.is_closed:
-            await subscription.unsubscribe()
-    return {name: tuple(sorted(instances)) for name, instances in found.items()}
-
-
-def _answerer(answer: Msg) -> tuple[str, str] | None:
-    """Return which service answered, and which copy of it; None for a stranger's nonsense."""
-    try:
-        ping = _Ping.model_validate_json(answer.data)
-    except ValidationError:
-        return None
-    return ping.name.removeprefix("aps-"), ping.metadata.get("instance", ping.id)

@@ -23,7 +23,7 @@ from services.cli.ending import Exit
 from services.cli.swarm.roles import SERVICES
 from services.cycle.requesting import Asked, Wish, ask, locate
 from services.cycle.settling import is_settled, states_of
-from services.gateway.health import copies
+from services.runtime.answering import copies
 from services.runtime.ground import Ground, actor, stand
 from services.runtime.log import Log
 from services.runtime.role import workbench

@@ -22,7 +22,8 @@ from projections.projector import LogBehindCheckpoint
 from projections.queries import Views
 from schemas.base import Frozen
 from services.cli.care.condition import absent
-from services.gateway.health import ANOTHER_LOG, Asker, State, copies, projections_lag, room_at
+from services.gateway.health import ANOTHER_LOG, Asker, State, projections_lag, room_at
+from services.runtime.answering import copies
 from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import refuse_lost_log

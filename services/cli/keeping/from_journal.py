@@ -5,6 +5,7 @@ Rules
    written into the log.
 2. The stream is replaced only where a person said so. What the journal does not have of it is told and kept
    first; events after the journal's end go only where a person said how many.
+3. Nothing is replaced under a service that runs: it would append to what is about to go.
 """
 
 import asyncio
@@ -26,9 +27,11 @@ from projections.heads import heads as signed_heads
 from projections.journal_proof import TableJournal, journaled, prove_journal
 from services.cli.desk import open_pool
 from services.cli.history.telling import told
+from services.cli.invocation import invocation
 from services.cli.keeping.dropping import dropped, keep_dropped, require_given_up, tell_dropped
 from services.cli.keeping.putting_back import ADMIN, Put, begin_anew, finish
 from services.cli.session import Exit, Stop, say
+from services.runtime.answering import copies
 from services.runtime.ground import Ground, set_up, stand
 from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from projections.connection import Connection
 
 JOURNAL = "the journal"
+ASKER = "cli"  # who may ask what runs
 ANSWER_SECONDS = 30.0
 
 
@@ -50,8 +54,10 @@ class Anew:
 
 async def restore_from_journal(settings: Settings, anew: Anew | None, *, as_json: bool) -> None:
     """Put back what the log lost. Ends the command with 1 when the journal is not sound, 3 without one,
-    5 where events would be lost that nobody gave up."""
+    5 where events would be lost that nobody gave up, or a service runs under which it would be replaced."""
     async with stand(settings, say, lost_log_too=True) as ground:
+        if anew is not None:
+            await _require_nobody(ground)
         await begin_anew(ground)
         connection = await ground.connect(ADMIN)
         try:
@@ -59,6 +65,23 @@ async def restore_from_journal(settings: Settings, anew: Anew | None, *, as_json
         finally:
             await connection.close()
         await finish(settings, put, as_json=as_json)
+
+
+async def _require_nobody(ground: Ground) -> None:
+    """End the command with 5 while a service answers: each is named."""
+    connection = await ground.connect(ASKER)
+    try:
+        found = await copies(connection)
+    finally:
+        await connection.close()
+    if found:
+        told = "; ".join(f"{name} ({', '.join(instances)})" for name, instances in sorted(found.items()))
+        raise Stop(
+            Exit.CONFLICT,
+            f"these services run on the log that would be removed: {told}. Nothing was changed."
+            f" Stop every service first (Ctrl-C, or SIGTERM to `{invocation()} up` and `{invocation()} run`),"
+            " then run the same again",
+        )
 
 
 async def _put_back(ground: Ground, connection: Client, anew: Anew | None) -> Put:
@@ -109,6 +132,7 @@ async def _give_up(ground: Ground, connection: Client, journal: TableJournal, an
     require_given_up(anew.lose, head, end)
     if anew.ask and not typer.confirm("remove the stream of the log and write it anew?", err=True):
         raise Stop(Exit.FAILED, "nothing was changed")
+    await _require_nobody(ground)  # a person may have taken long to answer
     file, known = "", await restored(reader)
     if found:
         file = await keep_dropped(ground.settings, dropped(reader, journal, head, end), head, known)
