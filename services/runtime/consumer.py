@@ -19,7 +19,6 @@ from typing import Protocol
 
 import nats.errors
 import nats.js.errors
-import orjson
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -27,9 +26,10 @@ from nats.aio.msg import Msg
 from events.depth import depth_in
 from events.envelope import Unreadable, decode
 from events.store import Recorded, Shortened, Unavailable
-from events.subjects import STREAM, dead_letter, subject
+from events.subjects import STREAM, subject
 from events.upcasting import UnknownFact
 from services.runtime.away import Away
+from services.runtime.burying import GivenUp, bury
 from services.runtime.claims import Later
 from services.runtime.deliveries import Deliveries, deliveries
 from services.runtime.ending import end
@@ -140,7 +140,7 @@ class Consumer:
         alive = asyncio.create_task(_keep_alive(message))
         try:
             await self._react(message, message.metadata.sequence.stream)
-        except (nats.errors.Error, ConnectionError, TimeoutError) as problem:
+        except (nats.errors.Error, ConnectionError, TimeoutError, Unavailable) as problem:
             # what was not acknowledged is delivered again
             log.warning("delivery interrupted", role=self._agent.role, problem=repr(problem))
         finally:
@@ -180,14 +180,10 @@ class Consumer:
             await message.nak(delay=self._pauses.retry * self._failures[seq])
 
     async def _bury(self, message: Msg, seq: int, reason: str) -> None:
-        letter = {"role": self._agent.role, "seq": seq, "subject": message.subject, "reason": reason[:4000]}
-        await self._connection.jetstream().publish(
-            dead_letter(self._agent.role, seq),
-            orjson.dumps(letter),
-            headers={"Nats-Msg-Id": f"{self._agent.role}-{seq}"},
-        )
+        what = GivenUp(self._agent.role, seq, message.subject, reason, message.data)
+        dropped = await bury(self._connection, what)
         await message.ack()
-        log.error("dead letter", **letter)
+        log.error("dead letter" if dropped else "given up again; its letter stands", **what.letter)
 
 
 async def react(agent: Agent, event: Recorded) -> None:

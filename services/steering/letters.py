@@ -20,11 +20,11 @@ from events.jetstream.stream_reader import EXPECTED, Stored, StreamReader
 from events.store import Unavailable
 from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS, closed_letter
 from schemas.base import Frozen
+from services.runtime.burying import WRONG_LAST
 
 PAGE = 500
 STORED_AT = "Nats-Time-Stamp"
 DROPPED_AT = "Aps-Dropped-At"  # of a letter that was stored again from a backup
-WRONG_LAST = 10071  # the server's error code
 CLOSINGS = f"{DEAD_LETTERS}.{CLOSED}."
 
 

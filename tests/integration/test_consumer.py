@@ -4,21 +4,27 @@ import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pytest
 from nats.aio.client import Client
 
 from events.envelope import Cause
 from events.store import Recorded, Unavailable
-from events.subjects import Address, subject
+from events.subjects import Address, dead_letter, subject
 from events.target import TARGET, Registered, ScanRequested
 from projections.projector import LogBehindCheckpoint
+from services.runtime.burying import EVENT, GivenUp, bury
 from services.runtime.consumer import MAX_FAILURES, Consumer, Pauses
 from services.runtime.ending import end
 from services.runtime.ground import Ground, stand
 from services.runtime.settings import load
+from services.steering.letters import Closing, close
+from services.steering.letters import letters as listed
 
 SECONDS = 30
 SHORT = Pauses(retry=0.01, room=0.01)
@@ -117,6 +123,66 @@ async def test_what_fails_for_good_becomes_a_dead_letter(ground: Ground) -> None
             while not await letters(ground):
                 pass  # each look is a round trip
     assert not agent.done.is_set()
+
+
+REPLAYED = Closing(letter=1, how="replayed", reason="done", by="a test", at=datetime(2026, 1, 1, tzinfo=UTC))
+DISCARDED = REPLAYED.model_copy(update={"how": "discarded"})
+SAME, ANOTHER = "", "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("closing", "about", "wanted"),
+    [
+        (None, SAME, 1),
+        (DISCARDED, SAME, 1),
+        (REPLAYED, SAME, 2),
+        (None, ANOTHER, 2),
+        (DISCARDED, ANOTHER, 2),
+    ],
+)
+async def test_what_comes_again_is_listed_again_only_where_it_is_news(
+    ground: Ground, closing: Closing | None, about: str, wanted: int
+) -> None:
+    async with ground.log("pm") as (connection, book), ground.log("cli") as (cli, _):
+        (event,) = [
+            one async for one in book.store.read_all() if one.envelope.address.fact == "scan_requested"
+        ]
+        letter = {
+            "role": "pm",
+            "seq": event.seq,
+            "subject": subject(event.envelope.address),
+            "reason": "long ago",
+        }
+        own = sha256(event.envelope.encode()).hexdigest()
+        await connection.jetstream().publish(
+            dead_letter("pm", event.seq), orjson.dumps(letter), headers={EVENT: about or own}
+        )
+        if closing is not None:
+            await close(cli, closing)
+    agent = Trying(*[ValueError("wrong")] * MAX_FAILURES)
+    async with consuming(ground, agent) as connection:
+        await until_idle(connection)
+        found = await listed(connection)
+    assert not agent.left
+    assert [one.seq for one in found] == [event.seq] * wanted
+
+
+async def until_idle(connection: Client) -> None:
+    """Wait until the consumer was given everything, and answered for it."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            found = await connection.jetstream().consumer_info("APS", "pm")
+            if not (found.num_pending or found.num_ack_pending):
+                return
+
+
+async def test_of_copies_that_give_up_at_once_one_drops_the_letter(ground: Ground) -> None:
+    what = GivenUp("pm", 7, "aps.v1.target.t.scan_requested", "wrong", b"{}")
+    async with ground.log("pm") as (connection, _):
+        assert sorted(await asyncio.gather(*(bury(connection, what) for _ in range(8)))) == [False] * 7 + [
+            True
+        ]
+        assert len(await listed(connection)) == 1
 
 
 async def test_nothing_is_pulled_while_the_disk_is_full(ground: Ground) -> None:
