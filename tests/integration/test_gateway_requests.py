@@ -78,6 +78,24 @@ async def test_the_same_request_under_way_is_followed_and_not_doubled(place: Pla
     assert first.json["id"] == second.json["id"]
 
 
+async def test_a_look_is_asked_for_once_and_followed_while_it_is_under_way(place: Place) -> None:
+    path, keyed = f"/api/targets/{ID}/look", {"Idempotency-Key": "one"}
+    said = [await place.ask("POST", path, Role.OPERATOR, {}, headers) for headers in ({}, {}, keyed, keyed)]
+    assert [one.status for one in said] == [202] * 4, said
+    assert [one.json["followed"] for one in said] == [False, True, True, True]
+    assert len({one.json["scan"] for one in said}) == 1
+    scan = (await place.book.state(TARGET, ID)).latest
+    assert scan is not None
+    assert (scan.id, scan.requested.request, scan.requested.dry_run) == (said[0].json["scan"], "", False)
+
+
+async def test_a_look_at_no_target_or_while_all_is_paused_is_refused(place: Place) -> None:
+    assert (await place.ask("POST", "/api/targets/nothing/look", Role.OPERATOR, {})).status == 404
+    await place.book.record(SWARM, ALL, Paused(reason="holidays"), cause=CAUSE)
+    said = await place.ask("POST", f"/api/targets/{ID}/look", Role.OPERATOR, {})
+    assert (said.status, "holidays" in said.json["detail"]) == (409, True)
+
+
 async def test_a_target_may_be_named_by_its_path(place: Place) -> None:
     registered = (await place.book.state(TARGET, ID)).registered
     assert registered is not None

@@ -1,4 +1,4 @@
-"""Requests in a person's words: what `aps request` asks for, of a target that the log holds.
+"""What people ask for of a known target: a look for improvements, or a change in their own words.
 
 Rules
 1. Only a registered target can be asked about: nobody names a new place on this machine from outside.
@@ -10,6 +10,7 @@ Rules
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import Field, field_validator
 
@@ -99,6 +100,45 @@ class RequestState(Frozen):
     notes: tuple[str, ...]
     see: str
     followed: bool = False
+
+
+class Look(Frozen):
+    """Everything there is to find, at the target's present commit."""
+
+
+class Looked(Frozen):
+    """A look for improvements at a target's commit. `followed`: it was under way already."""
+
+    target: str
+    scan: str
+    base: str
+    followed: bool
+    see: str
+
+
+async def look(call: Call) -> Reply:
+    """Let the swarm look for improvements of one target now."""
+    id = call.named("id")
+    registered = (await loaded(call, TARGET, id)).state.registered
+    if registered is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no target {id[:80]!r}")
+    cause = cause_of(call)
+    if cause.event and (earlier := await _earlier(call, id, cause.event)):
+        return _looked(id, earlier, followed=True)
+    place = await _looked_at(call, id, registered)
+    try:
+        asked = await ask_because(call.desk.book, place, Wish(id), cause)
+    except (Rejected, TargetProblem) as refused:
+        raise Problem(HTTPStatus.CONFLICT, str(refused)) from refused
+    state = await call.desk.book.state(TARGET, id)
+    return _looked(id, state.scans[asked.scan], followed=asked.followed)
+
+
+def _looked(id: str, scan: Scan, *, followed: bool) -> Reply:
+    see = f"/api/improvements?target={quote(id)}"
+    asked = scan.requested
+    value = Looked(target=id, scan=asked.scan, base=asked.base, followed=followed, see=see)
+    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see})
 
 
 async def request(call: Call) -> Reply:
@@ -215,6 +255,17 @@ ROUTES = (
         "Ask for a change in your own words",
         body=Request,
         answers={HTTPStatus.ACCEPTED: RequestState},
+        problems=PROBLEMS,
+    ),
+    Route(
+        "POST",
+        "/api/targets/{id}/look",
+        look,
+        DECIDING,
+        Scope.IMPROVEMENTS,
+        "Look for improvements of a target now",
+        body=Look,
+        answers={HTTPStatus.ACCEPTED: Looked},
         problems=PROBLEMS,
     ),
     Route(

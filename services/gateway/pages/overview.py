@@ -10,6 +10,7 @@ from projections.views.board_search import Order, Search
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
 from services.dossier.improvement import state_at
+from services.gateway.api import letters, requesting
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
@@ -43,6 +44,7 @@ async def overview(call: Call) -> web.StreamResponse:
         ages=_ages(tasks, moment.time),
         poisoned=() if seq else await views.poisoned(),
         position=moment.seq,
+        letters=None if seq else len(await letters.open_letters(call, closed=False)),
     )
 
 
@@ -62,8 +64,24 @@ async def resume(call: Call) -> web.StreamResponse:
     return back_to("/")
 
 
+async def look(call: Call) -> web.StreamResponse:
+    """Let the swarm look for improvements of one target now."""
+    await requesting.look(call)
+    return back_to("/")
+
+
 ROUTES = (
     Route("GET", "/", overview, LOOKING, Scope.SYSTEM, "Overview", query=At, page=True),
+    Route(
+        "POST",
+        "/targets/{id}/look",
+        look,
+        DECIDING,
+        Scope.IMPROVEMENTS,
+        "Look for improvements now",
+        body=requesting.Look,
+        page=True,
+    ),
     Route("POST", "/pause", pause, DECIDING, Scope.SYSTEM, "Halt all new work", body=Why, page=True),
     Route("POST", "/resume", resume, DECIDING, Scope.SYSTEM, "Let work go on", body=Why, page=True),
 )
