@@ -2,37 +2,40 @@
 
 Rules
 1. Each message carries the sequence it stands for as its id; who comes back with `Last-Event-ID` misses
-   nothing.
-2. Data is JSON on one line: no line break of any kind stands in it raw, so no content can forge a message.
-3. A comment is sent when nothing happens, so that either end notices that the other is gone.
-4. It ends when who listens may no longer, who is refused on coming back, and when the gateway stops
+   nothing (`services/gateway/live/message.py`, `feed.py`).
+2. A comment is sent when nothing happens, so that either end notices that the other is gone.
+3. It ends when who listens may no longer, who is refused on coming back, and when the gateway stops
    (`services/gateway/live/closing.py`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, suppress
 from http import HTTPStatus
-from typing import Any
 
-import orjson
 from aiohttp import web
 from pydantic import Field
 
-from events.store import Recorded
 from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Route
 from services.gateway.live.closing import over
+from services.gateway.live.feed import Told
+from services.gateway.live.message import message
+from services.gateway.live.position import Mark
 from services.runtime.ending import end
 
 QUIET_SECONDS = 15.0
 TOGETHER_SECONDS = 0.05  # moves of the views that come closer are told as one
+TOGETHER_BYTES = 1 << 16
 LONGEST_SEQ = 18
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RETRY = b"retry: 1000\n\n"
+QUIET = b": quiet\n\n"
+
+Coming = Callable[[], Awaitable[Iterable[bytes]]]
 
 
 class From(Frozen):
@@ -43,24 +46,47 @@ class From(Frozen):
 
 async def events(call: Call) -> web.StreamResponse:
     """Send every event of the log after the one named, and go on for ever."""
-    feed = call.desk.feed
-    begin = _last_seen(call.request)
-    if begin is None:
-        begin = feed.head if call.query.after is None else call.query.after
-    return await _sent(call, (_event(one) async for one in feed.after(begin)))
+    feed, after = call.desk.feed, _last_seen(call.request)
+    if after is None:
+        after = call.query.after
+    with feed.listening():
+        seq = await feed.head() if after is None else after
+
+        async def coming() -> Iterable[bytes]:
+            nonlocal seq
+            told = await feed.beyond(seq)
+            seq = told[-1].seq
+            return joined(told)
+
+        return await _sent(call, coming)
 
 
 async def moves(call: Call) -> web.StreamResponse:
     """Send where the views are at once, and whenever they move or health does: pages then look again."""
+    mark: Mark | None = None
 
-    async def told() -> AsyncIterator[bytes]:
-        mark = None
-        while True:
-            mark = await call.desk.position.beyond(mark)
-            yield _message(mark.seq, "moved", {"position": mark.seq})
+    async def coming() -> Iterable[bytes]:
+        nonlocal mark
+        if mark is not None:
             await asyncio.sleep(TOGETHER_SECONDS)
+        mark = await call.desk.position.beyond(mark)
+        return (message(mark.seq, "moved", {"position": mark.seq}),)
 
-    return await _sent(call, told())
+    with call.desk.feed.listening():  # it tells when the token is revoked
+        return await _sent(call, coming)
+
+
+def joined(told: Iterable[Told]) -> Iterator[bytes]:
+    """Yield messages in order, those together that are small."""
+    part: list[bytes] = []
+    size = 0
+    for one in told:
+        if size + len(one.message) > TOGETHER_BYTES and part:
+            yield b"".join(part)
+            part, size = [], 0
+        part.append(one.message)
+        size += len(one.message)
+    yield b"".join(part)
 
 
 def _last_seen(request: web.Request) -> int | None:
@@ -72,45 +98,29 @@ def _last_seen(request: web.Request) -> int | None:
     return int(given)
 
 
-def _event(recorded: Recorded) -> bytes:
-    return _message(recorded.seq, "event", orjson.Fragment(recorded.envelope.encode()))
-
-
-def _message(id: int, kind: str, data: Any) -> bytes:
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (id, kind.encode(), orjson.dumps(data))
-
-
-async def _next(messages: AsyncIterator[bytes]) -> bytes:
-    return await anext(messages)
-
-
-async def _sent(call: Call, messages: AsyncIterator[bytes]) -> web.StreamResponse:
-    """Send messages until the other end is gone or may no longer listen; a comment whenever none comes."""
+async def _sent(call: Call, coming: Coming) -> web.StreamResponse:
+    """Send what comes until the other end is gone or may no longer listen."""
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(call.request)
     await response.write(RETRY)
-    ended = asyncio.create_task(over(call))
-    coming: asyncio.Task[bytes] | None = None
-    try:
-        while not ended.done():
-            coming = coming or asyncio.create_task(_next(messages))
-            await asyncio.wait((coming, ended), timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                ended.result()
-            elif coming.done():
-                message, coming = coming.result(), None
-                await response.write(message)
-            else:
-                await response.write(b": quiet\n\n")
-    except (ConnectionError, StopAsyncIteration):
-        return response
-    finally:
-        await end(ended)
-        if coming is not None:
-            coming.cancel()
-            with suppress(asyncio.CancelledError):
-                await coming
+    both = asyncio.create_task(over(call)), asyncio.create_task(_write(response, coming))
+    async with AsyncExitStack() as ending:
+        for task in both:
+            ending.push_async_callback(end, task)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     return response
+
+
+async def _write(response: web.StreamResponse, coming: Coming) -> None:
+    """Write whatever comes, and a comment whenever nothing does, until nobody takes it."""
+    with suppress(ConnectionError):
+        while True:
+            told: Iterable[bytes] = (QUIET,)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_SECONDS):
+                    told = await coming()
+            for part in told:
+                await response.write(part)
 
 
 ROUTES = (
