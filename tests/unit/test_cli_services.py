@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.cli.care.effective import effective
 from services.cli.care.erasing import looks_like_data_folder, own
 from services.cli.care.examinations import version_of
 from services.cli.care.log_reading import Choice, Found, Tail, ends, last, shown_as
 from services.gateway.health import Component, State, summed
+from services.runtime.effective import effective
 from services.runtime.settings import load
 
 

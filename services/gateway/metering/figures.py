@@ -10,9 +10,9 @@ import orjson
 import structlog
 from pydantic import ConfigDict, ValidationError
 
-from events.rights import API, ROLES
+from events.rights import API
 from events.store import Broken, Denied, Unavailable
-from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS, STREAM
+from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS
 from projections.views.counts import CallsRow
 from projections.views.outcomes import OutcomesBy
 from schemas.base import Frozen
@@ -20,6 +20,7 @@ from services.gateway.desk import GatewayDesk
 from services.gateway.health import State
 from services.gateway.metering.families import Family, Number, family
 from services.gateway.metering.measures import COUNTED, OutcomeMeasures, measures_of
+from services.gateway.streams import queues
 from services.runtime.ground import now
 
 SECONDS = 3.0  # a source that takes longer is told as not answering
@@ -83,15 +84,6 @@ async def _work(desk: GatewayDesk) -> list[Family]:
     ]
 
 
-class _Queue(Frozen):
-    """What the server says of a consumer, as far as it is of use here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    num_pending: int
-    num_ack_pending: int
-
-
 class _State(Frozen):
     model_config = ConfigDict(extra="ignore")
 
@@ -107,10 +99,7 @@ class _Stream(Frozen):
 
 
 async def _queues(desk: GatewayDesk) -> list[Family]:
-    asked = [desk.asker.connection.request(f"{API}.CONSUMER.INFO.{STREAM}.{role}", b"") for role in ROLES]
-    answers = await asyncio.gather(*asked)
-    found = [_Queue.model_validate_json(answer.data) for answer in answers]
-    named = [({"role": role}, queue) for role, queue in zip(ROLES, found, strict=True)]
+    named = [({"role": role}, queue) for role, queue in (await queues(desk.asker.connection)).items()]
     return [
         family("aps_queue_pending", [(who, one.num_pending) for who, one in named]),
         family("aps_queue_unacknowledged", [(who, one.num_ack_pending) for who, one in named]),

@@ -9,6 +9,7 @@ from pydantic import Field
 from events.access import ACCESS, Revoked
 from events.catalogue import UnknownFact, read_fact
 from events.store import Recorded
+from projections.database import SCHEMA, checkpoint
 from projections.views.summary import summary
 from schemas.access import Role, Scope
 from services.access.tokens import grant
@@ -18,6 +19,8 @@ from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
+from services.gateway.streams import queues, streams
+from services.runtime.effective import effective
 from services.runtime.ground import now
 
 SETTINGS = "/ai/settings"
@@ -68,10 +71,16 @@ def _told(one: Recorded) -> str:
 
 
 async def system(call: Call) -> web.StreamResponse:
-    """Show every component and copy of a service, the views, and where the log ends."""
+    """Show every component and copy of a service, the streams, what waits, and the views."""
+    asker = call.desk.asker
+    async with asker.pool.acquire() as connection:
+        _, versions = await checkpoint(connection, SCHEMA)
     return page(
         call,
         "system.html",
+        streams=await streams(asker.connection),
+        queues=await queues(asker.connection),
+        versions=sorted(versions.items()),
         seen=await call.desk.watch.last(),
         head=await call.desk.book.store.head(),
         checkpoint=await call.desk.views.checkpoint(),
@@ -80,7 +89,7 @@ async def system(call: Call) -> web.StreamResponse:
 
 
 async def settings(call: Call) -> web.StreamResponse:
-    """Show budgets and tokens."""
+    """Show tokens, budgets and the settings in effect."""
     return await _settings(call, "")
 
 
@@ -106,6 +115,8 @@ async def _settings(call: Call, made: str) -> web.StreamResponse:
         made=made,
         tokens=[(row, not row.revoked and row.expires_at > present) for row in tokens],
         roles=tuple(Role),
+        budgets=await call.desk.views.budgets(),
+        effective=effective(call.desk.ground.settings),
     )
 
 
