@@ -9,27 +9,21 @@ import asyncio
 import hmac
 import itertools
 import os
-import socket
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import aiohttp
 import orjson
 from aiohttp import web
 
 from services.gateway.webhooks.storing import INLINE_BYTES
-from services.runtime.ground import stand
-from services.runtime.settings import load
+from services.runtime.embedded.addresses import free_port
 from tests.benchmarks.measuring.line import beside, in_turns, tell
+from tests.benchmarks.measuring.program import HOST, gateway, running
 from tests.webhook_deliveries import GITHUB, PRESENT, by_github, examples
 
 CONNECTIONS = 64
-HOST = "127.0.0.1"
 PEER = "bare aiohttp that verifies and answers"
 SMALL = ("gateway_ingest", tuple((one.event, one.body) for one in examples()))
 LARGE = ("gateway_ingest_48_kib", (("push", orjson.dumps({"text": "x" * (INLINE_BYTES - 11)})),))
@@ -67,59 +61,19 @@ async def rate(session: aiohttp.ClientSession, port: int, bodies: Bodies, keys: 
     return len(bodies) / (time.perf_counter() - begun)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def running(port: int, arguments: Sequence[str], environ: dict[str, str]) -> AsyncIterator[None]:
-    """A program that listens on a port."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=environ, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(60):
-            while process.returncode is None:
-                try:
-                    _, writer = await asyncio.open_connection(HOST, port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
-        assert process.returncode is None, arguments
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 async def measure(rounds: int, each: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="aps-bench-") as folder:
-        await asyncio.to_thread(Path(folder).chmod, 0o755)
-        port, other = free_port(), free_port()
-        given = {
-            "PATH": os.environ["PATH"],
-            "APS_HOME": str(Path(folder) / "home"),
-            "APS_PORT": str(port),
-            "APS_LOG_LEVEL": "warning",  # the peer keeps no record of requests either
-            "GITHUB_WEBHOOK_SECRET": PRESENT,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-        async with (
-            stand(load(given)),
-            running(port, ["-m", "services.gateway"], given),
-            running(other, [__file__, "--bare", str(other)], given),
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session,
-        ):
-            keys = (f"{os.getpid()}-{number}" for number in itertools.count())
-            for name, bodies in (SMALL, LARGE):
-                sent = tuple(itertools.islice(itertools.cycle(bodies), each))
-                ways = [partial(_round, session, one, sent, keys) for one in (port, other)]
-                ours, theirs = await in_turns(rounds, *ways)
-                tell(beside(name, "requests/s", ours, PEER, theirs))
+    other = free_port()
+    async with (
+        gateway() as served,
+        running(other, [__file__, "--bare", str(other)], served.environ),
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session,
+    ):
+        keys = (f"{os.getpid()}-{number}" for number in itertools.count())
+        for name, bodies in (SMALL, LARGE):
+            sent = tuple(itertools.islice(itertools.cycle(bodies), each))
+            ways = [partial(_round, session, one, sent, keys) for one in (served.port, other)]
+            ours, theirs = await in_turns(rounds, *ways)
+            tell(beside(name, "requests/s", ours, PEER, theirs))
 
 
 async def _round(
