@@ -14,7 +14,7 @@ from nats.micro.service import Service, ServiceConfig
 
 from schemas.risk import RiskClass
 from services.runtime.consumer import Agent, Consumer
-from services.runtime.ending import end
+from services.runtime.ending import end_all
 from services.runtime.ground import Ground, actor
 from services.runtime.log import Log
 from services.runtime.program import run_program
@@ -74,7 +74,7 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        await asyncio.gather(*(end(task) for task in tasks if not task.done()))
+        await end_all(tasks)
 
 
 def main(role: Role) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from events.store import Broken, Denied, Unavailable
+from services.runtime.ending import CLOSING_SECONDS, end_all
 
 log = structlog.get_logger()
 
@@ -27,14 +28,25 @@ class Service:
     run: Callable[[], Awaitable[None]]
 
 
-async def supervise(services: list[Service], back_off: Sequence[float] = BACK_OFF_SECONDS) -> None:
+async def supervise(
+    services: list[Service],
+    back_off: Sequence[float] = BACK_OFF_SECONDS,
+    closing: float = CLOSING_SECONDS,
+) -> None:
     """Run all services until cancelled. Raises `GaveUp` when one died more often than the back-off allows.
 
-    `back_off` says how many seconds are waited after the first death, the second, and so on.
+    `back_off` says how many seconds are waited after the first death, the second, and so on. A service that
+    has not ended after `closing` seconds is told again: a task group tells it once, and that may be lost.
     """
-    async with asyncio.TaskGroup() as group:
-        for service in services:
-            group.create_task(_keep_running(service, back_off), name=service.name)
+    running = [
+        asyncio.create_task(_keep_running(service, back_off), name=service.name) for service in services
+    ]
+    try:
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
+        for task in ended:
+            task.result()
+    finally:
+        await end_all(running, closing)
 
 
 async def _keep_running(service: Service, back_off: Sequence[float]) -> None:
