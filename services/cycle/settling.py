@@ -6,6 +6,8 @@ from events.improvement import IMPROVEMENT, Improvement
 from events.target import Scan, Target
 from services.runtime.log import Log
 
+DRY_RUN = "a dry run lands nothing"
+
 
 async def states_of(book: Log, scan: Scan) -> dict[str, Improvement]:
     """Return the improvements of a scan with their states, in rank order."""
@@ -28,9 +30,11 @@ def settled(target: Target, scan: Scan, states: Mapping[str, Improvement]) -> bo
         return True
     if target.baseline_at(scan.requested.base) is None:
         return False
-    return all(_rests(state) for state in states.values())
+    return all(_rests(state, dry_run=scan.requested.dry_run) for state in states.values())
 
 
-def _rests(state: Improvement) -> bool:
+def _rests(state: Improvement, *, dry_run: bool) -> bool:
+    if state.blocked is not None and state.blocked.reason == DRY_RUN and not dry_run:
+        return False  # this run may land it: it is decided anew as soon as DevOps sees the scan
     landed_and_measured = state.deployed is None or state.benefit is not None or state.rolled_back is not None
     return (state.ended and landed_and_measured) or (state.blocked is not None and state.rollback is None)

@@ -1,13 +1,16 @@
 """Progress names the first phase that something still waits for, and time left only where it is known."""
 
+from dataclasses import replace
+
 import pytest
 
 from events import batch as batches
 from events.improvement import IMPROVEMENT
+from events.improvement_facts import Blocked
 from events.target import TARGET
 from schemas.artefacts import ArtefactRef
 from services.cycle.progress import CyclePhase, Progress, progress_at, progress_of
-from services.cycle.settling import states_of
+from services.cycle.settling import DRY_RUN, settled, states_of
 from tests import cycle_example as example
 from tests.cycle_example import BAD, GOOD, HELD, PART, SCAN, Recorder, T
 
@@ -75,6 +78,20 @@ async def test_a_finished_cycle_is_done_and_says_what_waits(recorder: Recorder) 
     await example.whole(recorder)
     done = await now(recorder)
     assert (done.phase, done.note, done.left_ms) == (P.DONE, "2 landed, 1 waiting", None)
+
+
+async def test_what_a_dry_run_proved_rests_there_and_not_in_a_run_that_may_land_it(
+    recorder: Recorder,
+) -> None:
+    await example.whole(recorder)
+    target = await recorder.book.state(TARGET, T)
+    scan = target.scans[SCAN]
+    dry = replace(scan, requested=scan.requested.model_copy(update={"dry_run": True}))
+    held = (await states_of(recorder.book, scan))[HELD]
+    proven = {HELD: replace(held, blocked=Blocked(reason=DRY_RUN, needs="a run without --dry-run"))}
+    assert settled(target, dry, proven)
+    assert not settled(target, scan, proven)
+    assert settled(target, scan, {HELD: held}), "it waits for a person"
 
 
 async def test_what_is_proven_is_on_its_way_to_the_branch(recorder: Recorder) -> None:

@@ -23,11 +23,12 @@ from schemas.risk import RiskClass
 from schemas.sealed import Sealed
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
 from services.architect.policy import whenever as architect
+from services.cycle.settling import DRY_RUN
 from services.deployer import policy as deployer
 from services.deployer.policy import Deploy, TakeBack, decided, deployable, landed
 from services.developer.policy import Abandon, Implement
 from services.developer.policy import whenever as developer
-from services.devops.policy import DRY_RUN, Circumstances, assess
+from services.devops.policy import Circumstances, assess
 from services.pm.policy import Read, Scan, Specify, improvement_id, inputs_digest, remembered
 from services.pm.policy import whenever as pm
 from services.qa.policy import RecordBaseline, TryTogether, flaky, ready, settled_report, unusable
