@@ -80,7 +80,7 @@ async def test_a_finished_cycle_is_done_and_says_what_waits(recorder: Recorder) 
     assert (done.phase, done.note, done.left_ms) == (P.DONE, "2 landed, 1 waiting", None)
 
 
-async def test_what_a_dry_run_proved_rests_there_and_not_in_a_run_that_may_land_it(
+async def test_what_a_dry_run_proved_rests_but_not_in_a_run_that_may_land(
     recorder: Recorder,
 ) -> None:
     await example.whole(recorder)
