@@ -26,6 +26,7 @@ from services.architect.risk import Surface, classify
 from services.architect.surface import surface
 from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
 from services.asking.context import context_of
+from services.asking.leaving import leave_to_others
 from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
@@ -72,10 +73,17 @@ class Architect:
             assert discovered is not None  # noqa: S101 -- requirements follow a discovery
             target_id = discovered.target
         target = await self.bench.book.state(TARGET, target_id)
+        left: Later | None = None
         for improvement in whenever(id, fact, target):
-            await self._design(improvement, target_id, target, self.bench.cause(event))
+            try:
+                await self._design(improvement, target_id, target, event)
+            except Later as later:  # the others are designed all the same
+                left = later
+        if left is not None:
+            raise left
 
-    async def _design(self, id: str, target_id: str, target: Target, cause: Cause) -> None:
+    async def _design(self, id: str, target_id: str, target: Target, event: Recorded) -> None:
+        cause = self.bench.cause(event)
         state = await self.bench.book.state(IMPROVEMENT, id)
         discovered = state.discovered
         if state.status is not Status.REQUIREMENTS_COMPLETE or discovered is None:
@@ -83,6 +91,8 @@ class Architect:
         baseline = target.baseline_at(discovered.base)
         if baseline is None:
             return
+        if discovered.source == REQUEST and self.consultant is None:
+            await leave_to_others(self.bench.book, id, event)
         try:
             async with self.bench.claim(IMPROVEMENT, id, "architecture", cause) as held:
                 if discovered.source == REQUEST:

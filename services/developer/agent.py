@@ -11,6 +11,7 @@ from events.store import Recorded
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
 from services.asking.consulting import Consultant
+from services.asking.leaving import leave_to_others
 from services.changes.recipes import without
 from services.changes.stacking import Layer, Stack, Stacked
 from services.developer.delivered import take_over
@@ -51,6 +52,8 @@ class Developer:
             case TakeOver():
                 return await take_over(self.bench, id, self.bench.cause(event))
             case Implement() if state.discovered and state.discovered.source == REQUEST:
+                if self.consultant is None:
+                    await leave_to_others(self.bench.book, id, event)
                 await fulfil(self.bench, self.consultant, id, self.bench.cause(event))
             case Implement():
                 await self._implement(id, self.bench.cause(event))

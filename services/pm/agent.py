@@ -11,6 +11,7 @@ from events.target import TARGET, ScanFailed, Scanned, ScanRequested, Target
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
 from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.leaving import leave_to_others
 from services.discovery.understanding import Discovery
 from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
@@ -45,7 +46,7 @@ class PM:
             case Scan(target=target, scan=scan):
                 await self._scan(target, scan, cause)
             case Specify(improvement=id, new=new):
-                await self._specify(id, new, cause)
+                await self._specify(id, new, event)
             case Read(delivery=id):
                 await self._read(id, cause)
             case None:
@@ -108,12 +109,14 @@ class PM:
             notes=found.notes,
         )
 
-    async def _specify(self, id: str, new: bool, cause: Cause) -> None:
-        book = self.bench.book
+    async def _specify(self, id: str, new: bool, event: Recorded) -> None:
+        book, cause = self.bench.book, self.bench.cause(event)
         state = await book.state(IMPROVEMENT, id)
         if state.status is not Status.INITIALIZED or state.discovered is None:
             return
         found = state.discovered
+        if found.source == SOURCE and self.consultant is None:
+            await leave_to_others(book, id, event)
         target = await book.state(TARGET, found.target)
         async with self.bench.claim(IMPROVEMENT, id, "requirements", cause) as held:
             if found.source == SOURCE:

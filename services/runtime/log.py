@@ -79,6 +79,11 @@ class Log:
         self._keyring = keyring
         self._states: OrderedDict[tuple[str, str], Loaded[Any]] = OrderedDict()
 
+    @property
+    def fork(self) -> str:
+        """The name of the fork the log is of; empty for any other."""
+        return self._fork
+
     async def load(self, kind: AggregateType[StateT], id: str) -> Loaded[StateT]:
         """Return the current state of one aggregate; the initial state when it has no events."""
         cached = self._states.get((kind.name, id)) or Loaded(kind.initial, Position())

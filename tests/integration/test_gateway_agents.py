@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from schemas.improvement import Status
 from services.access.tokens import grant
 from services.changes.recipes import MAKING, Written
 from services.developer.agent import Developer
+from services.runtime.claims import Later
 from services.runtime.role import workbench
 from services.workspace.checkout import Workspace
 from tests import projection_facts as f
@@ -109,12 +111,16 @@ async def finish(place: Place, token: int, patch: str = PATCH, **more: Any) -> A
 
 
 async def developed(place: Place) -> Any:
-    """Let the Developer, with no engine, react to the last delivery; return the improvement."""
+    """Let the Developer, with no engine, react to the last delivery; return the improvement.
+
+    What is to be written anew after a refused one is left to copies with an engine.
+    """
     async with place.ground.log("developer") as (_, book):
         bench = await workbench("developer", place.ground.settings, book)
         events, _position = await book.store.read(IMPROVEMENT.name, ID)
         last = next(one for one in reversed(events) if one.envelope.address.fact == ChangeDelivered.name)
-        await Developer(bench).react(last)
+        with suppress(Later):
+            await Developer(bench).react(last)
         return await book.state(IMPROVEMENT, ID)
 
 
