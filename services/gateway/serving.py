@@ -10,6 +10,7 @@ from services.access.sessions import Signer
 from services.gateway.app import application
 from services.gateway.desk import GatewayDesk
 from services.gateway.health import Asker
+from services.gateway.http.access_log import AccessLine
 from services.gateway.listening import listen
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
@@ -46,7 +47,9 @@ async def run_gateway(ground: Ground) -> None:
         desk = GatewayDesk(
             ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters
         )
-        runner = web.AppRunner(application(desk), shutdown_timeout=CLOSING_SECONDS)
+        runner = web.AppRunner(
+            application(desk), shutdown_timeout=CLOSING_SECONDS, access_log_class=AccessLine
+        )
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
             await runner.setup()

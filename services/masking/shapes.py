@@ -34,6 +34,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "DigitalOcean token": re.compile(r"\bdo[opr]_v1_[a-f0-9]{64}\b"),
     "NATS seed": re.compile(r"\bS[ACNOUX][A-Z2-7]{56}\b"),
     "age key": re.compile(r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"),
+    "APS token": re.compile(r"(?<![A-Za-z0-9])aps_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"),
     "JSON web token": re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     "password in an address": re.compile(
         r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"{}]{1,200}:(?P<value>[^\s/:@'\"{}$<]{6,500})@"

@@ -26,6 +26,8 @@ from services.runtime.data_folder import DataFolder
 _MASK = "******"
 # A password inside a URL, whichever setting or library it came from.
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@\"]*:)[^\s@/\"]+@")
+# A token of ours, which a link, a header or an error may carry into any line.
+_TOKEN = re.compile(r"aps_[0-9a-f]{12}_[A-Za-z0-9_-]{20,}")
 _FILE_BYTES = 16 * 1024**2
 _FILES_KEPT = 4
 # Shorter values would mask ordinary words.
@@ -210,6 +212,7 @@ def _masking(secrets: Iterable[str]) -> Processor:
     pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))) or r"(?!)")
 
     def mask(_: WrappedLogger, __: str, line: EventDict) -> str:
-        return _URL_PASSWORD.sub(rf"\1{_MASK}@", pattern.sub(_MASK, str(line)))
+        known = _TOKEN.sub(_MASK, pattern.sub(_MASK, str(line)))
+        return _URL_PASSWORD.sub(rf"\1{_MASK}@", known)
 
     return mask

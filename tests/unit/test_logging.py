@@ -221,3 +221,9 @@ def test_what_a_library_warns_of_is_told_in_a_word(tmp_path: Path) -> None:
     assert warned["problem"] == "ConnectionRefusedError(111, 'nobody listens')"
     assert "exception" not in warned
     assert "Traceback" in str(failed["exception"])
+
+
+def test_a_token_of_ours_is_masked_though_nobody_named_it(tmp_path: Path) -> None:
+    configure("gateway", tmp_path)
+    structlog.get_logger().info("sent GET /enter?token=aps_0123456789ab_" + "Ab-_" * 10 + "xyz&then=/")
+    assert lines(tmp_path, "gateway")[0]["event"] == "sent GET /enter?token=******&then=/"

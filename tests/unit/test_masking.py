@@ -122,6 +122,7 @@ def test_a_line_without_end_does_not_grow_for_ever() -> None:
         ("export SERVICE_TOKEN=" + "a81kd02jfmv72", f"export SERVICE_TOKEN={MARK}"),
         ('{"api_key": "' + 'q8Zr2Lw0pXv7"}', f'{{"api_key": "{MARK}"}}'),
         ("key AKIA" + "ABCDEFGHIJKLMNOP.", f"key {MARK}."),
+        ("/enter?token=aps_0123456789ab_" + "ab-_" * 10 + "xyz&then=/", f"/enter?token={MARK}&then=/"),
         ("SU" + "ACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY", MARK),
     ],
 )
