@@ -1,6 +1,7 @@
 """Requests that ask for too much, of too large a target, of engines that do not know or do not agree."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def through_claude(home: Path, api: SwarmApi, *words: str, **more: str) -> Ended
 def assert_given_up(ended: Ended, repository: Path, before: str, said: str) -> None:
     """It ended in a clear state with its reason, and nothing of the target changed."""
     (one,) = ended.outcome["improvements"]
-    assert (one["status"], one["commit"]) == ("abandoned", None)
+    assert (one["status"], one["commit"], ended.code) == ("abandoned", None, 1)
     assert said.lower() in one["reason"].lower(), one["reason"]
     assert "Traceback" not in ended.err
     assert fingerprint(repository) == before
@@ -161,7 +162,8 @@ def test_a_model_that_a_server_does_not_know_is_named_and_not_asked_again(
     words = ("request", str(repository), WISH)
     ended, calls = through_chat(place.home, *words, script=(unknown,), OPENAI_COMPATIBLE_MODEL=NOBODY)
     assert NOBODY in ended.out, "a person on the terminal is not told"
-    assert "aps improvements retry" in ended.out
+    assert ended.code == 1
+    assert re.search(r"^again: .* improvements retry \S+$", ended.err, re.MULTILINE), ended.err
     assert "Traceback" not in ended.out + ended.err
     assert fingerprint(repository) == before
     assert ([kind for kind, _ in place.failed()], calls) == (["unknown_model"], 1)

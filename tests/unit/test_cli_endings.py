@@ -8,7 +8,7 @@ from events.fact import Rejected
 from events.improvement import Improvement
 from events.improvement_facts import RollbackRequested
 from schemas.improvement import Status
-from services.cli.cycle.afterwards import afterwards, first_words
+from services.cli.cycle.afterwards import afterwards, first_words, undone
 from services.cli.cycle.rule_names import unknown_rules
 from services.cycle.outcome import Outcome, Result, SuiteCounts
 from services.cycle.words import Standing, standing
@@ -80,6 +80,25 @@ def test_the_ending_names_the_commands_that_try_again() -> None:
     assert f"not deployed: 2 improvements: {BLOCKED}" in told
     assert "mend that, then: aps improvements retry a-1 b-2" in told
     assert "taken back: 1 improvement; to land again: aps improvements retry c-3" in told
+
+
+@pytest.mark.parametrize("status", [Status.ABANDONED, Status.DECLINED])
+def test_a_request_that_was_not_done_says_why_whole_and_how_to_try_again_on_a_line(status: Status) -> None:
+    why = (
+        f"no engine wrote it: 401 {'x' * 300}. Give a key that is accepted, then: aps improvements retry a-1"
+    )
+    wish = result("a-1", status, None, why).model_copy(update={"source": "request"})
+    assert undone(outcome(wish)) == (wish,)
+    told = afterwards(outcome(wish), Path("/r.html"), "APS_HOME=/srv/aps aps", ())
+    assert f"not done: a-1: {why}" in told
+    assert "again:    APS_HOME=/srv/aps aps improvements retry a-1" in told
+
+
+def test_a_request_that_landed_waits_or_goes_on_elsewhere_is_not_undone() -> None:
+    for status in (Status.DEPLOYMENT_COMPLETE, Status.TESTING_COMPLETE, Status.INITIALIZED):
+        wish = result("a-1", status, None, "").model_copy(update={"source": "request"})
+        assert undone(outcome(wish)) == ()
+    assert undone(outcome(result("b-2", Status.ABANDONED, None, "nothing left"))) == ()
 
 
 def test_a_run_without_news_says_so_first() -> None:

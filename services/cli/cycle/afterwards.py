@@ -5,11 +5,13 @@ from pathlib import Path
 
 from services.cycle.commands import landing, reaching, retrying, shell_word
 from services.cycle.notes import not_again
-from services.cycle.outcome import Outcome
+from services.cycle.outcome import Outcome, Result
 from services.cycle.text import listed, plain_text
 from services.cycle.words import Standing, counted, standing
 
 SHOWN_NOTES = 6
+REQUEST = "request"
+UNDONE = (Standing.REFUSED, Standing.DECLINED, Standing.NOT_DEPLOYED)
 
 
 def afterwards(outcome: Outcome, report: Path, aps: str, said: Collection[str]) -> list[str]:
@@ -18,6 +20,7 @@ def afterwards(outcome: Outcome, report: Path, aps: str, said: Collection[str]) 
         f"report:   {report}",
         *_result(outcome, aps),
         *_waiting(outcome, aps),
+        *_undone(outcome, aps),
         *_again(outcome, aps),
         *_notes(outcome, said),
         *_next(outcome),
@@ -49,6 +52,20 @@ def first_words(outcome: Outcome) -> str:
     if outcome.landed:
         parts.append(f"branch {outcome.branch}")
     return f"nothing new: {', '.join(parts) or 'all of it was dealt with before'}"
+
+
+def undone(outcome: Outcome) -> tuple[Result, ...]:
+    """Return what a person asked for in words that ended without being done."""
+    asked = (one for one in outcome.improvements if one.source == REQUEST)
+    return tuple(one for one in asked if standing(outcome, one) in UNDONE)
+
+
+def _undone(outcome: Outcome, aps: str) -> Iterator[str]:
+    """Tell whole why a request was not done, and the command that tries it again, on a line of its own."""
+    for one in undone(outcome):
+        if standing(outcome, one) is not Standing.NOT_DEPLOYED:  # that is told with what stood in the way
+            yield f"not done: {one.id}: {plain_text(one.reason)}"
+            yield f"again:    {retrying((one.id,), aps)}"
 
 
 def _again(outcome: Outcome, aps: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from services.asking.readiness import unready
-from services.cli.cycle.afterwards import afterwards, first_words
+from services.cli.cycle.afterwards import afterwards, first_words, undone
 from services.cli.cycle.one_scan import PM, one_scan
 from services.cli.cycle.watching import Following, follow
 from services.cli.invocation import invocation
@@ -48,14 +48,18 @@ async def _cycle(
 
 
 async def request(settings: Settings, wish: Wish, *, as_json: bool) -> None:
-    """Have what a person asked for done, and tell what came of it; 6 where no engine can be asked."""
+    """Have what a person asked for done, and tell what came of it.
+
+    Ends with 6 where no engine can be asked, with 1 where the request ended without being done.
+    """
     if problem := await unready(settings, wish.engine):
         raise Stop(Exit.UNAVAILABLE, problem)
-    await improve(settings, wish, as_json=as_json)
+    if undone(await improve(settings, wish, as_json=as_json)):
+        raise Stop(Exit.FAILED, "what was asked for was not done")
 
 
-async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
-    """Run one cycle to its end, tell what came of it, and keep the report."""
+async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> Outcome:
+    """Run one cycle to its end, tell what came of it, keep the report, and return the outcome."""
     async with _cycle(settings, wish, EVERYONE, lambda _: service_of) as cycle:
         await follow(cycle)
         bench, asked = cycle.bench, cycle.asked
@@ -72,6 +76,7 @@ async def improve(settings: Settings, wish: Wish, *, as_json: bool) -> None:
         show(outcome, Console())
     for line in afterwards(outcome, report, invocation(), asked.place.inspection.notes):
         say(line)
+    return outcome
 
 
 async def _save_report(book: Log, outcome: Outcome, home: Path) -> Path:
