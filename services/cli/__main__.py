@@ -23,6 +23,7 @@ from services.cli.summary import EXAMPLES, summarise
 from services.cli.swarm.serving import run_one, up
 from services.cli.work import budgets, claims, dead, deployments, runs
 from services.cli.work.targets import pause, resume
+from services.cycle.text import plain_block
 
 app = typer.Typer(
     name="aps",
@@ -68,19 +69,33 @@ summarise(app)
 
 
 def main() -> None:
-    """Run `aps`; an unexpected failure is logged whole, where there is a log yet, and told in one line."""
+    """Run `aps`."""
     try:
         app(prog_name="aps")
     except Exception as failure:  # noqa: BLE001 -- the process boundary: logged whole, told in one line
-        import structlog
+        sys.exit(int(told(failure)))
 
-        if structlog.is_configured():
-            structlog.get_logger().exception("unexpected failure")
-            words.print("the whole of it is in the log: aps logs --level error", markup=False)
-        else:  # it happened before there was a log
-            traceback.print_exception(failure)
-        words.print(f"unexpected: {type(failure).__name__}: {failure}", style="red", markup=False)
-        sys.exit(int(Exit.FAILED))
+
+def told(failure: Exception) -> Exit:
+    """Tell of a failure that no command told of, and return how the program ends.
+
+    What a command needs is loaded before it runs, so even an expected trouble may come here. Any other is
+    logged whole, where there is a log yet, and told in one line.
+    """
+    import structlog
+
+    from services.cli.exits import expected
+
+    if known := expected(failure):
+        words.print(plain_block(str(known)), style="red", markup=False, soft_wrap=True)
+        return known.code
+    if structlog.is_configured():
+        structlog.get_logger().error("unexpected failure", exc_info=failure)
+        words.print("the whole of it is in the log: aps logs --level error", markup=False)
+    else:  # it happened before there was a log
+        traceback.print_exception(failure)
+    words.print(f"unexpected: {type(failure).__name__}: {failure}", style="red", markup=False)
+    return Exit.FAILED
 
 
 if __name__ == "__main__":

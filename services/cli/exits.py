@@ -10,6 +10,7 @@ from projections.database import OtherVersions, Overtaken
 from services.cli.ending import Exit, Stop
 from services.forking.forks import NameTaken
 from services.gateway.listening import NoSuchAddress, PortInUse
+from services.prompting.template import UnusablePrompt
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import NotReady
@@ -49,6 +50,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (UnusableFolder, Exit.UNAVAILABLE),
     (UnreadableMarker, Exit.UNAVAILABLE),
     (UnusableKey, Exit.FAILED),
+    (UnusablePrompt, Exit.FAILED),
     (Unavailable, Exit.UNAVAILABLE),
     (NoSandbox, Exit.UNAVAILABLE),
     (UnusableGit, Exit.UNAVAILABLE),

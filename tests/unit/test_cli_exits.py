@@ -1,14 +1,18 @@
 """Which exit code each trouble ends a command with."""
 
+from pathlib import Path
+
 import pytest
 
 from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Position, Unavailable
 from events.upcasting import NewerVersion
+from services.cli.__main__ import told
 from services.cli.desk import not_found
 from services.cli.exits import expected
 from services.cli.session import Exit, Stop
 from services.gateway.listening import PortInUse
+from services.prompting.template import Template, UnusablePrompt
 from services.runtime.ground import NotReady
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
@@ -35,6 +39,7 @@ def gave_up(cause: Exception) -> GaveUp:
         (PortInUse(4000), Exit.UNAVAILABLE),
         (TimeoutError(), Exit.TIMED_OUT),
         (Broken("a link is missing"), Exit.FAILED),
+        (UnusablePrompt("prompt untrusted.md is not UTF-8"), Exit.FAILED),
         (NewerVersion("update this program"), Exit.FAILED),
         (gave_up(ValueError("a mistake")), Exit.FAILED),
         (Stop(Exit.DENIED, "only admin may"), Exit.DENIED),
@@ -79,3 +84,14 @@ def test_a_part_of_a_name_is_near_it() -> None:
 
 def test_nothing_is_near_where_there_is_nothing() -> None:
     assert str(not_found("target", "toolz", [])) == "there is no target 'toolz'; there is none yet"
+
+
+def test_a_prompt_that_cannot_be_read_ends_a_command_that_is_still_loading_with_its_message_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "untrusted.md"
+    place.write_bytes(b"\xff\xfe rules")
+    with pytest.raises(UnusablePrompt) as trouble:
+        Template.read(place, "services.prompting/prompts/untrusted.md")
+    assert told(trouble.value) is Exit.FAILED
+    assert capsys.readouterr().err == "prompt services.prompting/prompts/untrusted.md is not UTF-8: byte 0\n"
