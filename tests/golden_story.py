@@ -339,5 +339,7 @@ def _let_in(told: Story) -> None:
     denied = access.Denied(
         what="POST /api/pause", why="the token's scopes do not include swarm", address="127.0.0.1", times=3
     )
-    told.tell("cli", "access", "5f3a1c2b4d6e", granted, denied, access.Revoked(reason="the pipeline is gone"))
+    left = access.Left(session="c2Vzc2lvbi1vZi1vbmU", until=UNTIL)
+    revoked = access.Revoked(reason="the pipeline is gone")
+    told.tell("cli", "access", "5f3a1c2b4d6e", granted, denied, left, revoked)
     told.tell("gateway", "access", access.NOBODY, denied)

@@ -96,6 +96,7 @@ SAYS: dict[type[Fact], Callable[[Any], str]] = {
     delivery.Refused: lambda f: f"delivery by {f.source} refused{_times(f.times)}: {f.why}",
     access.Granted: lambda f: f"{f.role} token granted: {f.title}, until {f.expires_at:%Y-%m-%d %H:%M}",
     access.Revoked: lambda f: f"token revoked: {f.reason}",
+    access.Left: lambda f: "session left",
     access.Denied: lambda f: f"denied{_times(f.times)}: {f.what}, {f.why}",
     run.Requested: lambda f: (
         f"{f.engine} asked by {f.role}: {f.task}"

@@ -2,6 +2,9 @@
 
 A token reads `aps_<id>_<secret>`. The id names the aggregate that holds its rights, so that looking one up is
 one read; the secret has 256 random bits, so that a plain hash of it cannot be guessed back.
+
+The link by which the first admin enters carries a token whose only scope is entering, which is no part of the
+system: it lasts for minutes, allows nothing but to enter, and is revoked with that.
 """
 
 import hashlib
@@ -10,19 +13,23 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from events.access import ACCESS, Access, Granted, Revoked
+from events.access import ACCESS, Access, Granted, Left, Revoked
 from events.envelope import Cause
 from events.fact import Rejected
 from schemas.access import Role
-from services.runtime.log import Log
+from services.access.sessions import LIFETIME as SESSION_LIFETIME
+from services.access.sessions import Session
+from services.runtime.log import Change, Log
 
 ID_BYTES = 6
 FIRST = "0" * 2 * ID_BYTES
 SECRET_BYTES = 32
 SHAPE = re.compile(r"aps_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 LIFETIME = timedelta(days=90)
+LINK_LIFETIME = timedelta(minutes=15)
+ENTERING = "entering"
 LONGEST_TEXT = 128
 
 
@@ -52,6 +59,11 @@ class Holder:
     title: str
     role: Role
     scopes: frozenset[str] = frozenset()
+
+    @property
+    def only_enters(self) -> bool:
+        """Whether the token is that of a link."""
+        return self.scopes == {ENTERING}
 
     def may(self, roles: Iterable[Role], scope: str) -> bool:
         """Whether the holder has one of the roles, and the scope."""
@@ -99,20 +111,30 @@ async def grant(
     return token
 
 
-async def first(book: Log, cause: Cause) -> Token | None:
-    """Make the token of the first admin; None where that was done before, by whomever."""
-    token = Token(FIRST, mint().secret)
-    granted = Granted(
-        title="the first start",
-        role=Role.ADMIN,
-        secret_sha256=token.digest,
-        expires_at=book.clock() + LIFETIME,
-    )
-    try:
-        await book.record(ACCESS, FIRST, granted, cause=cause)
-    except Rejected:
+async def link(book: Log, cause: Cause) -> Token | None:
+    """Make the token of a link for the first admin; None where one has entered by such a link."""
+    if (await book.state(ACCESS, FIRST)).granted is not None:
         return None
-    return token
+    return await grant(book, "a link for the first admin", Role.ADMIN, cause, LINK_LIFETIME, (ENTERING,))
+
+
+async def use_link(book: Log, id: str, cause: Cause) -> str:
+    """Revoke the token of a link; return the id of the first admin's, granted in its place for one session.
+
+    Raises `NotLetIn` where this link or another was used before.
+    """
+    granted = Granted(
+        title="the first admin",
+        role=Role.ADMIN,
+        secret_sha256=mint().digest,  # of a secret that nobody has: the session alone stands for the token
+        expires_at=book.clock() + SESSION_LIFETIME,
+    )
+    used = Change(ACCESS, id, (Revoked(reason="used"),))
+    try:
+        await book.record_all([used, Change(ACCESS, FIRST, (granted,))], cause)
+    except Rejected as refused:
+        raise NotLetIn("the link was used already", id) from refused
+    return FIRST
 
 
 async def revoke(book: Log, id: str, reason: str, cause: Cause) -> None:
@@ -131,9 +153,18 @@ async def holder_of(book: Log, text: str) -> Holder:
     return held(state, token.id, book)
 
 
-async def holder_with(book: Log, id: str) -> Holder:
-    """Return the holder of a token whose secret was seen before. Raises as `holder_of` does."""
-    return held(await book.state(ACCESS, id), id, book)
+async def holder_in(book: Log, session: Session) -> Holder:
+    """Return the holder of the token that a session stands for. Raises as `holder_of` does."""
+    state = await book.state(ACCESS, session.token)
+    if state.has_left(session.nonce):
+        raise NotLetIn("the session has ended", session.token)
+    return held(state, session.token, book)
+
+
+async def leave(book: Log, session: Session, cause: Cause) -> None:
+    """End a session for everybody who has its cookie. Raises `Rejected` where it was left already."""
+    until = datetime.fromtimestamp(session.expires, UTC)
+    await book.record(ACCESS, session.token, Left(session=session.nonce, until=until), cause=cause)
 
 
 def held(state: Access, id: str, book: Log) -> Holder:

@@ -6,6 +6,7 @@ from events.envelope import Cause
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.access.tokens import Holder
+from services.gateway.denials import Denials
 from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
@@ -33,6 +34,7 @@ class GatewayDesk:
     webhooks: Intake
     metering: Metering
     letters: Redelivery
+    denials: Denials
 
     def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
         """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""

@@ -8,6 +8,7 @@ from aiohttp import web
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
+from services.gateway.denials import Denials
 from services.gateway.desk import GatewayDesk
 from services.gateway.health import Asker
 from services.gateway.http.access_log import AccessLine
@@ -42,10 +43,10 @@ async def run_gateway(ground: Ground) -> None:
         asker = Asker(ground, connection, book.store, pool)
         watch = HealthWatch(asker, position.stir)
         letters = Redelivery(connection, book.clock)
-        metered = metering(connection, pool)
+        metered, denials = metering(connection, pool), Denials(book)
         webhooks = intake(ground.settings, book)
         desk = GatewayDesk(
-            ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters
+            ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters, denials
         )
         runner = web.AppRunner(
             application(desk), shutdown_timeout=CLOSING_SECONDS, access_log_class=AccessLine

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from events.access import ACCESS, NOBODY, Revoked
 from schemas.access import Role
-from tests.gateway_place import Place, ground_at, open_place
+from services.access.sessions import COOKIE
+from services.access.tokens import link, mint, revoke
+from services.gateway.http.answering import NOBODYS_RATE
+from services.runtime.embedded.addresses import free_port
+from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
 from tests.log_server import LogServer, started
 
 
@@ -21,9 +29,9 @@ def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
 
 
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+async def place(log_server: LogServer, database: str, tmp_path: Path) -> AsyncIterator[Place]:
     await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+    async with open_place(ground_at(log_server, database, tmp_path, free_port())) as opened:
         yield opened
 
 
@@ -37,3 +45,96 @@ async def test_the_line_about_a_request_names_its_path_and_no_token(
     lines = [one.getMessage() for one in caplog.records if one.name == "aiohttp.access"]
     assert any('"GET /enter" 303' in line for line in lines)
     assert place.tokens[Role.ADMIN].secret not in "".join(lines)
+
+
+async def enter(place: Place, token: str, **headers: str) -> aiohttp.ClientResponse:
+    return await place.session.post(
+        f"{place.url}/enter", data={"token": token}, headers=headers, allow_redirects=False
+    )
+
+
+def cookie_of(entered: aiohttp.ClientResponse) -> dict[str, str]:
+    return {"Cookie": f"{COOKIE}={entered.cookies[COOKIE].value}"}
+
+
+async def key_in(place: Place, cookie: dict[str, str]) -> str:
+    """Return the key of the forms of a session."""
+    found = re.search(r'name="form_key" value="([^"]+)"', (await place.ask("GET", "/", headers=cookie)).text)
+    assert found
+    return found[1]
+
+
+async def test_a_link_opens_one_session_and_no_other(place: Place) -> None:
+    made = await link(place.book, CAUSE)
+    assert made
+    bearer = {"Authorization": f"Bearer {made.text}"}
+    assert (await place.ask("GET", "/api/tasks", headers=bearer)).status == 403
+    path = f"{place.url}/enter?token={made.text}"
+    async with place.session.get(path, allow_redirects=False) as entered:
+        assert entered.status == 303
+    assert (await place.ask("GET", "/ai/settings", headers=cookie_of(entered))).status == 200
+    async with place.session.get(path, allow_redirects=False) as again:
+        assert (again.status, COOKIE in again.cookies) == (401, False)
+    state = await place.book.state(ACCESS, made.id)
+    assert state.revoked == Revoked(reason="used")
+
+
+async def test_who_left_is_out_with_every_copy_of_the_cookie_at_every_gateway(place: Place) -> None:
+    token = place.tokens[Role.OPERATOR].text
+    cookie, sister = cookie_of(await enter(place, token)), cookie_of(await enter(place, token))
+    form = {"form_key": await key_in(place, cookie)}
+    async with place.session.post(
+        f"{place.url}/leave", data=form, headers=cookie, allow_redirects=False
+    ) as left:
+        assert (left.status, left.headers["Location"]) == (303, "/enter")
+    settings = place.ground.settings.model_copy(update={"port": free_port()})
+    async with serving(replace(place.ground, settings=settings)) as url:
+        for one in (place, replace(place, url=url)):
+            assert (await one.ask("GET", "/api/tasks", headers=cookie)).status == 401
+    assert (await place.ask("GET", "/api/tasks", headers=sister)).status == 200
+
+
+async def test_every_token_that_lets_nobody_in_is_told_and_the_form_shown_again(place: Place) -> None:
+    await revoke(place.book, place.tokens[Role.VIEWER].id, "lost", CAUSE)
+    for token, status, told in (
+        (mint().text, 401, NOBODY),
+        (place.tokens[Role.VIEWER].text, 401, place.tokens[Role.VIEWER].id),
+        (place.tokens[Role.AGENT].text, 403, place.tokens[Role.AGENT].id),
+    ):
+        before = (await place.book.state(ACCESS, told)).denied
+        said = await enter(place, token)
+        assert said.status == status
+        assert status != 401 or 'name="token"' in await said.text()
+        assert (await place.book.state(ACCESS, told)).denied == before + 1
+    by_link = await place.ask("GET", f"/enter?token={mint().text}")
+    assert (by_link.status, 'name="token"' in by_link.text) == (401, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 303),
+        ({}, 303),
+    ],
+)
+async def test_no_other_site_lets_anybody_in(place: Place, headers: dict[str, str], status: int) -> None:
+    token = place.tokens[Role.VIEWER].text
+    assert (await enter(place, token, **headers)).status == status
+    assert (await place.ask("GET", f"/enter?token={token}", headers=headers)).status == status
+
+
+async def test_the_form_of_a_browser_that_tells_only_its_origin_is_ours(place: Place) -> None:
+    assert (await place.ask("GET", "/enter")).headers["Referrer-Policy"] == "same-origin"
+    assert (await enter(place, place.tokens[Role.VIEWER].text, Origin=place.url)).status == 303
+
+
+async def test_a_flood_of_anybody_takes_nothing_from_those_who_watch(place: Place) -> None:
+    flood = [(await place.ask("GET", "/enter")).status for _ in range(NOBODYS_RATE.at_once * 2)]
+    assert 429 in flood
+    assert (await place.ask("GET", "/livez")).status == 200
+    assert (await place.ask("GET", "/readyz")).status == 200

@@ -4,21 +4,24 @@ from datetime import timedelta
 
 import pytest
 
-from events.access import ACCESS, Denied, Granted, Revoked
+from events.access import ACCESS, Denied, Granted, Left, Revoked
 from events.envelope import Cause
 from events.memory import InMemoryArtefacts, InMemoryEventStore
-from schemas.access import Role
-from services.access.sessions import LIFETIME, Signer
+from schemas.access import Role, Scope
+from services.access.sessions import LIFETIME, Session, Signer
 from services.access.tokens import (
+    LINK_LIFETIME,
     Holder,
     NotLetIn,
-    first,
     grant,
+    holder_in,
     holder_of,
-    holder_with,
+    leave,
+    link,
     mint,
     parsed,
     revoke,
+    use_link,
 )
 from services.runtime.log import Log
 from tests.asking_example import Time
@@ -99,14 +102,52 @@ async def test_a_token_ends_when_it_expires_or_is_revoked(book: Log, time: Time)
         with pytest.raises(NotLetIn, match=why):
             await holder_of(book, made.text)
         with pytest.raises(NotLetIn, match=why):
-            await holder_with(book, made.id)
+            await holder_in(book, Session(made.id, 0, "nonce"))
 
 
-async def test_the_first_admin_is_let_in_once(book: Log) -> None:
-    made = await first(book, CAUSE)
-    assert made is not None
-    assert (await holder_of(book, made.text)).role is Role.ADMIN
-    assert await first(book, CAUSE) is None
+async def test_a_link_lets_the_first_admin_in_once_and_allows_nothing_else(book: Log) -> None:
+    made, second = await link(book, CAUSE), await link(book, CAUSE)
+    assert made
+    assert second
+    holder = await holder_of(book, made.text)
+    assert holder.only_enters
+    assert not any(holder.may(set(Role), scope) for scope in Scope)
+    id = await use_link(book, made.id, CAUSE)
+    entered = await holder_in(book, Session(id, 0, "nonce"))
+    assert entered.may({Role.ADMIN}, Scope.ACCESS)
+    for used in (made, second):
+        with pytest.raises(NotLetIn, match="used"):
+            await use_link(book, used.id, CAUSE)
+    with pytest.raises(NotLetIn, match="revoked"):
+        await holder_of(book, made.text)
+    assert await link(book, CAUSE) is None
+
+
+async def test_a_link_that_nobody_used_is_worth_nothing_after_minutes(book: Log, time: Time) -> None:
+    made = await link(book, CAUSE)
+    assert made
+    time.now += LINK_LIFETIME
+    with pytest.raises(NotLetIn, match="expired"):
+        await holder_of(book, made.text)
+    assert await link(book, CAUSE)
+
+
+async def test_a_session_that_was_left_is_worth_nothing_and_its_sisters_go_on(book: Log) -> None:
+    made = await grant(book, "me", Role.ADMIN, CAUSE)
+    until = int((START + LIFETIME).timestamp())
+    left, sister = Session(made.id, until, "a-session"), Session(made.id, until, "its-sister")
+    await leave(book, left, CAUSE)
+    with pytest.raises(NotLetIn, match="ended"):
+        await holder_in(book, left)
+    assert (await holder_in(book, sister)).id == made.id
+
+
+def test_a_session_is_left_once_and_forgotten_when_it_would_have_run_out() -> None:
+    left = Left(session="a-session", until=START)
+    later = Left(session="another-one", until=START + timedelta(days=300))
+    token.when(left).then_rejected("no such token")
+    token.given(granted(), later).when(later).then_rejected("left already")
+    token.given(granted(), left).when(later).then(left=(later,))
 
 
 def test_every_token_is_another_and_reads_back() -> None:

@@ -7,7 +7,7 @@ from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 
-from services.gateway.http.bodies import MOST_BYTES, whole
+from services.gateway.http.bodies import MOST_BYTES, form, whole
 from services.gateway.http.problems import Problem
 
 
@@ -40,4 +40,10 @@ async def test_what_says_that_it_is_too_large_is_not_read() -> None:
 async def test_a_body_that_does_not_come_is_given_up() -> None:
     with pytest.raises(Problem, match="did not come") as refused:
         await whole(request(10, b"{", ended=False), seconds=0.01)
+    assert refused.value.status == 408
+
+
+async def test_a_form_that_does_not_come_is_given_up() -> None:
+    with pytest.raises(Problem, match="did not come") as refused:
+        await form(request(100, b"token=x", ended=False), seconds=0.01)
     assert refused.value.status == 408

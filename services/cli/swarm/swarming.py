@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from nats.aio.client import Client
 
-from services.access.tokens import Token, first
+from services.access.tokens import Token, link
 from services.cli.asking import cause
 from services.cli.session import Exit, Stop, print_json_line, say
 from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
@@ -98,7 +98,7 @@ async def _up(settings: Settings, order: Order, *, as_json: bool) -> None:
         make = process_of if order.processes else service_of
         async with swarm(ground, SERVICES, make) as running:
             await _await_answers(connection, set(runnable(ground, SERVICES)), running)
-            _tell_up(settings, asked, await first(book, cause()), as_json=as_json)
+            _tell_up(settings, asked, await link(book, cause()), as_json=as_json)
             await running
 
 
@@ -147,7 +147,7 @@ def _tell_up(settings: Settings, asked: list[Asked], entry: Token | None, *, as_
         print_json_line({**told, "enter": enter} if enter else told)
     say(f"up: {url} shows what happens, {url}/api/health how every component is; stop with Ctrl-C")
     if enter:
-        say(f"enter as admin, by a link that is shown this once: {enter}")
+        say(f"enter as admin, by a link that works once, within minutes: {enter}")
     else:
         say("enter with a token: aps token create --role admin makes one")
     for one in asked:

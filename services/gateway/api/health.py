@@ -38,7 +38,18 @@ def _told(found: Health) -> Reply:
 
 BOTH = {OK: Health, AWAY: Health}
 ROUTES = (
-    Route("GET", "/livez", livez, ANYBODY, Scope.SYSTEM, "Say that the gateway runs", answers={OK: Alive}),
-    Route("GET", "/readyz", readyz, ANYBODY, Scope.SYSTEM, "Ask what requests need", answers=BOTH),
+    Route(
+        "GET",
+        "/livez",
+        livez,
+        ANYBODY,
+        Scope.SYSTEM,
+        "Say that the gateway runs",
+        answers={OK: Alive},
+        watched=True,
+    ),
+    Route(
+        "GET", "/readyz", readyz, ANYBODY, Scope.SYSTEM, "Ask what requests need", answers=BOTH, watched=True
+    ),
     Route("GET", "/api/health", components, ANYBODY, Scope.SYSTEM, "Ask each component", answers=BOTH),
 )

@@ -30,7 +30,7 @@ from events.store import Broken, Conflict, Denied, Unavailable
 from services.access.sessions import COOKIE
 from services.access.tokens import Holder
 from services.gateway.desk import GatewayDesk
-from services.gateway.http.bodies import whole
+from services.gateway.http.bodies import form, whole
 from services.gateway.http.guard import SAFE, Guard
 from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
@@ -85,7 +85,7 @@ class Answering:
     async def _answered(self, route: Route, request: web.Request) -> web.StreamResponse:
         holder = await self._guard.admit(route, request)
         if not route.signed:
-            self._refuse_flood(holder, request)
+            self._refuse_flood(holder, request, route.path if route.watched else "")
         query = _read(route.query, dict(request.query))
         if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)
@@ -129,8 +129,8 @@ class Answering:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 
-    def _refuse_flood(self, holder: Holder | None, request: web.Request) -> None:
-        sender = holder.id if holder else request.remote or ""
+    def _refuse_flood(self, holder: Holder | None, request: web.Request, apart: str) -> None:
+        sender = f"{holder.id if holder else request.remote or ''} {apart}"
         wait = self._rates[holder is not None].wait(sender, asyncio.get_running_loop().time())
         if wait:
             raise Problem(
@@ -149,7 +149,7 @@ async def _body(route: Route, request: web.Request) -> Any:
     if route.body is None or request.method in SAFE:
         return Nothing()
     if request.content_type == "application/x-www-form-urlencoded" and route.page:
-        given = {name: str(value) for name, value in (await request.post()).items() if name != "form_key"}
+        given = {name: value for name, value in (await form(request)).items() if name != "form_key"}
         return _read(route.body, given)
     if request.content_type != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}, not {request.content_type[:60]}")

@@ -21,3 +21,9 @@ async def whole(request: web.BaseRequest, seconds: float = BODY_SECONDS) -> byte
     except TimeoutError:
         told = f"the body did not come within {seconds:g} s"
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, told, headers={"Connection": "close"}) from None
+
+
+async def form(request: web.Request, seconds: float = BODY_SECONDS) -> dict[str, str]:
+    """Return the fields of a form. Raises `Problem` as `whole` does."""
+    await whole(request, seconds)  # kept by the request, which then reads the form from it
+    return {name: str(value) for name, value in (await request.post()).items()}

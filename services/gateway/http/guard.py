@@ -4,36 +4,30 @@ Rules
 1. A token comes in the header `Authorization: Bearer`, a session in its cookie. A session changes something
    only with the key of its forms, in the field `form_key` or the header `X-Form-Key`.
 2. Where the log is away, a token that was let in within the last minutes is let in still.
-3. Every denial is a fact on the token it was told with, else on `nobody`. Those that come close together
-   from one address are recorded as one, with their number.
+3. Every denial is told, as `services.gateway.denials` has it.
 """
 
 import hmac
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from uuid import uuid4
 
-import structlog
 from aiohttp import web
 
-from events.access import ACCESS, NOBODY, Denied
 from events.store import Unavailable
-from services.access.sessions import COOKIE
-from services.access.tokens import Holder, NotLetIn, holder_of, holder_with
+from services.access.sessions import COOKIE, Session
+from services.access.tokens import Holder, NotLetIn, holder_in, holder_of
 from services.gateway.desk import GatewayDesk
+from services.gateway.http.bodies import form
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, Route
 
+LEAVING = ("POST", "/leave")
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM_KEY = "form_key"
 FORM_HEADER = "X-Form-Key"
 REMEMBERED = timedelta(minutes=5)
-TOGETHER = timedelta(seconds=10)
 MOST_KNOWN = 1000
-LONGEST = 200
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="aps"'}
-
-log = structlog.get_logger()
 
 
 class Guard:
@@ -43,7 +37,6 @@ class Guard:
         """Know nobody yet."""
         self._desk = desk
         self._known: dict[str, tuple[datetime, Holder]] = {}
-        self._held_back: dict[tuple[str, str], tuple[datetime, int]] = {}
 
     async def admit(self, route: Route, request: web.Request) -> Holder | None:
         """Return who sends the request, None for nobody. Raises `Problem` where they may not."""
@@ -52,16 +45,16 @@ class Guard:
         except NotLetIn as refused:
             if route.roles is ANYBODY:
                 return None
-            await self._deny(request, refused.id, str(refused))
+            await self._desk.denials.tell(request, refused.id, str(refused))
             raise Problem(HTTPStatus.UNAUTHORIZED, f"{refused}: {HOW}", headers=CHALLENGE) from refused
         if route.roles is ANYBODY:
             return holder
         if holder is None:
-            await self._deny(request, "", "no token")
+            await self._desk.denials.tell(request, "", "no token")
             raise Problem(HTTPStatus.UNAUTHORIZED, f"a token is needed: {HOW}", headers=CHALLENGE)
         if not holder.may(route.roles, route.scope):
             why = _why_not(holder, route)
-            await self._deny(request, holder.id, why)
+            await self._desk.denials.tell(request, holder.id, why)
             raise Problem(HTTPStatus.FORBIDDEN, why)
         return holder
 
@@ -83,15 +76,18 @@ class Guard:
             given = request.headers.get(FORM_HEADER) or await _form_key(request)
             if not hmac.compare_digest(given.encode(), self._desk.signer.form_key(session).encode()):
                 raise NotLetIn("the request did not come from a page of ours", session.token)
-        return await self._seen(cookie, session.token)
+        holder = await self._seen(cookie, session)
+        if (request.method, request.path) == LEAVING:
+            self._known.pop(cookie, None)  # what is left is not let in while the log is away either
+        return holder
 
-    async def _seen(self, text: str, token: str | None) -> Holder:
+    async def _seen(self, text: str, session: Session | None) -> Holder:
         """Ask the log; while it is away, take the word of a moment ago."""
         now, book = self._desk.book.clock(), self._desk.book
         try:
             if not self._desk.asker.connection.is_connected:  # nobody waits for what is known to be away
                 raise Unavailable(AWAY)
-            holder = await (holder_of(book, text) if token is None else holder_with(book, token))
+            holder = await (holder_of(book, text) if session is None else holder_in(book, session))
         except (Unavailable, TimeoutError):
             when, known = self._known.get(text, (now, None))
             if known is None or now - when > REMEMBERED:
@@ -107,25 +103,7 @@ class Guard:
 
     async def tell_refused(self, request: web.Request, holder: Holder | None, why: str) -> None:
         """Record that a decision was refused to its holder."""
-        await self._deny(request, holder.id if holder else "", f"refused: {why}")
-
-    async def _deny(self, request: web.Request, id: str, why: str) -> None:
-        """Record a denial; one more of many within seconds is counted, and told with the next."""
-        now, address = self._desk.book.clock(), request.remote or ""
-        last, times = self._held_back.get((id, address), (None, 0))
-        if last is not None and now - last < TOGETHER:
-            self._held_back[id, address] = (last, times + 1)
-            return
-        if len(self._held_back) >= MOST_KNOWN:
-            self._held_back.clear()
-        self._held_back[id, address] = (now, 0)
-        what = f"{request.method} {request.path}"[:LONGEST]
-        fact = Denied(what=what, why=why[:LONGEST], address=address, times=times + 1)
-        try:
-            cause = self._desk.cause(None, str(uuid4()))
-            await self._desk.book.record(ACCESS, id or NOBODY, fact, cause=cause)
-        except (Unavailable, TimeoutError) as away:
-            log.warning("a denial could not be recorded", what=what, why=why, problem=str(away))
+        await self._desk.denials.tell(request, holder.id if holder else "", f"refused: {why}")
 
 
 AWAY = "NATS is away, and with it what tells who may do what"
@@ -133,9 +111,9 @@ HOW = "aps token create --role viewer makes one; send it as Authorization: Beare
 
 
 async def _form_key(request: web.Request) -> str:
-    if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if request.content_type != "application/x-www-form-urlencoded":
         return ""
-    return str((await request.post()).get(FORM_KEY, ""))
+    return (await form(request)).get(FORM_KEY, "")
 
 
 def _why_not(holder: Holder, route: Route) -> str:

@@ -63,6 +63,7 @@ class Route:
     `problems` the statuses besides those that any route of its kind may end with.
     `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
     answers HTML, to people. `signed`: who sends it proves it by a signature, so nobody's rate is not theirs.
+    `watched`: what watches the system asks it all the time, so it has a rate of its own.
     `media_type` is what `answers` are sent as, `text_type` what
     they are sent as too, as text, to who asks for it by `Accept`.
     """
@@ -80,5 +81,6 @@ class Route:
     conditional: bool = False
     page: bool = False
     signed: bool = False
+    watched: bool = False
     media_type: str = "application/json"
     text_type: str = ""

@@ -1,4 +1,4 @@
-"""Tells when somebody who listens may no longer: the token was revoked, or it or the session has run out.
+"""Tells when somebody who listens may no longer: token or session ran out, was revoked or left.
 
 Rules
 1. The log says so: an event on the token is looked at as soon as the gateway has it.
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from events.access import ACCESS
+from events.access import ACCESS, Access
 from events.store import Unavailable
 from services.access.sessions import COOKIE
 from services.gateway.desk import GatewayDesk
@@ -42,12 +42,16 @@ async def _seconds_left(desk: GatewayDesk, id: str, request: web.Request) -> flo
     now, state = desk.book.clock(), await desk.book.state(ACCESS, id)
     if state.granted is None or state.why_not(now):
         return 0.0
-    ends = [state.granted.expires_at, *_end_of_session(desk, request, now)]
+    ends = [state.granted.expires_at, *_end_of_session(desk, request, state, now)]
     return (min(ends) - now).total_seconds()
 
 
-def _end_of_session(desk: GatewayDesk, request: web.Request, now: datetime) -> tuple[datetime, ...]:
+def _end_of_session(
+    desk: GatewayDesk, request: web.Request, state: Access, now: datetime
+) -> tuple[datetime, ...]:
     if "Authorization" in request.headers:
         return ()
     session = desk.signer.read(request.cookies.get(COOKIE, ""), now)
-    return (datetime.fromtimestamp(session.expires, now.tzinfo) if session else now,)
+    if session is None or state.has_left(session.nonce):
+        return (now,)
+    return (datetime.fromtimestamp(session.expires, now.tzinfo),)

@@ -1,16 +1,27 @@
-"""The way in and out for people: a token becomes a session, kept in a cookie."""
+"""The way in and out for people: a token becomes a session, kept in a cookie.
 
+Rules
+1. Nobody is let in, or shut out, by a page of another site: what it sends is refused.
+2. A link made by `aps up` is used up by entering with it.
+3. A session that was left is worth nothing, whoever has a copy of its cookie.
+4. Every token that lets nobody in is told as a denial.
+"""
+
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 from aiohttp import web
 from pydantic import Field
 
+from events.fact import Rejected
 from schemas.access import Scope
 from schemas.base import Frozen
+from services.access import tokens
 from services.access.sessions import COOKIE, LIFETIME
-from services.access.tokens import NotLetIn, holder_of
+from services.access.tokens import Holder, NotLetIn, holder_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, LOOKING, Call, Route
 from services.gateway.pages.rendering import page
@@ -40,17 +51,23 @@ def way_in(path: str) -> str:
 async def enter(call: Call) -> web.StreamResponse:
     """Show the form, or let in whom a link names."""
     if call.query.token:
+        _refuse_foreign(call)
         return await _let_in(call, call.query.token, call.query.then)
-    return page(call, "enter.html", then=_ours(call.query.then), wrong="")
+    return _form(call, call.query.then)
 
 
 async def entered(call: Call) -> web.StreamResponse:
     """Let in who gives a token."""
+    _refuse_foreign(call)
     return await _let_in(call, call.body.token.strip(), call.body.then)
 
 
 async def leave(call: Call) -> web.StreamResponse:
-    """End the session in this browser."""
+    """End the session, in this browser and wherever else its cookie is."""
+    session = call.desk.signer.read(call.request.cookies.get(COOKIE, ""), call.desk.book.clock())
+    if session is not None:
+        with suppress(Rejected):  # sent twice at once, and the other was faster
+            await tokens.leave(call.desk.book, session, call.desk.cause(call.holder, str(uuid4())))
     response = _to(ENTER)
     response.del_cookie(COOKIE)
     return response
@@ -59,14 +76,16 @@ async def leave(call: Call) -> web.StreamResponse:
 async def _let_in(call: Call, token: str, then: str) -> web.StreamResponse:
     try:
         holder = await holder_of(call.desk.book, token)
+        id = await _session_of(call, holder)
     except NotLetIn as refused:
-        return page(call, "enter.html", then=_ours(then), wrong=str(refused))
-    if holder.role not in LOOKING:
-        raise Problem(HTTPStatus.FORBIDDEN, f"a token of an {holder.role} is for programs: it opens no page")
+        await call.desk.denials.tell(call.request, refused.id, str(refused))
+        response = _form(call, then, str(refused))
+        response.set_status(HTTPStatus.UNAUTHORIZED)
+        return response
     response = _to(_ours(then))
     response.set_cookie(
         COOKIE,
-        call.desk.signer.open(holder.id, call.desk.book.clock()),
+        call.desk.signer.open(id, call.desk.book.clock()),
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         secure=call.request.secure,
@@ -74,6 +93,36 @@ async def _let_in(call: Call, token: str, then: str) -> web.StreamResponse:
         path="/",
     )
     return response
+
+
+async def _session_of(call: Call, holder: Holder) -> str:
+    """Return the id of the token that the session stands for. Raises `NotLetIn`."""
+    if holder.role not in LOOKING:
+        why = f"a token of an {holder.role} is for programs: it opens no page"
+        await call.desk.denials.tell(call.request, holder.id, why)
+        raise Problem(HTTPStatus.FORBIDDEN, why)
+    if holder.only_enters:
+        return await tokens.use_link(call.desk.book, holder.id, call.desk.cause(holder, str(uuid4())))
+    return holder.id
+
+
+def _form(call: Call, then: str, wrong: str = "") -> web.Response:
+    response = page(call, "enter.html", then=_ours(then), wrong=wrong)
+    # Without it, browsers that send no Sec-Fetch-Site send an Origin of null with the form.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _refuse_foreign(call: Call) -> None:
+    """Refuse what a page of another site sends: who clicks there would look on as whom it chose."""
+    headers = call.request.headers
+    if site := headers.get("Sec-Fetch-Site"):
+        ours = site in ("none", "same-origin")
+    else:
+        origin = headers.get("Origin")
+        ours = origin is None or urlsplit(origin).netloc == call.request.host
+    if not ours:
+        raise Problem(HTTPStatus.FORBIDDEN, "another site sent this; open /enter here, and enter the token")
 
 
 def _ours(path: str) -> str:
