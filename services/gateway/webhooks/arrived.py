@@ -21,6 +21,7 @@ from schemas.webhook import Said, SystemEvent
 from services.gateway.metering.custom import Measurement
 
 WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
+WORKFLOW = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,99}")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 GITHUB = "github.com"
 
@@ -77,8 +78,8 @@ def from_github(headers: Mapping[str, str], body: bytes, *, former: bool) -> Arr
 
 def from_n8n(workflow: str, body: bytes, *, former: bool) -> Arrived:
     """Read what a workflow of n8n's sends. Raises `Unfit`."""
-    if not WORD.fullmatch(workflow):
-        raise Unfit("the workflow's id holds other than letters, digits and _ . : -")
+    if not WORKFLOW.fullmatch(workflow):
+        raise Unfit("the workflow's id holds other than letters, digits and _ . : -, or begins with a dot")
     said = _fitting(Said, _object(body))
     metric = None if said.metric is None else _fitting(Measurement, said.metric)
     return Arrived(Source.N8N, said.id, workflow, "", body, former, metric)
