@@ -46,6 +46,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+NO_PAGE = "There is no such page."
 ENCRYPTED_ALWAYS = "max-age=31536000"
 
 
@@ -108,7 +109,10 @@ def application(desk: GatewayDesk) -> web.Application:
     )
     answering = Answering(desk, _refuse)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, answering.answer(route))
+        answered = answering.answer(route)
+        app.router.add_route(route.method, route.path, answered)
+        if route.method == "GET" and route.media_type != stream.MEDIA_TYPE:  # a stream has no end
+            app.router.add_route("HEAD", route.path, answered)
     app.on_response_prepare.append(_protect)
     close_streams_with(app)
     return app
@@ -118,7 +122,7 @@ def _refuse(problem: Problem, request: web.Request, route: Route) -> web.StreamR
     """Answer with a problem: programs as JSON, people as a page, and who has to enter with the way in."""
     if not route.page or route.media_type == stream.MEDIA_TYPE:
         return problem_response(problem, request.path)
-    if problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET":
+    if problem.status is HTTPStatus.UNAUTHORIZED and request.method in ("GET", "HEAD"):
         way = entering.way_in(str(request.rel_url))
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": way})
     return problem_page(problem, request.path)
@@ -133,7 +137,14 @@ async def _explained(request: web.Request, handler: Answer) -> web.StreamRespons
         problem = Problem(HTTPStatus(refused.status), _hint(refused))
         if "Allow" in refused.headers:
             problem.headers["Allow"] = refused.headers["Allow"]
+        if problem.status is HTTPStatus.NOT_FOUND and _is_read(request):
+            return problem_page(Problem(HTTPStatus.NOT_FOUND, NO_PAGE), request.path)
         return problem_response(problem, request.path)
+
+
+def _is_read(request: web.Request) -> bool:
+    """Whether a person asks for a page, and not a program for what the API has."""
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
 
 
 def _hint(refused: web.HTTPException) -> str:

@@ -242,3 +242,71 @@ async def test_the_page_of_the_api_names_every_operation_to_who_may_look(place: 
     assert len(paths) > 40
     assert [path for path in paths if path not in said.text] == []
     assert (await place.ask("GET", "/api", Role.AGENT)).status == 403
+
+
+@pytest.mark.parametrize(("query", "headers"), [("?after=999999", {}), ("", {"Last-Event-ID": "999999"})])
+async def test_who_listens_from_beyond_the_end_of_the_log_is_told_that_there_is_no_such_event(
+    place: Place, query: str, headers: dict[str, str]
+) -> None:
+    said = await place.ask("GET", f"/api/events/stream{query}", Role.VIEWER, headers=headers)
+    assert said.status == 404
+    assert f"there is no event 999999: the log ends at {await place.book.store.head()}" in said.json["detail"]
+
+
+async def test_who_listens_from_the_end_of_the_log_is_let_in(place: Place) -> None:
+    own = {"Authorization": f"Bearer {place.tokens[Role.VIEWER].text}"}
+    head = await place.book.store.head()
+    async with place.session.get(f"{place.url}/api/events/stream?after={head}", headers=own) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/api/improvements", "/api/openapi.json", "/ai/improvements"])
+async def test_head_answers_as_get_does_without_the_body(place: Place, path: str) -> None:
+    whole, bare = [await place.ask(method, path, Role.VIEWER) for method in ("GET", "HEAD")]
+    assert (whole.status, bare.status, bare.text) == (200, 200, "")
+    assert whole.text
+    for name in ("Content-Type", "ETag", "Content-Length"):
+        assert bare.headers.get(name) == whole.headers.get(name)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("HEAD", "/api/events/stream"), ("HEAD", "/live"), ("OPTIONS", "/api/improvements")]
+)
+async def test_a_stream_has_no_head_and_nothing_has_options(place: Place, method: str, path: str) -> None:
+    assert (await place.ask(method, path, Role.VIEWER)).status == 405
+
+
+async def test_a_page_that_is_not_there_is_told_to_people_as_a_page_and_to_programs_as_a_problem(
+    place: Place,
+) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await place.ask("GET", "/ai/anything-unknown", Role.VIEWER, headers=browser)
+    assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page." in page.text
+    assert "script-src" in page.headers["Content-Security-Policy"]
+    for path, headers in (("/ai/anything-unknown", {"Accept": "*/*"}), ("/api/nothing", browser)):
+        said = await place.ask("GET", path, Role.VIEWER, headers=headers)
+        assert (said.status, said.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("days", True),
+        ("days", "3"),
+        ("days", 3.0),
+        ("days", 0),
+        ("title", "a\nb"),
+        ("title", "a\r"),
+        ("title", "b\n"),
+        ("title", "a\u2028b"),
+    ],
+)
+async def test_a_token_is_granted_for_a_title_of_one_line_and_days_that_are_a_number(
+    place: Place, name: str, given: object
+) -> None:
+    wanted: dict[str, object] = {"title": "für CI", "role": "viewer", "days": 3}
+    said = await place.ask("POST", "/api/tokens", Role.ADMIN, {**wanted, name: given})
+    assert said.status == 422
+    assert [error.partition(":")[0] for error in said.json["errors"]] == [name]
+    assert (await place.ask("POST", "/api/tokens", Role.ADMIN, wanted)).status == 201

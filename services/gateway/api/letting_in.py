@@ -17,14 +17,15 @@ from services.gateway.http.lists import Page, Paged, page_of
 from services.gateway.http.route import GOVERNING, Call, Reply, Route
 
 PATH = "/api/tokens"
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 
 
 class Wanted(Frozen):
     """What a token is to allow; no scopes are all of them."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200)]
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
     role: Role
-    days: Annotated[int, Field(ge=1, le=3650)] = 90
+    days: Annotated[int, Field(ge=1, le=3650, strict=True)] = 90
     scopes: tuple[Scope, ...] = ()
 
 

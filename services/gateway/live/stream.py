@@ -45,10 +45,16 @@ class From(Frozen):
 
 
 async def events(call: Call) -> web.StreamResponse:
-    """Send every event of the log after the one named, and go on for ever."""
+    """Send every event of the log after the one named, and go on for ever.
+
+    One that the log does not have is no event of this log: 404, for whoever waited would hear nothing.
+    """
     feed, after = call.desk.feed, _last_seen(call.request)
     if after is None:
         after = call.query.after
+    if after and after > (head := await call.desk.book.store.head()):
+        told = f"there is no event {after}: the log ends at {head}; begin anew, it may be another log"
+        raise Problem(HTTPStatus.NOT_FOUND, told)
     with feed.listening():
         seq = await feed.head() if after is None else after
 
@@ -133,6 +139,7 @@ ROUTES = (
         "Follow the log",
         query=From,
         answers={HTTPStatus.OK: str},
+        problems=(HTTPStatus.NOT_FOUND,),
         media_type=MEDIA_TYPE,
     ),
     Route(
