@@ -215,6 +215,9 @@ class BenefitMeasured(Fact):
     report: ArtefactRef
 
 
+DRY_RUN = "a dry run lands nothing"  # why a proven change is blocked until a run that may land it
+
+
 class Blocked(Fact):
     """The work cannot go on; `needs` says who or what can unblock it."""
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from events.improvement import IMPROVEMENT, Improvement
+from events.improvement_facts import DRY_RUN
 from events.target import Scan, Target
 from services.runtime.log import Log
-
-DRY_RUN = "a dry run lands nothing"
 
 
 async def states_of(book: Log, scan: Scan) -> dict[str, Improvement]:

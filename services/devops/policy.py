@@ -11,10 +11,9 @@ Rules
 from dataclasses import dataclass
 
 from events.improvement import Improvement
-from events.improvement_facts import ArchitectureDesigned, Blocked, ChangeApproved, ChangeValidated
+from events.improvement_facts import DRY_RUN, ArchitectureDesigned, Blocked, ChangeApproved, ChangeValidated
 from schemas.improvement import Status
 from schemas.risk import RiskClass
-from services.cycle.settling import DRY_RUN
 from services.gates.machinery import is_machinery
 from services.gates.own_safety import needs_a_person
 

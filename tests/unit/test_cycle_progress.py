@@ -6,11 +6,11 @@ import pytest
 
 from events import batch as batches
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import Blocked
+from events.improvement_facts import DRY_RUN, Blocked
 from events.target import TARGET
 from schemas.artefacts import ArtefactRef
 from services.cycle.progress import CyclePhase, Progress, progress_at, progress_of
-from services.cycle.settling import DRY_RUN, settled, states_of
+from services.cycle.settling import settled, states_of
 from tests import cycle_example as example
 from tests.cycle_example import BAD, GOOD, HELD, PART, SCAN, Recorder, T
 

@@ -8,6 +8,7 @@ from events.delivery import Received
 from events.fact import Fact
 from events.improvement import IMPROVEMENT, MAX_ATTEMPTS, Improvement
 from events.improvement_facts import (
+    DRY_RUN,
     Abandoned,
     Blocked,
     ChangeApproved,
@@ -23,7 +24,6 @@ from schemas.risk import RiskClass
 from schemas.sealed import Sealed
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
 from services.architect.policy import whenever as architect
-from services.cycle.settling import DRY_RUN
 from services.deployer import policy as deployer
 from services.deployer.policy import Deploy, TakeBack, decided, deployable, landed
 from services.developer.policy import Abandon, Implement
