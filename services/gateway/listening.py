@@ -8,9 +8,13 @@ import ssl
 import structlog
 from aiohttp import web
 
+from services.gateway.http.access_log import AccessLine
 from services.runtime.listening_settings import LOOPBACK
 from services.runtime.settings import Settings
 from services.runtime.tls import UnusableCertificate
+
+CLOSING_SECONDS = 2.0
+IDLE_SECONDS = 75.0  # longer than proxies keep theirs, or they would send on a connection that just ended
 
 log = structlog.get_logger()
 
@@ -74,6 +78,16 @@ def certificate(settings: Settings) -> ssl.SSLContext | None:
             f"{pair} are no certificate with its key: {problem}; give both as PEM, the key without a password"
         ) from problem
     return context
+
+
+def runner_of(app: web.Application, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
+    """Return what serves an application; a connection on which no whole request comes in a time is ended."""
+    return web.AppRunner(
+        app,
+        shutdown_timeout=CLOSING_SECONDS,
+        keepalive_timeout=idle_seconds,
+        access_log_class=AccessLine,
+    )
 
 
 async def listen(runner: web.AppRunner, settings: Settings) -> None:

@@ -3,16 +3,13 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from aiohttp import web
-
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
 from services.gateway.denials import Denials
 from services.gateway.desk import GatewayDesk
 from services.gateway.health import Asker
-from services.gateway.http.access_log import AccessLine
-from services.gateway.listening import listen
+from services.gateway.listening import listen, runner_of
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import metering
@@ -26,7 +23,6 @@ from services.runtime.session_key import session_key
 
 NAME = "gateway"
 PURPOSE = "Answers over HTTP: health of every component"
-CLOSING_SECONDS = 2.0
 CONNECTIONS = 8
 
 
@@ -48,9 +44,7 @@ async def run_gateway(ground: Ground) -> None:
         desk = GatewayDesk(
             ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters, denials
         )
-        runner = web.AppRunner(
-            application(desk), shutdown_timeout=CLOSING_SECONDS, access_log_class=AccessLine
-        )
+        runner = runner_of(application(desk))
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
             await runner.setup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from events.access import ACCESS, NOBODY, Revoked
 from schemas.access import Role
 from services.access.sessions import COOKIE
 from services.access.tokens import link, mint, revoke
 from services.gateway.http.answering import NOBODYS_RATE
+from services.gateway.listening import runner_of
 from services.runtime.embedded.addresses import free_port
 from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
 from tests.log_server import LogServer, started
@@ -138,3 +141,26 @@ async def test_a_flood_of_anybody_takes_nothing_from_those_who_watch(place: Plac
     assert 429 in flood
     assert (await place.ask("GET", "/livez")).status == 200
     assert (await place.ask("GET", "/readyz")).status == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /enter HTTP/1.1\r\nHos"])
+async def test_a_connection_on_which_no_whole_request_comes_is_ended(sent: bytes) -> None:
+    runner = runner_of(web.Application(), idle_seconds=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(sent)
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""
+        writer.close()
+    finally:
+        await runner.cleanup()
+
+
+async def test_no_other_site_uses_a_link_up(place: Place) -> None:
+    made = await link(place.book, CAUSE)
+    assert made
+    path = f"/enter?token={made.text}"
+    assert (await place.ask("GET", path, headers={"Sec-Fetch-Site": "cross-site"})).status == 403
+    assert (await place.ask("GET", path)).status == 303  # the link was not used up by that
