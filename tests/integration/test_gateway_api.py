@@ -248,9 +248,11 @@ async def test_the_page_of_the_api_names_every_operation_to_who_may_look(place: 
 async def test_who_listens_from_beyond_the_end_of_the_log_is_told_that_there_is_no_such_event(
     place: Place, query: str, headers: dict[str, str]
 ) -> None:
-    said = await place.ask("GET", f"/api/events/stream{query}", Role.VIEWER, headers=headers)
-    assert said.status == 404
-    assert f"there is no event 999999: the log ends at {await place.book.store.head()}" in said.json["detail"]
+    own = {"Authorization": f"Bearer {place.tokens[Role.VIEWER].text}", **headers}
+    async with place.session.get(f"{place.url}/api/events/stream{query}", headers=own) as answer:
+        assert answer.status == 404
+        said = await answer.json(content_type="application/problem+json")
+    assert f"there is no event 999999: the log ends at {await place.book.store.head()}" in said["detail"]
 
 
 async def test_who_listens_from_the_end_of_the_log_is_let_in(place: Place) -> None:
