@@ -120,6 +120,7 @@ async def test_every_token_that_lets_nobody_in_is_told_and_the_form_shown_again(
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "none"}, 303),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 303),
         ({}, 303),
@@ -129,6 +130,7 @@ async def test_no_other_site_lets_anybody_in(place: Place, headers: dict[str, st
     token = place.tokens[Role.VIEWER].text
     assert (await enter(place, token, **headers)).status == status
     assert (await place.ask("GET", f"/enter?token={token}", headers=headers)).status == status
+    assert (await place.book.state(ACCESS, NOBODY)).denied == (status == 403)  # two together are one
 
 
 async def test_the_form_of_a_browser_that_tells_only_its_origin_is_ours(place: Place) -> None:

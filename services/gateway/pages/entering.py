@@ -10,7 +10,7 @@ Rules
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from uuid import uuid4
 
 from aiohttp import web
@@ -51,14 +51,14 @@ def way_in(path: str) -> str:
 async def enter(call: Call) -> web.StreamResponse:
     """Show the form, or let in whom a link names."""
     if call.query.token:
-        _refuse_foreign(call)
+        await _refuse_foreign(call)
         return await _let_in(call, call.query.token, call.query.then)
     return _form(call, call.query.then)
 
 
 async def entered(call: Call) -> web.StreamResponse:
     """Let in who gives a token."""
-    _refuse_foreign(call)
+    await _refuse_foreign(call)
     return await _let_in(call, call.body.token.strip(), call.body.then)
 
 
@@ -113,15 +113,16 @@ def _form(call: Call, then: str, wrong: str = "") -> web.Response:
     return response
 
 
-def _refuse_foreign(call: Call) -> None:
+async def _refuse_foreign(call: Call) -> None:
     """Refuse what a page of another site sends: who clicks there would look on as whom it chose."""
     headers = call.request.headers
     if site := headers.get("Sec-Fetch-Site"):
         ours = site in ("none", "same-origin")
     else:
         origin = headers.get("Origin")
-        ours = origin is None or urlsplit(origin).netloc == call.request.host
+        ours = origin is None or origin.partition("://")[2] == call.request.host
     if not ours:
+        await call.desk.denials.tell(call.request, "", "another site sent it")
         raise Problem(HTTPStatus.FORBIDDEN, "another site sent this; open /enter here, and enter the token")
 
 
