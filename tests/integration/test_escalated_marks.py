@@ -1,6 +1,6 @@
 """What waits too long is told by DevOps alone, and marked wherever people look."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,22 +13,14 @@ from schemas.access import Role
 from services.devops.escalating import Lookout
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 BLOCKED = Blocked(reason="risk high", needs="a <person>")
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("escalating"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    ground = ground_at(log_server, database, tmp_path, free_port)
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    ground = ground_at(server, database, tmp_path, free_port)
     async with open_place(ground) as opened, ground.log("pm") as (_, pm), ground.log("devops") as (_, devops):
         await pm.record(IMPROVEMENT, "one", f.discovered(), cause=CAUSE)
         await devops.record(IMPROVEMENT, "one", BLOCKED, cause=CAUSE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,24 +17,16 @@ from services.gateway.app import ROUTES
 from services.gateway.http.route import ANYBODY, Route
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 REFUSED = (401, 403)
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("access"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         yield opened
 
 

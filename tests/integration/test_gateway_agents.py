@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from services.workspace.checkout import Workspace
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
 from tests.git_targets import git, make
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 ID, TARGET_ID = "imp-1", "shop-1"
 SOURCE = b"def parse(x):\n    return x[0]\n"
@@ -46,20 +46,12 @@ FEATURE = """Feature: Parse nothing
 HAND = {"title": "a hand", "role": "developer", "capabilities": ["python"], "capacity": 1}
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("agents"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
     """A gateway, and an improvement that was asked for and designed."""
-    await log_server.wipe()
     folder = make(tmp_path / "shop", {"shop.py": SOURCE})
     head = git(folder, "rev-parse", "HEAD")
-    async with open_place(ground_at(log_server, database, tmp_path / "home", free_port)) as opened:
+    async with open_place(ground_at(server, database, tmp_path / "home", free_port)) as opened:
         async with opened.ground.log("admin") as (_, book):
             first = Registered(path=str(folder), title="shop", origin=str(folder))
             asked = f.scan_requested().model_copy(update={"base": head, "request": "parse nothing"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from io import BytesIO
@@ -20,7 +20,7 @@ from services.access.tokens import grant
 from services.gateway.http.bodies import MOST_BYTES
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
 JSON, HOST = "application/json", "127.0.0.1"
@@ -29,18 +29,10 @@ BEFORE_APPROVAL = CYCLE[
 ]
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("api"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
     """A gateway, an improvement whose change is proven, and three that were found."""
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         async with opened.ground.log("admin") as (_, everybody):
             found = [("improvement", f"imp-{n}", f.discovered(n)) for n in (2, 3, 4)]
             await tell(everybody.store, [*BEFORE_APPROVAL, *found])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,24 +15,16 @@ from schemas.access import Role
 from schemas.improvement import Status
 from tests import projection_facts as f
 from tests.gateway_place import Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
 MANY = 130
 TITLES = {2: "Half of 100% done", 3: "snake_case names", 4: "A back\\slash", 5: "Remove unused imports too"}
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("board"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    ground = ground_at(log_server, database, tmp_path, free_port)
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    ground = ground_at(server, database, tmp_path, free_port)
     async with open_place(ground) as opened:
         async with ground.log("admin") as (_, everybody):
             more = [

@@ -1,7 +1,7 @@
 """Who listens to the gateway is sent away once the token is worth nothing, and refused on the way back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,23 +15,15 @@ from schemas.access import Role
 from services.access.sessions import COOKIE
 from services.access.tokens import Token, grant, revoke
 from tests.gateway_place import PATIENCE, Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 PATHS = ("/api/events/stream", "/live")
 SOON = 1.0
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("dismissing"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         yield opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from services.runtime.secret import settle_secret
 from services.vault.jetstream import JetStreamKeyStore
 from services.vault.keys import Deletion
 from tests.gateway_place import Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.shelf_evidence import ANSWER, TRANSCRIPT
 from tests.shelf_story import CALL, FOUND, LANDED, REFUSED, WAITING, Teller
 
@@ -24,17 +24,9 @@ PLACE = "/ai/improvements"
 SECRET = "a secret of sixty-four characters, none of which is of any worth"
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("dossier"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    ground = ground_at(log_server, database, tmp_path, free_port, SECRET_KEY_BASE=SECRET)
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    ground = ground_at(server, database, tmp_path, free_port, SECRET_KEY_BASE=SECRET)
     async with open_place(ground) as opened:
         async with ground.log("admin") as (connection, book):
             await settle_secret(JetStreamKeyStore(connection), ground.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,20 +21,12 @@ from services.gateway.http.answering import NOBODYS_RATE
 from services.gateway.listening import runner_of
 from services.runtime.embedded.addresses import free_port
 from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
-from tests.log_server import LogServer, started
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("entering"))
-    yield server
-    server.kill()
+from tests.log_server import LogServer
 
 
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port())) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port())) as opened:
         yield opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,15 @@ from services.runtime.replaying import taking_again
 from services.steering.letters import letters
 from tests import projection_facts as f
 from tests.gateway_place import Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import tell
 
 SUBJECT = "aps.v1.improvement.imp-1.discovered"
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("letters"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         async with opened.ground.log("admin") as (connection, everybody):
             await tell(everybody.store, [("improvement", "imp-1", f.discovered(1))])
             for role in ("developer", "projector"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -14,22 +14,14 @@ from services.access.tokens import grant
 from services.runtime.ground import Ground
 from services.runtime.role import announce
 from tests.gateway_place import CAUSE, PATIENCE, ground_at, open_place, serving
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 FOREVER = aiohttp.ClientTimeout(total=None)
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("live"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
-    await log_server.wipe()
-    return ground_at(log_server, database, tmp_path, free_port)
+async def ground(server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
+    return ground_at(server, database, tmp_path, free_port)
 
 
 async def moves(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,24 +25,16 @@ from services.gateway.metering.sending import Sending
 from services.runtime.ground import Ground
 from tests import projection_facts as f
 from tests.gateway_place import PATIENCE, Place, Said, ground_at, open_place, serving
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
 CUSTOM = "/api/metrics/custom"
 ONE: dict[str, Any] = {"name": "build_seconds", "value": "1.5", "unit": "s", "labels": {"branch": "main"}}
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("metrics"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
-    await log_server.wipe()
-    return ground_at(log_server, database, tmp_path, free_port)
+async def ground(server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
+    return ground_at(server, database, tmp_path, free_port)
 
 
 @pytest.fixture
@@ -285,21 +277,21 @@ async def test_measures_go_on_while_the_database_is_away(ground: Ground) -> None
 
 @pytest.mark.slow
 async def test_while_nats_is_away_its_measures_are_missing_and_nothing_is_taken(
-    ground: Ground, log_server: LogServer
+    ground: Ground, server: LogServer
 ) -> None:
     async with open_place(ground) as place:
         admin = place.tokens[Role.ADMIN]
     async with serving(ground) as url, client(url, admin) as session:
         async with session.post(CUSTOM, json=ONE) as taken:
             assert taken.status == 202
-        log_server.kill()
+        server.kill()
         try:
             async with session.get("/metrics") as answer:
                 text = await answer.text()
             async with session.post(CUSTOM, json=ONE) as refused:
                 assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
         finally:
-            log_server.start()
+            server.start()
         status = 503
         async with asyncio.timeout(PATIENCE):
             while status == 503:

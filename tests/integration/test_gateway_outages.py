@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,23 +19,15 @@ from services.access.tokens import grant
 from services.runtime.embedded.addresses import free_port as find_free_port
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.lossy_wire import Wire
 
 PATIENCE = 60.0
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("outages"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         async with opened.ground.log("admin") as (_, everybody):
             await everybody.record(IMPROVEMENT, "imp-1", f.discovered(), cause=CAUSE)
         await opened.seen()
@@ -122,9 +114,9 @@ async def test_without_postgresql_the_log_is_still_read_and_written(place: Place
 
 
 async def test_without_nats_the_views_are_still_read_and_nothing_is_promised(
-    place: Place, log_server: LogServer
+    place: Place, server: LogServer
 ) -> None:
-    wire, port = Wire(log_server.port), find_free_port()
+    wire, port = Wire(server.port), find_free_port()
     ground = replace(place.ground, nats_url=f"nats://127.0.0.1:{await wire.begin()}")
     async with another(replace(place, ground=ground), port) as cut:
         known = await cut.ask("GET", "/api/improvements", Role.VIEWER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,10 @@ from services.runtime.secret import settle_secret
 from services.vault.jetstream import JetStreamKeyStore
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
 from tests.git_targets import make
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 
 ID = "shop-1"
 TEXT = "parse() should accept an empty list"
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("requests"))
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -39,11 +32,10 @@ def secret() -> str:
 
 @pytest.fixture
 async def place(
-    log_server: LogServer, database: str, tmp_path: Path, free_port: int, secret: str
+    server: LogServer, database: str, tmp_path: Path, free_port: int, secret: str
 ) -> AsyncIterator[Place]:
-    await log_server.wipe()
     folder = make(tmp_path / "shop", {"shop.py": b"def parse(x): return x[0]\n"})
-    ground = ground_at(log_server, database, tmp_path / "home", free_port)
+    ground = ground_at(server, database, tmp_path / "home", free_port)
     given = {"secret_key_base": SecretStr(secret) if secret else None}
     ground = replace(ground, settings=ground.settings.model_copy(update=given))
     admin = await ground.connect("admin")

@@ -29,7 +29,7 @@ from services.gateway.app import ROUTES
 from services.gateway.http.openapi import document
 from services.gateway.http.route import Route
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
 EXAMPLES = 20
@@ -52,17 +52,9 @@ CHECKS = [
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("schemathesis"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    async with open_place(ground_at(log_server, database, tmp_path, free_port)) as opened:
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
         async with opened.ground.log("admin") as (_, everybody):
             await tell(everybody.store, CYCLE)
         await opened.seen()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 
@@ -12,23 +12,15 @@ import pytest
 
 from schemas.access import Role
 from tests.gateway_place import Place, ground_at, open_place
-from tests.log_server import LogServer, started
+from tests.log_server import LogServer
 from tests.shelf_story import FOUND, LANDED, WAITING, Teller
 
 PAGES = ("/", "/ai/improvements", f"/ai/improvements/{LANDED}", "/ai/tasks?state=all", "/ai/deployments")
 
 
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("time"))
-    yield server
-    server.kill()
-
-
 @pytest.fixture
-async def place(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    await log_server.wipe()
-    ground = ground_at(log_server, database, tmp_path, free_port)
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    ground = ground_at(server, database, tmp_path, free_port)
     async with open_place(ground) as opened:
         async with ground.log("admin") as (_, book):
             await Teller(book).whole()

@@ -1,7 +1,7 @@
 """The gateway under a certificate of its own: encrypted, the session for encrypted connections alone."""
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +16,7 @@ from services.runtime.ground import Ground
 from services.runtime.tls import UnusableCertificate
 from tests.certificates import Authority, Pair
 from tests.gateway_place import CAUSE, ground_at, serving
-from tests.log_server import LogServer, started
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("encrypting"))
-    yield server
-    server.kill()
+from tests.log_server import LogServer
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +25,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
-    await log_server.wipe()
-    return ground_at(log_server, database, tmp_path, free_port)
+async def ground(server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
+    return ground_at(server, database, tmp_path, free_port)
 
 
 def under(ground: Ground, pair: Pair) -> Ground:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,20 +18,12 @@ from services.gateway.metering.sending import AnotherRequest, Sending
 from services.gateway.metering.tally import Tallies, tallied
 from services.runtime.ground import Ground
 from tests.gateway_place import ground_at
-from tests.log_server import LogServer, started
-
-
-@pytest.fixture(scope="module")
-def log_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LogServer]:
-    server = started(tmp_path_factory.mktemp("measured"))
-    yield server
-    server.kill()
+from tests.log_server import LogServer
 
 
 @pytest.fixture
-async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
-    await log_server.wipe()
-    return ground_at(log_server, database, tmp_path, free_port)
+async def ground(server: LogServer, database: str, tmp_path: Path, free_port: int) -> Ground:
+    return ground_at(server, database, tmp_path, free_port)
 
 
 @pytest.fixture
@@ -72,13 +64,13 @@ async def test_what_was_counted_is_not_added_again(kept: KeptTallies) -> None:
 
 
 async def test_a_stream_made_anew_is_counted_without_what_was_put_back(
-    kept: KeptTallies, connection: Client, log_server: LogServer
+    kept: KeptTallies, connection: Client, server: LogServer
 ) -> None:
     sending, counting = Sending(connection), Counting(connection, kept)
     before, after = one_at(datetime.now(UTC)), one_at(datetime.now(UTC) + timedelta(seconds=1))
     await sending.put("before", before)
     assert await counting.count_page()
-    await log_server.wipe()
+    await server.wipe()
     await sending.put("before", before)
     assert await counting.count_page()
     await sending.put("after", after)
@@ -136,10 +128,9 @@ async def test_a_name_holds_one_request(connection: Client, ground: Ground) -> N
 
 
 @pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
-async def test_the_gateway_alone_writes_measurements(log_server: LogServer, user: str) -> None:
-    await log_server.wipe()
+async def test_the_gateway_alone_writes_measurements(server: LogServer, user: str) -> None:
     errors: list[str] = []
-    async with log_server.connection(user, errors) as connection:
+    async with server.connection(user, errors) as connection:
         await connection.publish("aps.telemetry.custom.x", b"{}")
         await connection.request("$JS.API.INFO", b"", timeout=5)
     assert any("aps.telemetry.custom.x" in error for error in errors) == (user != "gateway")
