@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
+from events.escalation import Escalated, Leased, decide_escalation
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
     LEASE_FACTS,
-    Claim,
     LeaseFact,
     WorkClaimed,
     WorkReleased,
@@ -90,7 +89,7 @@ BatchFact = Formed | Tested | Split | Settled | Closed | Escalated | LeaseFact
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Leased):
     """The state of a batch; `runs` holds each suite run by (tree, original_tests)."""
 
     formed: Formed | None = None
@@ -98,19 +97,6 @@ class Batch:
     splits: tuple[Split, ...] = ()
     settled: Settled | None = None
     closed: Closed | None = None
-    claim: Claim | None = None
-    told: Escalated | None = None
-
-    @property
-    def waits(self) -> tuple[Waiting, ...]:
-        """What it waits for: whoever holds its work."""
-        held = waiting_of(self.claim)
-        return (held,) if held else ()
-
-    @property
-    def escalated(self) -> Escalated | None:
-        """That it waits too long, as long as it does."""
-        return mark(self.waits, self.told)
 
 
 def evolve(state: Batch, fact: BatchFact, stamp: Stamp) -> Batch:

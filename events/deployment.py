@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
+from events.escalation import Escalated, Leased, decide_escalation
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
     LEASE_FACTS,
-    Claim,
     LeaseFact,
     WorkClaimed,
     WorkReleased,
@@ -86,7 +85,7 @@ DeploymentFact = (
 
 
 @dataclass(frozen=True)
-class Deployment:
+class Deployment(Leased):
     """The state of a deployment."""
 
     started: Started | None = None
@@ -94,19 +93,6 @@ class Deployment:
     health: HealthChecked | None = None
     failed: Failed | None = None
     ended: Succeeded | RolledBack | None = None
-    claim: Claim | None = None
-    told: Escalated | None = None
-
-    @property
-    def waits(self) -> tuple[Waiting, ...]:
-        """What it waits for: whoever holds its work."""
-        held = waiting_of(self.claim)
-        return (held,) if held else ()
-
-    @property
-    def escalated(self) -> Escalated | None:
-        """That it waits too long, as long as it does."""
-        return mark(self.waits, self.told)
 
 
 def evolve(state: Deployment, fact: DeploymentFact, stamp: Stamp) -> Deployment:

@@ -59,6 +59,25 @@ def waiting_of(claim: Claim | None) -> Waiting | None:
     return Waiting(Obstacle.CLAIM, claim.lease_until, told, (claim.agent,))
 
 
+@dataclass(frozen=True)
+class Leased:
+    """The part of a state that tells who holds its work, and whether that waits too long."""
+
+    claim: Claim | None = None
+    told: Escalated | None = None
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """What it waits for: whoever holds its work."""
+        held = waiting_of(self.claim)
+        return (held,) if held else ()
+
+    @property
+    def escalated(self) -> Escalated | None:
+        """That it waits too long, as long as it does."""
+        return mark(self.waits, self.told)
+
+
 def too_long(
     waits: Sequence[Waiting], known: Escalated | None, limit: timedelta, now: datetime
 ) -> Waiting | None:

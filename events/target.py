@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from events.escalation import Escalated, Waiting, decide_escalation, mark, waiting_of
+from events.escalation import Escalated, Leased, decide_escalation
 from events.fact import AggregateType, Fact, Rejected, Stamp
 from events.lease import (
-    Claim,
     LeaseFact,
     WorkClaimed,
     WorkReleased,
@@ -168,25 +167,12 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(Leased):
     """The state of a target."""
 
     registered: Registered | None = None
     scans: dict[str, Scan] = field(default_factory=dict)
     paused: bool = False
-    claim: Claim | None = None
-    told: Escalated | None = None
-
-    @property
-    def waits(self) -> tuple[Waiting, ...]:
-        """What it waits for: whoever holds its work."""
-        held = waiting_of(self.claim)
-        return (held,) if held else ()
-
-    @property
-    def escalated(self) -> Escalated | None:
-        """That it waits too long, as long as it does."""
-        return mark(self.waits, self.told)
 
     @property
     def latest(self) -> Scan | None:
