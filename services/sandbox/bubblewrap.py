@@ -23,7 +23,7 @@ from services.sandbox.plan import SHM, TMP
 from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result
 from services.sandbox.rlimits import address_space, tmp_bytes
 from services.sandbox.supervise import Start, supervise
-from services.sandbox.user_namespace import entering, user_namespace
+from services.sandbox.user_namespace import UserNamespaces, entering
 from services.sandbox.view import HOME, Bind, View, environment, view
 
 SIGNALLED = range(129, 128 + 65)  # bubblewrap reports a death by signal n as 128 + n
@@ -42,16 +42,17 @@ class Bubblewrap:
             raise NoSandbox("bubblewrap is not installed: install the package `bubblewrap`")
         self._program = program
         self._filter = seccomp.program(platform.machine())
+        self._namespaces = UserNamespaces()
 
     async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command`; an exit code 129 to 192 reads as the death by a signal it conventionally is."""
         if not identity.is_root():
             return await self._run(command, limits, hear, None)
-        async with user_namespace() as namespace:
+        async with self._namespaces.one() as namespace:
             return await self._run(command, limits, hear, namespace)
 
     async def _run(
-        self, command: Command, limits: Limits, hear: Hear | None, namespace: str | None
+        self, command: Command, limits: Limits, hear: Hear | None, namespace: int | None
     ) -> Result:
         seen = view(command)
         files = tuple((sealed(content), path) for path, content in seen.files)
@@ -62,7 +63,7 @@ class Bubblewrap:
         arguments = sealed(b"".join(option.encode() + b"\0" for option in options))
         bwrap = (self._program, "--args", str(arguments), "--", *_inside(command, limits))
         start = Start(
-            argv=entering(namespace, bwrap) if namespace else bwrap,
+            argv=(*_dying_with_us(), *(() if namespace is None else entering(namespace)), *bwrap),
             env={"PATH": os.defpath},
             inherited=(arguments, rules, writing, *(descriptor for descriptor, _ in files)),
             status=(reading, writing),
@@ -73,6 +74,12 @@ class Bubblewrap:
     def hand_over(self, path: Path) -> None:
         """Give the tree to the sandbox's uid when root."""
         identity.hand_over(path)
+
+
+def _dying_with_us() -> Iterator[str]:
+    """Bubblewrap asks the kernel for it too, but only once it has begun to work."""
+    alive = 'test "$PPID" = "$0" && exec "$@"'  # else we died before the signal was asked for
+    yield from ("setpriv", "--pdeathsig", "KILL", "sh", "-c", alive, str(os.getpid()))
 
 
 def _judged(result: Result) -> Result:

@@ -6,7 +6,8 @@ import os
 def sealed(content: bytes) -> int:
     """Return a descriptor from which a child reads `content`; whoever starts the child closes it."""
     descriptor = os.memfd_create("aps")
-    with os.fdopen(os.dup(descriptor), "wb") as memory:
-        memory.write(content)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

@@ -7,34 +7,67 @@ bomb takes nothing from the runs beside it, for the kernel counts processes by u
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.sandbox.port import NoSandbox
 
 HOLDER = ("unshare", "--user", "cat")  # once `cat` answers, it is in a namespace of its own
+STARTING = 0.05  # seconds a run takes to start; the one for the next is made after
 MAPS = ("uid_map", "gid_map")
 
 
-@asynccontextmanager
-async def user_namespace() -> AsyncIterator[str]:
-    """Give the path of a new user namespace, there for the time of the block. Raises `NoSandbox`."""
-    making = asyncio.ensure_future(asyncio.to_thread(_made))
+class UserNamespaces:
+    """Gives each run a namespace of its own; one is made ahead, while nobody waits for it."""
+
+    def __init__(self) -> None:
+        self._makers = ThreadPoolExecutor(thread_name_prefix="user-namespace")
+        self._ahead: Future[int] | None = None
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[int]:
+        """Give a descriptor of a new namespace, open for the time of the block. Raises `NoSandbox`."""
+        made = await _waited(self._taken() or self._makers.submit(_made))
+        self._ahead = self._ahead or self._makers.submit(_made_ahead)
+        try:
+            yield made
+        finally:
+            os.close(made)
+
+    def _taken(self) -> Future[int] | None:
+        if self._ahead is None or not self._ahead.done():
+            return None
+        ahead, self._ahead = self._ahead, None
+        return None if ahead.exception() else ahead  # what was wrong then need not be wrong now
+
+
+async def _waited(making: Future[int]) -> int:
     try:
-        await asyncio.shield(making)
-        yield f"/proc/{os.getpid()}/fd/{making.result()}"
-    finally:
-        os.close(await making)
+        return await asyncio.shield(asyncio.wrap_future(making))
+    except asyncio.CancelledError:
+        making.add_done_callback(_close)
+        raise
 
 
-def entering(namespace: str, program: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command that runs a program in a namespace, and dies with us from its first moment."""
-    alive = 'test "$PPID" = "$0" && exec "$@"'  # else we died before the signal was asked for
-    return (
-        *("setpriv", "--pdeathsig", "KILL", "sh", "-c", alive, str(os.getpid())),
-        *("nsenter", f"--user={namespace}", "--", *program),
-    )
+def _close(making: Future[int]) -> None:
+    if making.exception() is None:
+        os.close(making.result())
+
+
+def entering(namespace: int) -> tuple[str, ...]:
+    """Return what a program is to be run by to be in a namespace.
+
+    Bubblewrap could enter it by itself, but would leave its descriptor to the command.
+    """
+    return ("nsenter", f"--user=/proc/{os.getpid()}/fd/{namespace}", "--")
+
+
+def _made_ahead() -> int:
+    time.sleep(STARTING)
+    return _made()
 
 
 def _made() -> int:

@@ -67,15 +67,10 @@ def view(command: Command) -> View:
     folders = _folders(command)
     _check_cwd(command.cwd, folders)
     links, base = _system()
-    system = (*base, *_etc(network=command.network))
-    files = _files(network=command.network)
-    return View(
-        links=links,
-        parents=_parents(bind.target for bind in (*system, *folders)),
-        system=system,
-        files=files,
-        folders=folders,
-    )
+    etc, copies = _etc((*ETC, *ETC_NETWORK) if command.network else ETC)
+    system, files = (*base, *etc), (*_files(network=command.network), *copies)
+    shown = (*(bind.target for bind in (*system, *folders)), *(path for path, _ in files))
+    return View(links=links, parents=_parents(shown), system=system, files=files, folders=folders)
 
 
 def environment(command: Command) -> dict[str, str]:
@@ -128,9 +123,12 @@ def _check_cwd(cwd: Path, folders: tuple[Bind, ...]) -> None:
 
 def _parents(targets: Iterable[str]) -> tuple[str, ...]:
     """Return the folders above the mount points, outermost first."""
-    above = {str(parent) for target in targets for parent in Path(target).parents}
     own = {"/", TMP}  # made by the sandbox itself
-    return tuple(sorted((above | {"/etc"}) - own, key=lambda path: (path.count("/"), path)))
+    above = {"/etc", *own}
+    for target in targets:
+        while (target := os.path.dirname(target)) not in above:  # noqa: PTH120 -- for each mount of each run
+            above.add(target)
+    return tuple(sorted(above - own, key=lambda path: (path.count("/"), path)))
 
 
 def _under(path: str, parents: tuple[str, ...]) -> bool:
@@ -144,13 +142,19 @@ def _system() -> tuple[tuple[tuple[str, str], ...], tuple[Bind, ...]]:
     return links, binds
 
 
-def _etc(*, network: bool) -> tuple[Bind, ...]:
-    names = (*ETC, *ETC_NETWORK) if network else ETC
-    return tuple(
-        Bind(os.path.realpath(f"/etc/{name}"), f"/etc/{name}", writable=False)
-        for name in names
-        if Path(f"/etc/{name}").exists()
-    )
+def _etc(names: Iterable[str]) -> tuple[tuple[Bind, ...], tuple[tuple[str, bytes], ...]]:
+    """Show folders as they are and copy files: one more mount takes bubblewrap longer than writing a file."""
+    binds, copies = [], []
+    for name in names:
+        path = f"/etc/{name}"
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 -- fifteen of them in each run
+                copies.append((path, file.read()))
+        except IsADirectoryError:
+            binds.append(Bind(os.path.realpath(path), path, writable=False))
+        except (FileNotFoundError, PermissionError):
+            continue  # the command could not have read it either
+    return tuple(binds), tuple(copies)
 
 
 def _files(*, network: bool) -> tuple[tuple[str, bytes], ...]:

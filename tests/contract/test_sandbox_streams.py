@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.sandbox.port import MIB, Command, Ended, Hear, Limits, Result
-from tests.contract.test_sandbox import LEVELS, PATIENCE, Cell, alive, cell_in, mark, open_descriptors
+from tests.contract.test_sandbox import LEVELS, PATIENCE, Cell, alive, cell_in, mark, settled_descriptors
 
 
 @pytest.fixture(params=[*LEVELS, "none"])
@@ -79,6 +79,6 @@ async def test_input_that_nobody_reads_holds_nothing_up(cell: Cell) -> None:
 
 async def test_streams_give_back_their_descriptors(cell: Cell) -> None:
     await heard(cell, "cat", lambda _: None, stdin=b"x")
-    before = open_descriptors()
+    before = await settled_descriptors()
     await heard(cell, "cat", lambda _: None, stdin=b"x")
-    assert open_descriptors() == before
+    assert await settled_descriptors() == before
