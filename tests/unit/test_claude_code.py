@@ -306,7 +306,9 @@ def test_a_session_is_found_again_until_nobody_goes_on_in_it(tmp_path: Path) -> 
     sessions = Sessions(tmp_path / "sessions", kept_seconds=100, now=lambda: clock[0])
     old = sessions.begin()
     assert sessions.find(old.id) == old
-    assert old.home.is_dir()
+    sessions.begin()
+    assert old.home.is_dir()  # they were looked through a moment ago
+    clock[0] += 3600
     sessions.begin()
     assert not old.folder.exists()  # the clock of the test is far ahead of the file's
     assert sessions.find(old.id) is None

@@ -5,7 +5,9 @@ only what both mean the same by is said; the model itself judges the answer in t
 """
 
 from collections.abc import Iterable
+from functools import cache
 
+import orjson
 from pydantic import BaseModel, JsonValue
 
 Schema = dict[str, JsonValue]
@@ -18,6 +20,12 @@ _VALUES = frozenset({"const", "default", "enum", "examples", "required"})
 def answer_schema(model: type[BaseModel]) -> Schema:
     """Derive it from the model that validates the answer."""
     return _rooted(_plain(model.model_json_schema()))
+
+
+@cache
+def answer_schema_text(model: type[BaseModel]) -> str:
+    """Return it as it is told to the program."""
+    return orjson.dumps(answer_schema(model)).decode()
 
 
 def _rooted(schema: Schema) -> Schema:

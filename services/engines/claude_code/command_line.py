@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from pydantic import BaseModel
 
 from schemas.engine import FailureKind
-from services.engines.claude_code.answer_schema import answer_schema
+from services.engines.claude_code.answer_schema import answer_schema_text
 from services.engines.confined.credential import Credential, Kind
 from services.engines.port import Task
 
@@ -51,7 +51,8 @@ def arguments(task: Task[Any], session: str, *, resumes: bool) -> tuple[str, ...
 
     Raises Unaskable.
     """
-    given = [*ALWAYS, "--json-schema", _argument(orjson.dumps(answer_schema(task.answer)).decode())]
+    answer: type[BaseModel] = task.answer
+    given = [*ALWAYS, "--json-schema", _argument(answer_schema_text(answer))]
     given += ["--append-system-prompt", _argument(task.system)] if task.system else []
     given += ["--model", task.model] if task.model else []
     given += ["--max-turns", str(task.bounds.turns)]

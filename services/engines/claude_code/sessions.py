@@ -1,7 +1,8 @@
 """The folders in which the program keeps its conversations, one for each session.
 
 The program writes into two folders below; what was counted of it lies beside them, out of its reach. A
-folder that nobody went on in for `kept_seconds` is removed when a new session begins.
+folder that nobody went on in for `kept_seconds` is removed when a new session begins, looked for once an
+hour at most.
 """
 
 import shutil
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 from schemas.engine import Spent
 
 KEPT_SECONDS = 14 * 86_400.0
+LOOKED_EVERY = 3_600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,14 @@ class Sessions:
         self._root = root
         self._kept_seconds = kept_seconds
         self._now = now
+        self._looked = -LOOKED_EVERY
 
     def begin(self) -> Session:
         """Make a new one, and remove those that are too old."""
         self._root.mkdir(parents=True, exist_ok=True)
-        self._remove_old()
+        if self._now() - self._looked >= LOOKED_EVERY:
+            self._looked = self._now()
+            self._remove_old()
         id = str(uuid4())
         session = Session(id, self._root / id)
         for folder in (session.folder, session.home, session.empty):
