@@ -1,6 +1,6 @@
 """Holds the two copies of the signed heads against their keys and against each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from events.evidence.heads import Head, PublicKey, gaps, wrong
@@ -37,12 +37,33 @@ def _sound(
     heads: Sequence[Head], where: str, trusted: Sequence[PublicKey], faults: list[Fault]
 ) -> dict[int, Head]:
     sound = {}
+    strange = by_others(heads, trusted)
+    faults += _strange(strange, where, trusted)
     for head in heads:
+        if head in strange:
+            continue
         if problem := wrong(head, trusted):
             faults.append(Fault(head.seq, where, problem))
         else:
             sound[head.seq] = head
     return sound
+
+
+def by_others(heads: Iterable[Head], trusted: Sequence[PublicKey]) -> frozenset[Head]:
+    """Return the heads whose key is none of the trusted ones."""
+    known = {key.id for key in trusted}
+    return frozenset(head for head in heads if head.key not in known)
+
+
+def _strange(heads: frozenset[Head], where: str, trusted: Sequence[PublicKey]) -> Iterator[Fault]:
+    """Yield one fault for each key, however many heads it signed."""
+    for key in sorted({head.key for head in heads}):
+        its = sorted((head for head in heads if head.key == key), key=lambda head: head.seq)
+        first, last = its[0], its[-1]
+        what = wrong(first, trusted) or ""
+        if len(its) > 1:
+            what = f"{what}; so are {len(its) - 1} more, up to sequence {last.seq}"
+        yield Fault(first.seq, where, what)
 
 
 def _apart(database: set[int], stream: set[int]) -> Iterator[Fault]:

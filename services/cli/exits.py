@@ -7,6 +7,7 @@ from events.fact import Rejected
 from events.store import Broken, Conflict, Denied, Unavailable
 from events.upcasting import UnknownFact
 from projections.database import OtherVersions, Overtaken
+from projections.heads import NotSigned
 from services.cli.ending import Exit, Stop
 from services.forking.forks import NameTaken
 from services.gateway.listening import NoSuchAddress, PortInUse
@@ -50,6 +51,7 @@ CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (UnusableFolder, Exit.UNAVAILABLE),
     (UnreadableMarker, Exit.UNAVAILABLE),
     (UnusableKey, Exit.FAILED),
+    (NotSigned, Exit.FAILED),
     (UnusablePrompt, Exit.FAILED),
     (Unavailable, Exit.UNAVAILABLE),
     (NoSandbox, Exit.UNAVAILABLE),

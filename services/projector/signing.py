@@ -19,7 +19,7 @@ from projections.database import SCHEMA
 from projections.heads import AT_ONCE_PACE, NotSigned, Pace
 from services.runtime.ending import end
 from services.runtime.ground import now
-from services.runtime.head_keys import earlier_keys, signing_key
+from services.runtime.head_keys import earlier_keys, own_key, signing_key
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -54,8 +54,10 @@ class Signer:
         trusted: Sequence[PublicKey] = (),
         pace: Pace = AT_ONCE_PACE,
         schema: str = SCHEMA,
+        *,
+        fresh: bool = False,
     ) -> None:
-        """`trusted` are earlier keys."""
+        """`trusted` are earlier keys; a `fresh` key was made a moment ago."""
         self._pool = pool
         self._connection = connection
         self._key = key
@@ -63,6 +65,7 @@ class Signer:
         self._pace = pace
         self._schema = schema
         self._level = False
+        self._fresh = fresh
 
     async def sign(self, pace: Pace = AT_ONCE_PACE) -> Head | None:
         """Sign the head where it is due. Raises `NotSigned` and what is raised when servers are away."""
@@ -85,9 +88,28 @@ class Signer:
                 ours = (self._key.public, *self._trusted)
                 there = [head for head in on_stream if wrong(head, ours) is None]
                 await heads.keep(connection, there, self._schema)
+        self._tell_fresh([*there, *on_stream])
         copied = {head.seq for head in on_stream}
         await head_stream.publish(self._connection, [head for head in there if head.seq not in copied])
         self._level = True
+
+    def _tell_fresh(self, earlier: Sequence[Head]) -> None:
+        """Tell once that the key was made, and of the heads that were signed with one that is gone."""
+        if not self._fresh:
+            return
+        self._fresh = False
+        lost = [head for head in earlier if wrong(head, (self._key.public, *self._trusted))]
+        if lost:
+            log.warning(
+                "the key of the signed heads was not there: a new one was made",
+                key=self._key.public.id,
+                lost_keys=sorted({head.key for head in lost}),
+                unchecked_up_to=max(head.seq for head in lost),
+                problem="heads signed before cannot be checked against it: put the former key back from a"
+                " backup of the data folder",
+            )
+        else:
+            log.info("a key was made that signs heads", key=self._key.public.id)
 
     async def run(self) -> None:
         """Sign whenever it is due, until cancelled; what hinders it is told once."""
@@ -112,9 +134,10 @@ class Signer:
 
 
 def signer(settings: Settings, pool: Pool, connection: Client) -> Signer:
-    """Return who signs by the settings. Raises `UnusableKey`."""
+    """Return who signs by the settings, with a key that is made where there is none. Raises `UnusableKey`."""
     pace = Pace(settings.head_events, settings.head_seconds)
-    return Signer(pool, connection, signing_key(settings), earlier_keys(settings), pace)
+    fresh = own_key(settings) is None
+    return Signer(pool, connection, signing_key(settings), earlier_keys(settings), pace, fresh=fresh)
 
 
 @asynccontextmanager

@@ -2,8 +2,9 @@
 
 Rules
 1. With SECRET_KEY_BASE the key follows from it: every service with the same secret signs alike.
-2. Without it a key is made once, in the data folder, for its owner alone. Nothing is ever left unsigned.
-   A fork has a key of its own either way: its log is another, and must never pass for the original's.
+2. Without it a key is made once, in the data folder, for its owner alone, by who signs: `signing_key`. Who
+   only looks makes none: `own_key`. A fork has a key of its own either way: its log is another, and must
+   never pass for the original's.
 3. Heads of other keys count where APS_TRUSTED_KEYS names them, or a restored backup brought them.
 """
 
@@ -25,13 +26,24 @@ class UnusableKey(Exception):  # noqa: N818 -- says what is wrong with the file
 
 def signing_key(settings: Settings) -> SigningKey:
     """Return the key of this system, made where there is none. Raises `UnusableKey`."""
+    if found := own_key(settings):
+        return found
+    file = key_file(settings.home)
+    make_folder(file.parent, 0o700)
+    _make(file)
+    return _read(file)
+
+
+def own_key(settings: Settings) -> SigningKey | None:
+    """Return the key of this system; None where it is not there. Raises `UnusableKey`."""
     if settings.secret_key_base is not None:
         secret = settings.secret_key_base.get_secret_value()
         return SigningKey.derived(f"{secret} in the fork {settings.fork}" if settings.fork else secret)
     file = key_file(settings.home)
-    if not file.exists():
-        make_folder(file.parent, 0o700)
-        _make(file)
+    return _read(file) if file.exists() else None
+
+
+def _read(file: Path) -> SigningKey:
     try:
         return SigningKey(bytes.fromhex(file.read_text("ascii").strip()))
     except ValueError as problem:
@@ -75,8 +87,18 @@ def earlier_keys(settings: Settings) -> tuple[PublicKey, ...]:
 
 
 def trusted_keys(settings: Settings) -> tuple[PublicKey, ...]:
-    """Return every public key whose heads count."""
-    return (signing_key(settings).public, *earlier_keys(settings))
+    """Return every public key whose heads count; nothing is made for it."""
+    own = own_key(settings)
+    return (*([own.public] if own else []), *earlier_keys(settings))
+
+
+def not_there(settings: Settings) -> str:
+    """Say that the key is gone under heads that it signed, and what brings it back."""
+    file = key_file(settings.home)
+    return (
+        f"the key that signed them is not there ({file}, and no SECRET_KEY_BASE is set). Put that file back"
+        " from a backup of the data folder, or give the SECRET_KEY_BASE"
+    )
 
 
 def trust(home: Path, key: PublicKey) -> None:

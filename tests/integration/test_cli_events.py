@@ -17,6 +17,7 @@ from projections.views.improvement_board import TABLE
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
+from services.runtime.head_keys import key_file
 from services.runtime.settings import load
 from tests import projection_facts as f
 from tests.cli_place import Place
@@ -190,6 +191,27 @@ def test_the_log_is_proven_and_held_against_the_journal(place: Cycle) -> None:
     finally:
         place.aps("views", "rebuild")
     assert (told.code, [fault["seq"] for fault in told.said["faults"]]) == (Exit.FAILED, [9])
+
+
+def test_a_lost_key_of_the_signed_heads_is_told_and_no_other_is_made(place: Cycle, tmp_path: Path) -> None:
+    place.aps("replay", "--check")
+    public = place.aps("events", "key").out.strip()
+    kept = key_file(place.home).rename(tmp_path / "kept")
+    try:
+        proven = place.aps("events", "verify")
+        by_hand = place.aps("events", "verify", "--key", public)
+        exported = place.aps("events", "export", str(tmp_path / "log.jsonl"))
+        shown = place.aps("events", "key")
+        made = key_file(place.home).exists()
+    finally:
+        kept.rename(key_file(place.home))
+    assert (proven.code, f"({key_file(place.home)}," in proven.out) == (Exit.FAILED, True), proven
+    assert f"those signed up to sequence {len(STORY)} cannot be checked" in proven.out
+    assert "Put that file back from a backup" in proven.out
+    assert (by_hand.code, exported.code, shown.code) == (Exit.OK, Exit.FAILED, Exit.NOT_FOUND)
+    assert not made
+    assert not (tmp_path / "log.jsonl").exists()
+    assert place.aps("events", "verify").code == Exit.OK
 
 
 def test_an_export_holds_the_log_and_is_sound_without_servers(place: Cycle, tmp_path: Path) -> None:

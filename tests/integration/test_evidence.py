@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from nats.aio.client import Client
+from structlog.testing import capture_logs
 
 from events.evidence.heads import SigningKey
 from events.evidence.verify import Fault
@@ -174,9 +175,23 @@ async def test_with_another_key_nothing_is_signed_until_the_former_is_trusted(
     assert head is not None
     assert head.key == THEIRS.public.id
     wrong_key = (await prove_standing(admin, pool, [SigningKey(bytes([9]) * 32).public])).faults
-    assert {fault.seq for fault in wrong_key} >= {END, END + 1}
+    assert {fault.seq for fault in wrong_key} >= {END - 1, END + 1}, "the first of each key"
     both = await prove_standing(admin, pool, [THEIRS.public, OURS.public])
     assert both.faults == ()
+
+
+async def test_who_signs_with_a_key_made_anew_warns_of_the_heads_it_cannot_check(
+    store: JetStreamEventStore, pool: Pool, admin: Client
+) -> None:
+    with capture_logs() as first:
+        await Signer(pool, admin, OURS, fresh=True).sign()
+    assert {line["log_level"] for line in first} == {"info"}, "the first key of all is no cause for worry"
+    await signed(store, pool, admin)
+    with capture_logs() as lines:
+        await Signer(pool, admin, THEIRS, fresh=True).sign()
+    (warning,) = (line for line in lines if line["log_level"] == "warning")
+    assert "a new one was made" in warning["event"]
+    assert (warning["lost_keys"], warning["unchecked_up_to"]) == ([OURS.public.id], END)
 
 
 @pytest.mark.parametrize(

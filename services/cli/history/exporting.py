@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from events.evidence.export import Closing, ExportWriter, Opening, Writable
+from events.evidence.head_proof import by_others
 from events.evidence.heads import Head
 from events.jetstream.head_stream import published
 from events.jetstream.moments import restored, stored_at
@@ -16,7 +17,7 @@ from services.cli.desk import LogDesk, at_log
 from services.cli.history.watched import Advance, progress
 from services.cli.session import Exit, Stop, print_json, say
 from services.runtime.ground import now
-from services.runtime.head_keys import earlier_keys, signing_key
+from services.runtime.head_keys import earlier_keys, not_there, own_key, signing_key
 from services.runtime.settings import Settings
 
 STDIO = "-"
@@ -24,17 +25,17 @@ GZIP = ".gz"
 
 
 async def export(settings: Settings, file: str, until: str, *, packed: bool, as_json: bool) -> None:
-    """Write the log to a file, whole or not at all; 5 where the file is there already."""
+    """Write the log to a file, whole or not at all; 5 where the file is there already, 1 without its key."""
     refuse_existing(file)
-    key = signing_key(settings)
     with draft(file, packed=packed or file.endswith(GZIP)) as out:
         async with at_log(settings) as desk:
             end = await end_of(desk, until)
             heads = [head for head in (await published(desk.connection))[0] if head.seq <= end]
+            require_key(settings, heads)
             writer = ExportWriter(out, opening(settings, end), heads)
             with progress("exporting", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
-        closing = writer.close(key)
+        closing = writer.close(signing_key(settings))
     tell(file, closing, heads, end, as_json=as_json)
 
 
@@ -43,6 +44,12 @@ def refuse_existing(file: str) -> None:
     path = Path(file)
     if file != STDIO and path.exists() and not path.is_dir():
         raise Stop(Exit.CONFLICT, f"{path} exists already; nothing is written over: name another file")
+
+
+def require_key(settings: Settings, heads: Sequence[Head]) -> None:
+    """End the command with 1 where the key is gone that signed heads: another would seal what it cannot."""
+    if own_key(settings) is None and by_others(heads, earlier_keys(settings)):
+        raise Stop(Exit.FAILED, f"nothing was written: heads were signed, and {not_there(settings)}")
 
 
 def opening(settings: Settings, end: int) -> Opening:

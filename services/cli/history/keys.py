@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events.evidence.heads import NoKey, PublicKey
 from services.cli.session import Exit, Stop, print_json, say
-from services.runtime.head_keys import earlier_keys, origin, signing_key
+from services.runtime.head_keys import earlier_keys, key_file, origin, own_key
 from services.runtime.settings import Settings
 
 
@@ -18,7 +18,14 @@ def public_keys(texts: Sequence[str] | None) -> tuple[PublicKey, ...]:
 
 async def show(settings: Settings, *, as_json: bool) -> None:
     """Show the public key of this system's signer, and those that count besides."""
-    key, others = signing_key(settings).public, earlier_keys(settings)
+    own, others = own_key(settings), earlier_keys(settings)
+    if own is None:
+        raise Stop(
+            Exit.NOT_FOUND,
+            f"there is no key {key_file(settings.home)}. The first service that signs makes it (aps up);"
+            " where heads were signed before, put it back from a backup of the data folder",
+        )
+    key = own.public
     if as_json:
         others_shown = [{"key": one.text, "id": one.id} for one in others]
         print_json({"key": key.text, "id": key.id, "from": origin(settings), "trusted": others_shown})

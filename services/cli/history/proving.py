@@ -5,18 +5,19 @@ Rules
 2. The journal is held against the log line by line: one rewritten whole, with hashes that fit, is still
    another than the one the views were built from.
 3. The heads are read from both their copies; those of a key that is not trusted count for nothing.
+4. Nothing is made or changed: a key that is gone is told, and no other is made in its place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from events.evidence.head_proof import HeadProof, prove_heads
-from events.evidence.heads import PublicKey
+from events.evidence.head_proof import HeadProof, by_others, prove_heads
+from events.evidence.heads import Head, PublicKey
 from events.evidence.verify import LOG, Fault, LogProof, WayProof, item, respelt
 from events.jetstream.head_stream import published
 from events.jetstream.stream_reader import Stored, StreamReader
@@ -27,7 +28,7 @@ from projections.journal_proof import JOURNAL, JournalProof, TableJournal
 from services.cli.desk import at_log, open_pool
 from services.cli.history.telling import Proof, in_order, tell
 from services.cli.history.watched import Advance, progress
-from services.runtime.head_keys import trusted_keys
+from services.runtime.head_keys import not_there, own_key, trusted_keys
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from projections.connection import Pool
 
+HEADS = "signed heads"
 PAGE = 1000
 
 T = TypeVar("T")
@@ -74,12 +76,18 @@ async def prove_log(settings: Settings, keys: Sequence[PublicKey], *, as_json: b
     Where `keys` are named, no other counts: whoever holds the data folder could put a key of his own there.
     """
     async with at_log(settings) as desk, open_pool(desk.ground) as pool:
-        proof = await prove_standing(desk.connection, pool, tuple(keys) or trusted_keys(settings))
+        absent = "" if keys or own_key(settings) else not_there(settings)
+        proof = await prove_standing(desk.connection, pool, tuple(keys) or trusted_keys(settings), absent)
     tell("", proof, as_json=as_json)
 
 
-async def prove_standing(connection: Client, pool: Pool, trusted: Sequence[PublicKey]) -> Proof:
-    """Look at the log, the journal and the heads as they stand now."""
+async def prove_standing(
+    connection: Client, pool: Pool, trusted: Sequence[PublicKey], absent: str = ""
+) -> Proof:
+    """Look at the log, the journal and the heads as they stand now.
+
+    `absent` is what to say of this system's own key where that is not there.
+    """
     async with (
         pool.acquire() as database,
         database.transaction(isolation="repeatable_read", readonly=True),
@@ -87,11 +95,22 @@ async def prove_standing(connection: Client, pool: Pool, trusted: Sequence[Publi
         # A head is in the database before it is on the stream, an event on the log before it is in the
         # journal. Read in this order, what is added meanwhile is never missed where it should be.
         on_stream, strange = await published(connection)
-        heads = prove_heads(await signed_heads(database), on_stream, trusted)
+        in_database = await signed_heads(database)
+        heads = prove_heads(in_database, on_stream, trusted)
         reader = StreamReader(connection, STREAM)
         with progress("proving the log", await reader.head()) as advance:
             proof = await prove(reader, TableJournal(database), heads, advance)
-    return replace(proof, faults=in_order([*proof.faults, *strange]), key=trusted[0].id)
+    lost = unchecked(by_others([*in_database, *on_stream], trusted), absent)
+    key = trusted[0].id if trusted else ""
+    return replace(proof, faults=in_order([*lost, *proof.faults, *strange]), key=key)
+
+
+def unchecked(heads: Collection[Head], absent: str) -> Iterator[Fault]:
+    """Yield that heads which nobody's key proves cannot be checked, where this system's own is `absent`."""
+    if heads and absent:
+        last = max(head.seq for head in heads)
+        what = f"those signed up to sequence {last} cannot be checked: {absent}"
+        yield Fault(0, HEADS, f"{what}. A public key that was kept proves them too: --key. No key was made")
 
 
 async def prove(reader: Pages, journal: Journal, heads: HeadProof, advance: Advance) -> Proof:
