@@ -1,12 +1,17 @@
 """A scripted Messages API for a whole request: what PM, Architect and Developer are answered."""
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tests.acceptance.command import Ended
+from tests.claude_asking import program
+from tests.conftest import run
 from tests.messages_api import Heard, MessagesApi, Step, Use, answers
 
 SCENARIO = "swarm"
+KEY = "made-up-key-of-the-request"
 PM, ARCHITECT, DEVELOPER = "# Requirements of a request", "# Plan of a change", "# Write a change"
 AGAIN = "Earlier attempts were refused"
 _REFUSED = re.compile(r"QA, attempt (\d+)")
@@ -26,6 +31,15 @@ class SwarmApi(MessagesApi):
         super().__init__({SCENARIO: ()})
         self._requirements, self._plan, self._drafts = requirements, plan, drafts
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What makes the real program ask here."""
+        return {
+            "CLAUDE_CODE_PATH": str(program()),
+            "CLAUDE_CODE_API_KEY": KEY,
+            "CLAUDE_CODE_API_URL": self.url(SCENARIO),
+        }
+
     def step(self, heard: Heard) -> Step:
         messages: list[dict[str, Any]] = heard.body["messages"]
         asked = [n for n, one in enumerate(messages) if _is_prompt(one)]
@@ -44,6 +58,16 @@ class SwarmApi(MessagesApi):
             assert folder is not None, "the prompt names no working directory"
             return Use(step.tool, {**step.input, "file_path": f"{folder[1]}/{step.input['file_path']}"})
         return step
+
+
+def while_answering(api: SwarmApi, command: Callable[..., Ended], *words: object, **more: str) -> Ended:
+    """Run `command` with the settings that let it ask `api`, and any more."""
+
+    async def ended() -> Ended:
+        async with api.serving():
+            return await asyncio.to_thread(command, *words, **{**api.settings, **more})
+
+    return run(ended())
 
 
 def _is_prompt(message: Mapping[str, Any]) -> bool:

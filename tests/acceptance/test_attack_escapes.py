@@ -33,11 +33,10 @@ from services.sandbox.port import MIB, Limits
 from tests.acceptance.bench import Bench, built
 from tests.acceptance.command import Ended, aps, improve
 from tests.acceptance.escapes import ATTEMPTS, CARRIED, attempts_file, slug
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi, written
+from tests.acceptance.swarm_script import SwarmApi, written
 from tests.acceptance.targets import BRANCH, fingerprint, git, repository
-from tests.acceptance.test_request import KEY, PLAN, RIGHT, SOURCE, TEST, TESTED, WISH, asked, draft, wanted
+from tests.acceptance.test_request import PLAN, RIGHT, SOURCE, TEST, TESTED, WISH, asked, draft, wanted
 from tests.acceptance.watching import events_of, watching
-from tests.claude_asking import program
 from tests.conftest import run
 from tests.leftovers import session_folder
 from tests.messages_api import Step, Use
@@ -262,13 +261,8 @@ def asked_beside(home: Path, target: Path, neighbour: Path, api: SwarmApi) -> tu
 
     async def ended() -> tuple[Ended, Ended]:
         async with api.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(program()),
-                "CLAUDE_CODE_API_KEY": KEY,
-                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-            }
-            requesting = asyncio.to_thread(aps, home, "request", str(target), WISH, "--json", **settings)
-            improving = asyncio.to_thread(improve, home, neighbour, **settings)
+            requesting = asyncio.to_thread(aps, home, "request", str(target), WISH, "--json", **api.settings)
+            improving = asyncio.to_thread(improve, home, neighbour, **api.settings)
             both = await asyncio.gather(requesting, improving)
             return both[0], both[1]
 

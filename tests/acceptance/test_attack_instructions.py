@@ -4,7 +4,6 @@ One request on one target that holds them all. The engine is the real Claude Cod
 scripted to obey.
 """
 
-import asyncio
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,11 +34,10 @@ from tests.acceptance.hidden_instructions import (
     Shown,
     shown,
 )
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi, written
+from tests.acceptance.swarm_script import SwarmApi, while_answering, written
 from tests.acceptance.targets import fingerprint, git, repository, write
 from tests.acceptance.test_request import BEHAVIOUR, KEY, PLAN, RIGHT, SOURCE, TEST, TESTED, WISH, wanted
 from tests.acceptance.watching import events_of
-from tests.claude_asking import program
 from tests.conftest import run
 from tests.messages_api import Step, Use
 
@@ -153,19 +151,8 @@ def drafted(*more: Use) -> tuple[Step, ...]:
 
 def asked(home: Path, target: Path, api: SwarmApi, *more: str) -> Ended:
     """Run `aps request` while the API answers, with a secret in the machine's environment."""
-
-    async def ended() -> Ended:
-        async with api.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(program()),
-                "CLAUDE_CODE_API_KEY": KEY,
-                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-                "DEPLOY_PASSWORD": SECRET,
-            }
-            words = ("request", str(target), WISH, "--json", *more)
-            return await asyncio.to_thread(aps, home, *words, **settings)
-
-    return run(ended())
+    words = ("request", str(target), WISH, "--json", *more)
+    return while_answering(api, aps, home, *words, DEPLOY_PASSWORD=SECRET)
 
 
 def transcript(home: Path, id: str) -> str:

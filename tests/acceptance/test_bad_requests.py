@@ -15,11 +15,10 @@ from services.runtime.embedded.servers import EmbeddedServers
 from tests import chat_api
 from tests.acceptance.command import Ended, aps
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi
+from tests.acceptance.swarm_script import SwarmApi, while_answering
 from tests.acceptance.targets import BRANCH, fingerprint, git
-from tests.acceptance.test_request import KEY, PLAN, RIGHT, SOURCE, WISH, asked, draft, wanted
+from tests.acceptance.test_request import PLAN, RIGHT, SOURCE, WISH, asked, draft, wanted
 from tests.acceptance.watching import events_of
-from tests.claude_asking import program
 from tests.conftest import run
 from tests.messages_api import Refuse, answers
 
@@ -79,22 +78,6 @@ def through_chat(
     return run(ended())
 
 
-def through_claude(home: Path, api: SwarmApi, *words: str, **more: str) -> Ended:
-    """Run `aps` while a Messages API answers."""
-
-    async def ended() -> Ended:
-        async with api.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(program()),
-                "CLAUDE_CODE_API_KEY": KEY,
-                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-                **more,
-            }
-            return await asyncio.to_thread(aps, home, *words, **settings)
-
-    return run(ended())
-
-
 def assert_given_up(ended: Ended, repository: Path, before: str, said: str) -> None:
     """It ended in a clear state with its reason, and nothing of the target changed."""
     (one,) = ended.outcome["improvements"]
@@ -146,7 +129,7 @@ def test_a_model_that_claude_code_does_not_know_is_named_and_not_asked_again(
     before = fingerprint(repository)
     api = SwarmApi(Refuse(404, "not_found_error", f"model: {NOBODY}"), PLAN, [])
     words = ("request", str(repository), WISH, "--json")
-    ended = through_claude(place.home, api, *words, APS_ENGINES=f"claude_code:{NOBODY}")
+    ended = while_answering(api, aps, place.home, *words, APS_ENGINES=f"claude_code:{NOBODY}")
     assert_given_up(ended, repository, before, NOBODY)
     assert [kind for kind, _ in place.failed()] == ["unknown_model"]
     assert [one.model for one in place.facts() if isinstance(one, Requested)] == [NOBODY]

@@ -31,11 +31,10 @@ from services.runtime.log import Log
 from services.runtime.settings import load
 from tests.acceptance.command import ROOT, environment
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi
+from tests.acceptance.swarm_script import SwarmApi
 from tests.acceptance.targets import TINY, git
-from tests.acceptance.test_request import BEHAVIOUR, KEY, PLAN, RIGHT, SOURCE, TEST, TESTED, WISH, wanted
+from tests.acceptance.test_request import BEHAVIOUR, PLAN, RIGHT, SOURCE, TEST, TESTED, WISH, wanted
 from tests.acceptance.watching import DEADLINE
-from tests.claude_asking import program
 
 pytestmark = pytest.mark.slow
 
@@ -106,12 +105,7 @@ async def test_what_an_agent_from_outside_wrote_lands_through_every_gate(
     home, repository, port = fresh_home("outside"), target(name="-outside"), find_free_port()
     api = SwarmApi(wanted(), PLAN, [])
     async with api.serving(), asyncio.timeout(DEADLINE):
-        engine = {
-            "CLAUDE_CODE_PATH": str(program()),
-            "CLAUDE_CODE_API_KEY": KEY,
-            "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-        }
-        known = environment(home, APS_PORT=str(port), **engine)
+        known = environment(home, APS_PORT=str(port), **api.settings)
         async with stand(load({"APS_HOME": str(home)})) as ground, ground.log("cli") as (_, book):
             first = Registered(path=str(repository), title="tiny", origin=str(repository))
             await book.record(TARGET, "tiny", first, cause=CAUSE)

@@ -1,6 +1,5 @@
 """A request that changes a database, through the whole swarm: what does not lead back is refused."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from events.improvement_facts import ArchitectureDesigned, ChangeImplemented, Ch
 from schemas.improvement import GateResult
 from tests.acceptance import migrating_targets as t
 from tests.acceptance.command import Ended, aps
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi, written
+from tests.acceptance.swarm_script import SwarmApi, while_answering, written
 from tests.acceptance.targets import commit, git, write
 from tests.acceptance.watching import events_of
-from tests.claude_asking import program
 from tests.conftest import run
 from tests.messages_api import Step, answers
 
@@ -64,17 +62,7 @@ def draft(migration: str | None) -> tuple[Step, ...]:
 
 def asked(home: Path, target: Path, api: SwarmApi) -> Ended:
     """Run `aps request` while the API answers."""
-
-    async def answered() -> Ended:
-        async with api.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(program()),
-                "CLAUDE_CODE_API_KEY": "made-up-key-of-the-migration",
-                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-            }
-            return await asyncio.to_thread(aps, home, "request", str(target), WISH, "--json", **settings)
-
-    return run(answered())
+    return while_answering(api, aps, home, "request", str(target), WISH, "--json")
 
 
 def shelf(ground: Path, name: str) -> Path:

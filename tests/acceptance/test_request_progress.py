@@ -9,9 +9,8 @@ from aiohttp import web
 
 from tests.acceptance.command import SECONDS, Ended, start
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.swarm_script import DEVELOPER, SCENARIO, SwarmApi
-from tests.acceptance.test_request import KEY, PLAN, RIGHT, WISH, draft, wanted
-from tests.claude_asking import program
+from tests.acceptance.swarm_script import DEVELOPER, SwarmApi
+from tests.acceptance.test_request import PLAN, RIGHT, WISH, draft, wanted
 from tests.conftest import run
 
 pytestmark = pytest.mark.slow
@@ -40,12 +39,7 @@ def test_progress_is_shown_before_the_engine_has_ended(
     async def watched() -> Ended:
         api = WaitingApi()
         async with api.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(program()),
-                "CLAUDE_CODE_API_KEY": KEY,
-                "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-            }
-            process = start(home, "request", str(repository), WISH, "--json", **settings)
+            process = start(home, "request", str(repository), WISH, "--json", **api.settings)
             assert process.stdout is not None
             assert process.stderr is not None
             out = asyncio.create_task(asyncio.to_thread(process.stdout.read))

@@ -13,8 +13,8 @@ from events.run import Requested
 from schemas.improvement import Relation
 from tests.acceptance.command import aps
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.swarm_script import SwarmApi
-from tests.acceptance.test_request import PLAN, RIGHT, answered, asked, draft, untouched, wanted
+from tests.acceptance.swarm_script import SwarmApi, while_answering
+from tests.acceptance.test_request import PLAN, RIGHT, asked, draft, untouched, wanted
 from tests.acceptance.watching import events_of
 from tests.conftest import run
 from tests.messages_api import Heard, Step, answers
@@ -73,7 +73,7 @@ def test_the_same_wish_in_other_words_ends_as_a_duplicate_that_can_be_insisted_o
     assert repeated.code == 0, repeated.err + repeated.out
 
     with untouched(repository):
-        insisted = answered(home, api, "improvements", "retry", second["id"], "--json")
+        insisted = while_answering(api, aps, home, "improvements", "retry", second["id"], "--json")
     assert insisted.code == 0, insisted.err
     board = orjson.loads(aps(home, "improvements", "list", "--json").out)
     assert {row["id"]: row["status"] for row in board} == dict.fromkeys(related, "testing_complete")

@@ -1,6 +1,5 @@
 """An improvement is repeated from the log: nobody is called, and the same events come of it."""
 
-import asyncio
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,11 +12,10 @@ import pytest
 
 from services.runtime.embedded.servers import EmbeddedServers
 from tests.acceptance.command import ROOT, SECONDS, Ended, aps, environment, improve, program
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi, written
+from tests.acceptance.swarm_script import SwarmApi, while_answering, written
 from tests.acceptance.targets import fingerprint, repository
-from tests.acceptance.test_request import KEY, PLAN, RIGHT, SOURCE, WRONG, asked, draft, wanted
+from tests.acceptance.test_request import PLAN, RIGHT, SOURCE, WRONG, asked, draft, wanted
 from tests.acceptance.watching import events_of
-from tests.claude_asking import program as claude
 from tests.conftest import run
 
 pytestmark = pytest.mark.slow
@@ -106,18 +104,7 @@ def test_a_request_is_repeated_without_a_call_and_ends_in_the_same_events(landed
 def test_another_engine_repeats_a_request_and_both_are_weighed(landed: Done) -> None:
     before = landed.state()
     other = SwarmApi(wanted(), PLAN, [draft(RIGHT)])
-
-    async def answered() -> Ended:
-        async with other.serving():
-            settings = {
-                "CLAUDE_CODE_PATH": str(claude()),
-                "CLAUDE_CODE_API_KEY": KEY,
-                "CLAUDE_CODE_API_URL": other.url(SCENARIO),
-            }
-            words = ("--engine", "claude_code", "--keep", "other")
-            return await asyncio.to_thread(landed.again, *words, **settings)
-
-    ended = run(answered())
+    ended = while_answering(other, landed.again, "--engine", "claude_code", "--keep", "other")
     assert ended.code == 0, ended.err
     found = told(ended)
     one, two = found["original"], found["rerun"]

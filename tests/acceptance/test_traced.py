@@ -24,10 +24,9 @@ from services.runtime.settings import load
 from services.runtime.spans import Spans
 from services.runtime.tracing import record_with
 from tests.acceptance.conftest import Repositories
-from tests.acceptance.swarm_script import SCENARIO, SwarmApi
-from tests.acceptance.test_request import KEY, PLAN, RIGHT, WISH, draft, wanted
+from tests.acceptance.swarm_script import SwarmApi
+from tests.acceptance.test_request import PLAN, RIGHT, WISH, draft, wanted
 from tests.acceptance.watching import DEADLINE
-from tests.claude_asking import program
 
 pytestmark = pytest.mark.slow
 
@@ -47,14 +46,7 @@ def exported() -> Iterator[InMemorySpanExporter]:
 @asynccontextmanager
 async def everything(home: Path, api: SwarmApi) -> AsyncIterator[tuple[Ground, Log]]:
     """All eight services in this process, with an engine, on a data folder."""
-    given = {
-        "APS_HOME": str(home),
-        "CLAUDE_CODE_PATH": str(program()),
-        "CLAUDE_CODE_API_KEY": KEY,
-        "CLAUDE_CODE_API_URL": api.url(SCENARIO),
-        "APS_PORT": "0",
-    }
-    settings = load(given)
+    settings = load({"APS_HOME": str(home), "APS_PORT": "0", **api.settings})
     settings = settings.model_copy(update={"port": port_to_use(settings)})
     async with stand(settings) as ground, ground.log("cli") as (_, book), swarm(ground, SERVICES):
         yield ground, book
