@@ -7,7 +7,8 @@ Rules
 3. Verdicts name their evidence; a landing names the commit and the tree that were proven.
 4. A refusal returns to the Developer at most `MAX_ATTEMPTS` times.
 5. `retried` re-opens an end, except a landing.
-6. Once blocked it waits from then on, however often the reason changes, until it is unblocked or decided.
+6. Once blocked it waits from then on, however often the reason changes, until it is unblocked or decided. A
+   wait for a budget is over too when somebody did what an engine was to be asked for.
 7. How it stands to another is told once for each kind of relation, at any status, and changes none.
 """
 
@@ -127,12 +128,18 @@ class Improvement:
         return self.status in ENDED or self.status in LANDED
 
     @property
+    def awaited_budget(self) -> str:
+        """The budget that must have room before any engine is asked; empty where it waits for none."""
+        return self.blocked.budget if self.blocked else ""
+
+    @property
     def waits(self) -> tuple[Waiting, ...]:
         """What it waits for: whoever can unblock it, whoever holds its work."""
         held = waiting_of(self.claim)
         if self.blocked is None or self.blocked_at is None:
             return (held,) if held else ()
-        told = Waiting(Obstacle.PERSON, self.blocked_at, self.blocked.reason, (self.blocked.needs,))
+        obstacle = Obstacle.BUDGET if self.blocked.budget else Obstacle.PERSON
+        told = Waiting(obstacle, self.blocked_at, self.blocked.reason, (self.blocked.needs,))
         return (told, held) if held else (told,)
 
     @property
@@ -158,7 +165,9 @@ def _moved(state: Improvement, fact: Fact) -> Improvement:
     status = TRANSITIONS[type(fact)][state.status]
     if isinstance(fact, ChangeDeployed) and fact.partly:
         status = Status.PARTLY_LANDED
-    return replace(state, status=status, claim=None if isinstance(fact, CLAIMED) else state.claim)
+    if not isinstance(fact, CLAIMED):
+        return replace(state, status=status)
+    return replace(state, status=status, claim=None, blocked=None if state.awaited_budget else state.blocked)
 
 
 def evolve(state: Improvement, fact: ImprovementFact, stamp: Stamp) -> Improvement:  # noqa: C901, PLR0912 -- one case a fact, nothing else

@@ -219,11 +219,15 @@ DRY_RUN = "a dry run lands nothing"  # why a proven change is blocked until a ru
 
 
 class Blocked(Fact):
-    """The work cannot go on; `needs` says who or what can unblock it."""
+    """The work cannot go on; `needs` says who or what can unblock it.
+
+    `budget` is the one that it waits for, empty where it waits for a person.
+    """
 
     name: ClassVar[str] = "blocked"
     reason: str
     needs: str
+    budget: str = ""
 
 
 class Unblocked(Fact):

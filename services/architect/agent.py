@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from events.catalogue import read_fact
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import ArchitectureDesigned, Discovered, RequirementsSpecified
+from events.improvement_facts import ArchitectureDesigned, Discovered, RequirementsSpecified, Unblocked
 from events.store import Recorded
 from events.target import TARGET, BaselineRecorded, Target
 from schemas.aps_vocabulary import Phase
@@ -24,9 +24,10 @@ from services.architect.planning import plan_record, planned, risk_of
 from services.architect.policy import whenever
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.asking.context import context_of
 from services.asking.leaving import leave_to_others
+from services.asking.waiting import halted
 from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
@@ -68,7 +69,7 @@ class Architect:
         """Design every improvement that the event makes ready."""
         id, fact = event.envelope.address.id, read_fact(event.envelope)
         target_id = id
-        if isinstance(fact, RequirementsSpecified):
+        if isinstance(fact, RequirementsSpecified | Unblocked):
             discovered = (await self.bench.book.state(IMPROVEMENT, id)).discovered
             assert discovered is not None  # noqa: S101 -- requirements follow a discovery
             target_id = discovered.target
@@ -86,7 +87,7 @@ class Architect:
         cause = self.bench.cause(event)
         state = await self.bench.book.state(IMPROVEMENT, id)
         discovered = state.discovered
-        if state.status is not Status.REQUIREMENTS_COMPLETE or discovered is None:
+        if state.status is not Status.REQUIREMENTS_COMPLETE or discovered is None or state.awaited_budget:
             return
         baseline = target.baseline_at(discovered.base)
         if baseline is None:
@@ -101,8 +102,8 @@ class Architect:
                     fact = await self._designed(id, target_id, target, discovered, baseline, held.token)
                 await self.bench.hand_over(id, fact, Phase.ARCHITECTURE, cause)
         except NotAnswered as nobody:
-            gone = given_up("no engine planned it", nobody, id)
-            await self.bench.book.record(IMPROVEMENT, id, gone, cause=cause)
+            halt = halted("no engine planned it", nobody, id)
+            await self.bench.book.record(IMPROVEMENT, id, halt, cause=cause)
         except Later:
             if (await self.bench.book.state(IMPROVEMENT, id)).status is Status.REQUIREMENTS_COMPLETE:
                 raise

@@ -75,6 +75,15 @@ def settling(state: Budget, run: str, spent: Spent | None, reason: str) -> Commi
     return Committed(run=run, micros=within, over_micros=cost - within)
 
 
+def refuses(state: Budget, opened: Opened | None, now: datetime) -> bool:
+    """Whether a budget refuses still what it refused last, `opened` as it is to be now; None: it is over."""
+    if opened is None:
+        return False
+    for fact in _before(state, opened, now):
+        state = BUDGET.evolve(state, fact, Stamp(0, now, ""))
+    return state.exhausted is not None
+
+
 def _before(state: Budget, opened: Opened, now: datetime) -> tuple[BudgetFact, ...]:
     """Return what brings a budget up to now: its limits, and an end to the reservations of the dead."""
     late = tuple(Released(run=one.run, reason=UNHEARD) for one in state.overdue(now))

@@ -22,14 +22,14 @@ from schemas.engine import FailureKind
 from services.asking.earlier import earlier
 from services.asking.inquiry import Inquiry, Try
 from services.asking.keeping import without_secrets
-from services.asking.ledger import Ledger, LeftAlone
+from services.asking.ledger import Ledger, LeftAlone, NoBudget
 from services.asking.limits import Limits
 from services.asking.manner import Manner
 from services.asking.question import Mask, question_of
 from services.asking.retrying import wait_before_next
 from services.asking.runs import Runs
 from services.asking.telling import Announce, unheard
-from services.asking.words import Ask, Asked, Choice, NotAnswered
+from services.asking.words import Ask, Asked, Choice, NotAnswered, OutOfBudget
 from services.engines.port import Ability, AnswerT, Failed, Task
 from services.runtime.log import Log
 
@@ -56,7 +56,10 @@ class Asker:
         self._runs = Runs(book, self._ledger, mask, manner, announce)
 
     async def ask(self, ask: Ask[AnswerT]) -> Asked[AnswerT]:
-        """Return an answer. Raises `NotAnswered`, `Halted`, or what `Log.keep` raises for want of a secret.
+        """Return an answer.
+
+        Raises `NotAnswered` (`OutOfBudget` where a budget refused the next call), `Halted`, or what
+        `Log.keep` raises for want of a secret.
 
         Cancelling it ends the call, gives back what was reserved, and records that.
         """
@@ -64,7 +67,10 @@ class Asker:
         inquiry = Inquiry(ask, await self._without_secrets(ask.task))
         last = Failed(FailureKind.NOT_CAPABLE, "no engine is chosen")
         for choice in ask.engines:
-            outcome = await self._of(inquiry, choice)
+            try:
+                outcome = await self._of(inquiry, choice)
+            except NoBudget as short:
+                raise OutOfBudget(short.budget, short.until, str(short), tuple(inquiry.runs)) from short
             if isinstance(outcome, Asked):
                 return outcome
             last = outcome

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 from events.envelope import Cause
-from events.improvement_facts import Abandoned
 from schemas.engine import FailureKind
 from services.asking.words import Ask, Asked, Choice, Left, NotAnswered
 from services.engines.choosing import Wanted, wanted_for
@@ -22,11 +21,6 @@ NOT_CAPABLE = (
 
 
 BOUNDS = Bounds()
-CURES = {
-    FailureKind.BUDGET_EXHAUSTED: "Raise APS_BUDGET_* (see aps budgets list) or wait, then",
-    FailureKind.NOT_CAPABLE: "Set an engine up, then",
-    FailureKind.UNAUTHORIZED: "Give a key that is accepted, then",
-}
 MOST_SUSPICIONS = 50
 
 
@@ -36,12 +30,6 @@ class Asker(Protocol):
     async def ask(self, ask: Ask[AnswerT]) -> Asked[AnswerT]:
         """Return an answer. Raises `NotAnswered`, or `Halted` while everything is paused."""
         ...
-
-
-def given_up(doing: str, nobody: NotAnswered, improvement: str) -> Abandoned:
-    """Return the end of an improvement for which no engine answered, and how it is taken up again."""
-    cure = CURES.get(nobody.kind, "When the cause is gone")
-    return Abandoned(reason=f"{doing}: {nobody}. {cure}: aps improvements retry {improvement}")
 
 
 @dataclass(frozen=True)

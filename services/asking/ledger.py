@@ -59,11 +59,11 @@ class LeftAlone(Exception):  # noqa: N818 -- what happened
 
 
 class NoBudget(Exception):  # noqa: N818 -- what is wanting
-    """A budget has not enough left; no call was made."""
+    """A budget has not enough left; no call was made. It ends at `until`, None: never."""
 
-    def __init__(self, budget: str, reason: str) -> None:
+    def __init__(self, budget: str, reason: str, until: datetime | None) -> None:
         super().__init__(f"the budget {budget} is exhausted: {reason}")
-        self.budget, self.reason = budget, reason
+        self.budget, self.until = budget, until
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Ledger:
             if changes:
                 await self._book.record_on(changes, cause)
             if made.refusal is not None:
-                raise NoBudget(made.refusal.budget, made.refusal.reason)
+                short = made.refusal.budget
+                raise NoBudget(short, made.refusal.reason, wanted[short].until)
             return Begun(run, engine, call.budgets, cause)
 
         return await self._in_turn(reserve)

@@ -42,6 +42,13 @@ def budgets(limits: Limits, improvement: str, engine: str, now: datetime) -> Map
     return found
 
 
+def opened_anew(limits: Limits, budget: str, now: datetime) -> Opened | None:
+    """Return how a budget is to be open at `now`; None where its day or month is over."""
+    rest = budget.partition("-")[2]
+    engine = rest.rpartition("-")[0].rpartition("-")[0]  # without year and month
+    return budgets(limits, rest, engine, now).get(budget)
+
+
 def _opened(limit: Limit, until: datetime | None) -> Opened:
     return Opened(limit_micros=limit.micros, limit_runs=limit.runs, until=until)
 

@@ -17,7 +17,7 @@ from services.asking.door import Door
 from services.asking.earlier import Found
 from services.asking.inquiry import Inquiry, Try
 from services.asking.keeping import Shelf
-from services.asking.ledger import Begun, Ending, Ledger, NoBudget, NoPlace, Taken
+from services.asking.ledger import Begun, Ending, Ledger, NoPlace, Taken
 from services.asking.manner import Manner
 from services.asking.outcome import completed, ended
 from services.asking.persisting import until_taken
@@ -43,12 +43,12 @@ class Runs:
         self._doors: dict[str, Door] = {}
 
     async def make(self, one: Try[AnswerT], number: int) -> Asked[AnswerT] | Failed:
-        """Call the engine in a run with this number, or the next that is free. Raises `LeftAlone`."""
+        """Call the engine in a run with this number, or the next that is free.
+
+        Raises `LeftAlone`, `NoBudget`.
+        """
         await self.keep_prompt(one)
-        try:
-            begun = await self._begun(one, number)
-        except NoBudget as short:
-            return Failed(FailureKind.BUDGET_EXHAUSTED, str(short))
+        begun = await self._begun(one, number)
         one.inquiry.runs.append(begun.run)
         clock = asyncio.get_running_loop().time
         began = clock()

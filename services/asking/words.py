@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic
 
 from events.envelope import Cause
@@ -76,3 +77,11 @@ class NotAnswered(Exception):  # noqa: N818 -- what happened
     def __init__(self, kind: FailureKind, reason: str, runs: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.kind, self.reason, self.runs = kind, reason, runs
+
+
+class OutOfBudget(NotAnswered):
+    """The budget `budget` refused the next call: nobody was asked. It ends at `until`, None: never."""
+
+    def __init__(self, budget: str, until: datetime | None, reason: str, runs: tuple[str, ...] = ()) -> None:
+        super().__init__(FailureKind.BUDGET_EXHAUSTED, reason, runs)
+        self.budget, self.until = budget, until

@@ -6,8 +6,9 @@ from events.improvement_facts import Abandoned, ChangeImplemented
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
 from schemas.engine import FailureKind
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.asking.stops import Bound, Tried, failure_digest, why_stop
+from services.asking.waiting import halted
 from services.changes.brief import brief
 from services.changes.recipes import Written
 from services.developer.writing import Draft, draft, hopeless
@@ -18,7 +19,7 @@ REQUEST = "request"
 
 
 async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause: Cause) -> None:
-    """Have the change written and hand it over; give the improvement up where nobody can, or nothing came."""
+    """Have the change written and hand it over; let it wait, or end, where nobody can."""
     book = bench.book
     async with bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
         state = await book.state(IMPROVEMENT, id)
@@ -28,7 +29,7 @@ async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause
         try:
             made = await _drafted(bench, consultant, id, state, cause)
         except NotAnswered as nobody:
-            await book.record(IMPROVEMENT, id, given_up("no engine wrote it", nobody, id), cause=cause)
+            await book.record(IMPROVEMENT, id, halted("no engine wrote it", nobody, id), cause=cause)
             return
         if why := hopeless(made, await _refused_patch(book, state)):
             await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)

@@ -1,15 +1,15 @@
 """What the Developer does whenever something happened.
 
-Whenever a design is ready, the change is implemented. Whenever an agent from outside delivered one, that is
-made a commit, or refused and implemented. Whenever QA refused a change, it is implemented
-again without the parts that did harm, or abandoned when nothing of it is left.
+Whenever a design is ready or its wait over, the change is implemented. Whenever an agent from outside
+delivered one, that is made a commit, or refused and implemented. Whenever QA refused a change, it is
+implemented again without the parts that did harm, or abandoned when nothing of it is left.
 """
 
 from dataclasses import dataclass
 
 from events.fact import Fact
 from events.improvement import MAX_ATTEMPTS, Improvement
-from events.improvement_facts import ArchitectureDesigned, ChangeDelivered, ChangeRefuted
+from events.improvement_facts import ArchitectureDesigned, ChangeDelivered, ChangeRefuted, Unblocked
 from schemas.improvement import Status
 
 
@@ -37,9 +37,9 @@ class Abandon:
 
 def whenever(id: str, fact: Fact, state: Improvement) -> Implement | TakeOver | Abandon | None:
     """Return the work that `fact` asks for in the state that holds now; None when it is done already."""
-    if not isinstance(fact, ArchitectureDesigned | ChangeDelivered | ChangeRefuted):
+    if not isinstance(fact, ArchitectureDesigned | ChangeDelivered | ChangeRefuted | Unblocked):
         return None
-    if state.status is not Status.ARCHITECTURE_COMPLETE:
+    if state.status is not Status.ARCHITECTURE_COMPLETE or state.awaited_budget:
         return None
     if hopeless := why_hopeless(state):
         return Abandon(id, hopeless)

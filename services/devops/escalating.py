@@ -1,4 +1,4 @@
-"""Looks for what waits too long, and tells of it once, by a fact on what waits.
+"""Looks for what waits: tells once of what waits too long, and frees what a budget has room for again.
 
 Rules
 1. A look asks the log only which aggregates recorded what may make them wait, and how often: whoever did not
@@ -27,6 +27,8 @@ from events.lease import WorkClaimed
 from events.store import Conflict, Unavailable
 from events.swarm import SWARM, Paused
 from events.target import TARGET
+from services.asking.team import limits_of
+from services.asking.waiting import free
 from services.runtime.log import Log
 from services.runtime.workbench import Workbench
 
@@ -71,6 +73,10 @@ class Lookout:
         self._begun: dict[tuple[str, str], Mapping[str, int]] = {}
         self._waiting: set[tuple[str, str]] = set()
 
+    def improvements(self) -> tuple[str, ...]:
+        """Return the improvements that waited for anything at the last look."""
+        return tuple(id for kind, id in self._waiting if kind == IMPROVEMENT.name)
+
     async def look(self) -> tuple[Escalated, ...]:
         """Tell of each wait that has become too long, and return what was told."""
         told: list[Escalated] = []
@@ -107,5 +113,6 @@ async def keep_looking(bench: Workbench, every: float = EVERY_SECONDS) -> None:
         await asyncio.sleep(every)
         try:
             await lookout.look()
+            await free(bench.book, limits_of(bench.settings), lookout.improvements(), bench.actor)
         except (Unavailable, TimeoutError) as away:
             log.info("what waits is looked for again", problem=str(away))

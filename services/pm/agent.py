@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from events.catalogue import read_fact
 from events.envelope import Cause
 from events.improvement import IMPROVEMENT
-from events.improvement_facts import Abandoned, Discovered, RequirementsSpecified
+from events.improvement_facts import Abandoned, Blocked, Discovered, RequirementsSpecified
 from events.store import Recorded
 from events.target import TARGET, ScanFailed, Scanned, ScanRequested, Target
 from schemas.aps_vocabulary import Phase
 from schemas.improvement import Status
-from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered, given_up
+from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.asking.leaving import leave_to_others
+from services.asking.waiting import halted
 from services.discovery.understanding import Discovery
 from services.engines.deterministic.ruff import RuffFailed
 from services.gherkin.vocabulary import rule_improvement_feature
@@ -112,7 +113,7 @@ class PM:
     async def _specify(self, id: str, new: bool, event: Recorded) -> None:
         book, cause = self.bench.book, self.bench.cause(event)
         state = await book.state(IMPROVEMENT, id)
-        if state.status is not Status.INITIALIZED or state.discovered is None:
+        if state.status is not Status.INITIALIZED or state.discovered is None or state.awaited_budget:
             return
         found = state.discovered
         if found.source == SOURCE and self.consultant is None:
@@ -126,15 +127,15 @@ class PM:
                 made = await self._specified(id, found, target, held.token, cause)
             else:
                 made = await self._of_rule(id, found, target, held.token)
-            if isinstance(made, Abandoned):
+            if isinstance(made, Abandoned | Blocked):
                 await book.record(IMPROVEMENT, id, made, cause=cause)
             else:
                 await self.bench.hand_over(id, made[0], Phase.REQUIREMENTS, cause, made[1])
 
     async def _specified(
         self, id: str, found: Discovered, target: Target, token: int, cause: Cause
-    ) -> tuple[RequirementsSpecified, str] | Abandoned:
-        """What must hold after a request; why it is not done, where no engine says."""
+    ) -> tuple[RequirementsSpecified, str] | Abandoned | Blocked:
+        """What must hold after a request; why it is not done or waits, where no engine says."""
         if self.consultant is None:
             return Abandoned(reason=NOT_CAPABLE)
         files = tuple(await (await self.bench.clone(found.target, found.base)).entries(found.base))
@@ -144,7 +145,7 @@ class PM:
                     self.bench.book, self.consultant, id, found, target, tree, files, token, cause
                 )
             except NotAnswered as nobody:
-                return given_up("no engine said what must hold", nobody, id)
+                return halted("no engine said what must hold", nobody, id)
 
     async def _of_rule(
         self, id: str, found: Discovered, target: Target, token: int

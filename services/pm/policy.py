@@ -1,7 +1,8 @@
 """What PM does whenever something happened, and what it does not propose again.
 
-Whenever a scan is asked for, the target is searched. Whenever an improvement was discovered or is
-retried, its requirements are written. Whenever another system delivered something, it is read.
+Whenever a scan is asked for, the target is searched. Whenever an improvement was discovered, is
+retried or waits no longer, its requirements are written. Whenever another system delivered something, it is
+read.
 A refusal is remembered until the files it was about change.
 A limit bounds what is worked on or lands: what is not finished yet, whether found before or just now.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from events.delivery import Received
 from events.fact import Fact
 from events.improvement import Improvement
-from events.improvement_facts import Discovered, Retried
+from events.improvement_facts import Discovered, Retried, Unblocked
 from events.subjects import slug
 from events.target import ScanRequested
 from schemas.improvement import Status
@@ -49,7 +50,7 @@ def whenever(id: str, fact: Fact) -> Scan | Specify | Read | None:
     match fact:
         case ScanRequested(scan=scan):
             return Scan(id, scan)
-        case Discovered() | Retried():
+        case Discovered() | Retried() | Unblocked():
             return Specify(id, new=isinstance(fact, Discovered))
         case Received():
             return Read(id)

@@ -46,8 +46,8 @@ def request(
     what is proven lands on the branch aps/improved of TARGET. It needs an AI engine: set CLAUDE_CODE_API_KEY
     or CLAUDE_CODE_TOKEN, or OPENAI_COMPATIBLE_URL.
 
-    It ends with 0 when the change landed, waits for a person or is under way elsewhere; with 1 when it was
-    given up or refused, also as the same as another one; with 6 when no engine can be asked.
+    It ends with 0 when the change landed, waits for a person or a budget, or is under way elsewhere; with 1
+    when it was given up or refused, also as the same as another one; with 6 when no engine can be asked.
 
     Example: aps request ~/src/project "parse() should accept an empty list and return 0"
     Example: aps request . "mend what the issue describes" --context issue=issue-42.md

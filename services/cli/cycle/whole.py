@@ -7,7 +7,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from events.target import TARGET
 from services.asking.readiness import unready
+from services.asking.team import limits_of
+from services.asking.waiting import free
 from services.cli.cycle.afterwards import afterwards, first_words, undone
 from services.cli.cycle.one_scan import PM, one_scan
 from services.cli.cycle.watching import Following, follow
@@ -38,6 +41,7 @@ async def _cycle(
             say(f"note: {note}")
         bench = await workbench("cli", settings, book)
         place = await locate(wish.target, bench.workspace, bench.sandbox)
+        await _freed(book, settings, place.id)
         asked = await ask(book, place, wish, actor("cli"))
         for note in asked.place.inspection.notes:
             say(f"note: {note}")
@@ -45,6 +49,14 @@ async def _cycle(
             say(f"{asked.scan} is under way already: following it to its end, with the options it began with")
         async with swarm(ground, names, make(asked)) as running:
             yield Following(bench, asked, running, connection)
+
+
+async def _freed(book: Log, settings: Settings, target: str) -> None:
+    """Let what was found last in a target go on where its budget has room by now: it is followed then."""
+    scan = (await book.state(TARGET, target)).latest
+    found = scan.done.improvements if scan and scan.done else ()
+    for id in await free(book, limits_of(settings), found, actor("cli")):
+        say(f"{id} waits for its budget no longer")
 
 
 async def request(settings: Settings, wish: Wish, *, as_json: bool) -> None:
