@@ -30,6 +30,7 @@ from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.drawing import drawn
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
+from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 from services.runtime.log import Loaded
 from services.steering.decisions import Decision, possible, refusal
@@ -84,9 +85,10 @@ async def detail(call: Call) -> web.StreamResponse:
     state = await state_at(book, IMPROVEMENT, id, seq)
     shelf = Shelf(book, opens=False)
     suites = await suites_of(shelf, await state_at(book, TARGET, row.target, seq), state)
-    moves = await _moves(call, shelf, row.target, id, seq)
+    wants = withheld(call)
+    moves = () if wants["deployments"] else await _moves(call, shelf, row.target, id, seq)
     one = await dossier_of(shelf, views, id, state, seq, diff=True)
-    runs = await views.runs(id, at_seq=seq)
+    runs = () if wants["calls"] else await views.runs(id, at_seq=seq)
     decisions = () if seq else possible(state, book.clock())
     demands = demands_of(one)
     return page(
@@ -104,7 +106,7 @@ async def detail(call: Call) -> web.StreamResponse:
         moves=moves,
         runs=runs,
         spent=_spent(runs),
-        raw=await _raw(call, id, seq),
+        raw=() if wants["raw"] else await _raw(call, id, seq),
         decisions=[(each.value, NAMES[each], each is not Decision.APPROVE) for each in decisions],
     )
 

@@ -18,6 +18,7 @@ from services.gateway.http.lists import At
 from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
+from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 from services.gateway.streams import queues, streams
 from services.runtime.effective import effective
@@ -115,7 +116,7 @@ async def _settings(call: Call, made: str) -> web.StreamResponse:
         made=made,
         tokens=[(row, not row.revoked and row.expires_at > present) for row in tokens],
         roles=tuple(Role),
-        budgets=await call.desk.views.budgets(),
+        budgets=() if withheld(call)["budgets"] else await call.desk.views.budgets(),
         effective=effective(call.desk.ground.settings),
     )
 

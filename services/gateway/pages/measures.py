@@ -17,6 +17,7 @@ from services.gateway.metering.charts import TONES, Chart, Kind, Line, Mark, in_
 from services.gateway.metering.measures import OutcomeMeasures, begun
 from services.gateway.metering.routes import measured
 from services.gateway.metering.spans import Range, Span
+from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 
 MOST_MARKS = 50
@@ -58,11 +59,9 @@ async def measures(call: Call) -> web.StreamResponse:
     seq, views = await seq_of(call), call.desk.views
     span, parts = await measured(call, seq, OutcomesBy.TIME, asked.range, asked.target)
     _, whole = await measured(call, seq, OutcomesBy.ALL, asked.range, asked.target)
-    moves = [
-        row
-        for row in await views.deployments(asked.target or None, seq)
-        if span.since <= row.updated_at < span.until
-    ]
+    wants = withheld(call)
+    known = () if wants["deployments"] else await views.deployments(asked.target or None, seq)
+    moves = [row for row in known if span.since <= row.updated_at < span.until]
     frame = Frame(span, parts, tuple(_mark(row) for row in moves[-MOST_MARKS:]))
     series = await call.desk.metering.kept.series()
     return page(
@@ -70,7 +69,7 @@ async def measures(call: Call) -> web.StreamResponse:
         "measures.html",
         asked=asked,
         ranges=tuple(Range),
-        targets=await views.targets(seq),
+        targets=() if wants["choice"] else await views.targets(seq),
         names=sorted({one.name for one, _ in series}),
         span=span,
         whole=whole[0] if whole else OutcomeMeasures(what=""),

@@ -1,14 +1,21 @@
-"""The overview: is everything well, what is in flight, what it costs, and the great switches."""
+"""The overview: is everything well, what is in flight, what it costs, and the great switches.
+
+What a narrowed token may not see is not even asked for.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
 
 from events.swarm import ALL, SWARM, Paused, Resumed
+from projections.queries import Views
 from projections.views.board_search import Order, Search
+from projections.views.improvement_board import ImprovementRow
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
+from schemas.improvement import Status
 from services.dossier.improvement import state_at
 from services.gateway.api import letters, requesting
 from services.gateway.http.commands import Why, because, record
@@ -16,6 +23,7 @@ from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
+from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 
 LATEST = 10
@@ -23,28 +31,47 @@ WAITING = 50
 SYSTEM = "/api/health"
 
 
+@dataclass(frozen=True)
+class Found:
+    """The improvements of all targets: how many of each status, those that wait for a person, the latest."""
+
+    counts: dict[Status, int]
+    waiting: tuple[ImprovementRow, ...]
+    waiting_number: int
+    latest: tuple[ImprovementRow, ...]
+
+
 async def overview(call: Call) -> web.StreamResponse:
     """Show the whole at a glance."""
     moment = await moment_of(call)
     views, seq = call.desk.views, moment.at_seq
-    tasks = await views.tasks(TaskState.RUNNING, at_seq=seq)
+    wants = withheld(call)
+    tasks = () if wants["flight"] else await views.tasks(TaskState.RUNNING, at_seq=seq)
+    number = None if seq or wants["applied"] else len(await letters.open_letters(call, closed=False))
     return page(
         call,
         "overview.html",
         moment=moment,
         seen=None if seq else await call.desk.watch.last(),
         paused=(await state_at(call.desk.book, SWARM, ALL, seq)).paused,
-        targets=await views.targets(seq),
-        budgets=await views.budgets(seq),
-        counts=await views.counted(Search(at_seq=seq)),
-        waiting=await views.found(Search(blocked=True, at_seq=seq), limit=WAITING),
-        waiting_number=sum((await views.counted(Search(blocked=True, at_seq=seq))).values()),
-        latest=await views.found(Search(at_seq=seq), Order.NEWEST, LATEST),
+        targets=() if wants["targets"] else await views.targets(seq),
+        budgets=() if wants["spend"] else await views.budgets(seq),
+        found=Found({}, (), 0, ()) if wants["latest"] else await _found(views, seq),
         tasks=tasks,
         ages=_ages(tasks, moment.time),
-        poisoned=() if seq else await views.poisoned(),
+        poisoned=() if seq or wants["applied"] else await views.poisoned(),
         position=moment.seq,
-        letters=None if seq else len(await letters.open_letters(call, closed=False)),
+        letters=number,
+    )
+
+
+async def _found(views: Views, seq: int | None) -> Found:
+    blocked = Search(blocked=True, at_seq=seq)
+    return Found(
+        counts=await views.counted(Search(at_seq=seq)),
+        waiting=await views.found(blocked, limit=WAITING),
+        waiting_number=sum((await views.counted(blocked)).values()),
+        latest=await views.found(Search(at_seq=seq), Order.NEWEST, LATEST),
     )
 
 

@@ -11,12 +11,13 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from schemas.access import Role
+from schemas.access import Role, Scope
 from services.access.sessions import COOKIE
 from services.cycle.text import plain_block, plain_text
 from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import Call
+from services.gateway.http.route import LOOKING, Call
+from services.gateway.pages.parts import withheld
 
 FOLDER = Path(__file__).parent
 HTML = "text/html"
@@ -32,6 +33,7 @@ PLACES = (
     ("/ai/settings", "Settings"),
     ("/api", "API"),
 )
+LIVE = Scope.IMPROVEMENTS  # that of the stream which tells pages to look again
 DECIDERS = (Role.OPERATOR, Role.ADMIN)
 
 
@@ -55,7 +57,8 @@ def _of(call: Call) -> Mapping[str, Any]:
         "form_key": form_key(call),
         "path": call.request.path,
         "at": at,
-        "live": not at,
+        "live": not at and call.holder is not None and call.holder.may(LOOKING, LIVE),
+        "wants": withheld(call),
         "may_decide": not at and call.holder is not None and call.holder.role in DECIDERS,
     }
 

@@ -12,6 +12,7 @@ from services.dossier.calls import Content, content_of, facts_of, suspicions
 from services.dossier.shelf import Shelf
 from services.gateway.http.commands import loaded
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
+from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 
 MOST_CHARACTERS = 200_000
@@ -24,6 +25,7 @@ async def run(call: Call) -> web.StreamResponse:
     facts = await facts_of(book, id)
     opens = call.holder is not None and call.holder.may(DECIDING, Scope.LOG)
     shelf = Shelf(book, opens=opens)
+    wants = withheld(call)
     content = await content_of(shelf, [fact for _, fact in facts], transcript=True)
     return page(
         call,
@@ -35,8 +37,8 @@ async def run(call: Call) -> web.StreamResponse:
         opens=opens,
         parts=_parts(content),
         missing=shelf.missing,
-        suspicions=suspicions([fact for _, fact in facts]),
-        events=[(one.seq, one.envelope, summary(fact)) for one, fact in facts],
+        suspicions=() if wants["suspicions"] else suspicions([fact for _, fact in facts]),
+        events=() if wants["happened"] else [(one.seq, one.envelope, summary(fact)) for one, fact in facts],
     )
 
 
