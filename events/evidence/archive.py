@@ -123,10 +123,10 @@ def chunk_at(subject: str, body: bytes) -> Chunk:
 
 @dataclass
 class ArtefactProof:
-    """Puts the chunks of artefacts together and holds each to its name."""
+    """Puts the chunks of artefacts together and holds each to its name; `whole` are the names seen."""
 
-    artefacts: int = 0
     messages: int = 0
+    whole: set[str] = field(default_factory=set)
     _open: dict[str, "_Joined"] = field(default_factory=dict)
 
     def see(self, line: Other, where: str) -> Iterator[Fault]:
@@ -151,7 +151,7 @@ class ArtefactProof:
             yield Fault(0, where, f"chunk {chunk.index} of {chunk.sha256} follows {joined.chunks} chunks")
         joined.add(chunk.body)
         if joined.chunks >= joined.count:
-            self.artefacts += 1
+            self.whole.add(chunk.sha256)
             if self._open.pop(chunk.sha256).digest() != chunk.sha256:
                 yield Fault(0, f"artefact {chunk.sha256}", "does not fit its name")
 

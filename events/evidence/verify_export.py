@@ -5,6 +5,8 @@ Rules
 2. Heads and the seal count only when a trusted key signed them: one that was given, else the one inside.
    Every export is sealed, so one without a seal is altered.
 3. Artefacts must fit their names, and all chunks of each must be there.
+4. A seal that does not fit is told with every place that does not look as it was written (`Clues`); that it
+   is somewhere is said only where nothing else is known.
 """
 
 import hashlib
@@ -12,12 +14,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from events.envelope import NO_HASH, Unreadable
 from events.evidence.archive import ArtefactProof
+from events.evidence.clues import Clues
 from events.evidence.export import Closing, Exported, Line, Opening, Other, decoded
 from events.evidence.heads import Head, NoKey, PublicKey, gaps, wrong
 from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item, respelt
 
 HEADS = "heads"
 SEALED = "seal"
+SOMEWHERE = (
+    "Where is not known: somewhere something was altered, added or removed that nothing but the seal covers,"
+    " such as a stored time, the last head, a setting or a message beside the log"
+)
 
 
 class ExportProof:
@@ -38,6 +45,8 @@ class ExportProof:
         self._chain = NO_HASH
         self._lines = hashlib.sha256()
         self._artefacts = ArtefactProof()
+        self._clues = Clues(self._artefacts.whole)
+        self._faulty = False
 
     @property
     def signed(self) -> int:
@@ -57,7 +66,7 @@ class ExportProof:
     @property
     def artefacts(self) -> int:
         """How many whole artefacts there were."""
-        return self._artefacts.artefacts
+        return len(self._artefacts.whole)
 
     @property
     def messages(self) -> int:
@@ -71,6 +80,12 @@ class ExportProof:
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Fault]:
         """Yield every fault of the lines."""
+        for fault in self._read(lines):
+            self._faulty = True
+            yield fault
+        yield from self._seal()
+
+    def _read(self, lines: Iterable[bytes]) -> Iterator[Fault]:
         for number, raw in enumerate(lines, start=1):
             try:
                 line = decoded(raw)
@@ -78,6 +93,7 @@ class ExportProof:
                 line = None
                 yield Fault(self._last if self._log else 0, f"line {number}", str(problem))
             if line is not None:
+                self._clues.see(line, raw, f"line {number}")
                 yield from self._see(line, f"line {number}")
             if not isinstance(line, Closing):
                 self._lines.update(raw)
@@ -155,7 +171,14 @@ class ExportProof:
             until = f"it was written up to sequence {self.opening.until}"
             yield Fault(self._log.last, LOG, f"the events end here; {until}")
         yield from self._artefacts.end()
-        yield from self._seal()
+
+    def _altered(self) -> Iterator[Fault]:
+        what = "what stands before is not what the export was closed with"
+        clues = [*self._clues.told()]
+        yield from clues
+        if not clues and not self._faulty:
+            what = f"{what}. {SOMEWHERE}"
+        yield Fault(self._last, SEALED, what)
 
     def _seal(self) -> Iterator[Fault]:
         closing = self.closing
@@ -164,7 +187,7 @@ class ExportProof:
             return
         found = (self.events, self._chain, self._lines.hexdigest())
         if found != (closing.events, closing.chain, closing.sha256):
-            yield Fault(self._last, SEALED, "what stands before is not what the export was closed with")
+            yield from self._altered()
         if not closing.signature:
             yield Fault(self._last, SEALED, "is missing: nobody vouches for the whole")
             return
