@@ -3,16 +3,15 @@
 The log is the only state worth keeping; everything else here can be made again from it.
 """
 
-import fcntl
 import hashlib
 import itertools
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from services.workspace.locks import alone_in
 
 # Root's servers run as this uid and gid ("nobody" everywhere): PostgreSQL refuses to run as root.
 SERVICE_UID = 65534
@@ -139,7 +138,7 @@ def shared_place(home: Path, shared_root: Path = SHARED_ROOT) -> Path:
     folder = DataFolder(home)
     folder.create()
     kept = folder.servers / _PLACE_FILE
-    with _alone(folder.servers):
+    with alone_in(folder.servers):
         if not kept.exists():
             write_durably(kept, str(_chosen_place(folder, shared_root)))
         place = folder.servers / kept.read_text("utf-8")
@@ -163,17 +162,6 @@ def _chosen_place(folder: DataFolder, shared_root: Path) -> Path:
     names = itertools.chain([digest], (f"{digest}-{number}" for number in itertools.count(2)))
     # What stands there belonged to a home that moved or was removed together with its passwords.
     return next(place for place in map(shared_root.absolute().joinpath, names) if not place.exists())
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one command at a time decide."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _claim(place: Path, home: Path) -> None:

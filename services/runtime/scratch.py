@@ -4,7 +4,6 @@ Whatever makes temporary files in this process (`tempfile`) makes them there: on
 room, and never left behind for good, however the process ends.
 """
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import structlog
 
 from services.runtime.data_folder import is_root, make_folder
 from services.workspace.files import remove
-from services.workspace.locks import try_lock
+from services.workspace.locks import alone_in, try_lock
 
 log = structlog.get_logger()
 
@@ -26,7 +25,7 @@ _LOCK = "in-use.lock"
 def scratch(root: Path) -> Iterator[Path]:
     """Give this process a folder below `root` for the time of the block; remove those of dead processes."""
     make_folder(root, 0o711 if is_root() else 0o700)
-    with _alone(root):
+    with alone_in(root):
         for left in root.iterdir():
             _sweep(left)
         folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
@@ -50,14 +49,3 @@ def _sweep(folder: Path) -> None:
             remove(folder)
     except OSError as problem:
         log.warning("temporary files stay behind", folder=str(folder), problem=str(problem))
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Let one process at a time begin."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
