@@ -51,7 +51,14 @@ async def perform(
     if consultant is None:
         return by_rules(action, given, NO_ENGINE)
     prompt = action.prompt(given)
-    errand = Errand(action.name, action.template, prompt.text, only=only, materials=prompt.materials)
+    errand = Errand(
+        action.name,
+        action.template,
+        prompt.text,
+        only=only,
+        materials=prompt.materials,
+        fits=lambda earlier: not action.check(given, earlier),
+    )
     try:
         asked = await consultant.ask(errand, action.answer, improvement, cause)
     except NotAnswered as nobody:

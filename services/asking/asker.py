@@ -3,7 +3,8 @@
 Rules
 1. Each call is a run with its place and its reservation, recorded before it begins: nothing is called off the
    log. Where no place is free it waits.
-2. An answer to the same question is taken again without a call, as a run that names the earlier one.
+2. An answer to the same question is taken again without a call, as a run that names the earlier one; not one
+   that whoever asks would refuse.
 3. The same engine is asked again only after a failure that may pass; the next one only where it may help. It
    is a run that names the one it stands in for. A session belongs to the first engine alone.
 4. An engine whose circuit is open, or that cannot do what is asked, is passed over, and the log says so.
@@ -92,7 +93,8 @@ class Asker:
         number = 1
         if one.question.reusable:
             _, (found, number) = await asyncio.gather(
-                self._runs.keep_prompt(one), earlier(self._book, one.question, inquiry.task.answer)
+                self._runs.keep_prompt(one),
+                earlier(self._book, one.question, inquiry.task.answer, inquiry.ask.fits),
             )
             if found is not None:
                 return await self._runs.reuse(one, found)

@@ -1,13 +1,13 @@
 """How a role asks engines: who it is, whom it may ask, and how strangers' text is marked in its prompts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from events.envelope import Cause
 from schemas.engine import FailureKind
-from services.asking.words import Ask, Asked, Choice, Left, NotAnswered
+from services.asking.words import Ask, Asked, Choice, Left, NotAnswered, whatever
 from services.engines.choosing import Wanted, wanted_for
 from services.engines.port import AnswerT, Bounds, Engine, Task
 from services.prompting.material import Material, reported
@@ -36,7 +36,8 @@ class Asker(Protocol):
 class Errand:
     """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask.
 
-    `materials` are what of the prompt strangers wrote, `left` returns what was written as a patch.
+    `materials` are what of the prompt strangers wrote, `left` returns what was written as a patch. An earlier
+    answer is taken only where it `fits`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Errand:
     only: str = ""
     materials: Sequence[Material] = ()
     left: Left | None = None
+    fits: Callable[[Any], bool] = whatever
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Consultant:
             inputs=errand.inputs,
             suspicions=reported(errand.materials, MOST_SUSPICIONS),
             left=errand.left,
+            fits=errand.fits,
         )
         return await self.asker.ask(ask)
 

@@ -16,6 +16,11 @@ class NotTaken(Exception):  # noqa: N818 -- says what becomes of it
     """What an engine left in its work tree is not let in; the message says what, in one line."""
 
 
+def whatever(_: object) -> bool:
+    """Take any answer."""
+    return True
+
+
 @dataclass(frozen=True)
 class Choice:
     """One engine to ask, and the model it is to use (empty: its own choice).
@@ -34,10 +39,10 @@ class Ask(Generic[AnswerT]):
 
     `prompt_version` is the hash of the prompt's file. `inputs` is a hash of what the answer depends on beside
     the prompt, such as the tree that may be read; without it no answer of a task with a work tree is taken
-    again. `whole` says that the answer holds all that a writing task made, so that it may be. A higher
-    `priority` is called first. `improvement` may be empty. `suspicions` are recorded with the run. `left`
-    returns, once a writing task was answered, what stands in its work tree, as a patch against the source;
-    raising `NotTaken` makes the answer a failure.
+    again. `whole` says that the answer holds all that a writing task made, so that it may be. An earlier
+    answer is taken only where it `fits`. A higher `priority` is called first. `improvement` may be empty.
+    `suspicions` are recorded with the run. `left` returns, once a writing task was answered, what stands in
+    its work tree, as a patch against the source; raising `NotTaken` makes the answer a failure.
     """
 
     role: str
@@ -50,6 +55,7 @@ class Ask(Generic[AnswerT]):
     priority: int = 0
     reuse: bool = True
     whole: bool = False
+    fits: Callable[[AnswerT], bool] = whatever
     suspicions: tuple[str, ...] = ()
     left: Left | None = None
 

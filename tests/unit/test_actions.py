@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.run import RUN
+from events.run import RUN, Reused
 from schemas.base import Frozen
 from schemas.engine import FailureKind
 from services.actions.action import Action, Ours
@@ -74,6 +74,19 @@ async def test_an_answer_that_breaks_the_rule_is_not_taken_and_the_rules_do_it(b
     assert (made.value, made.by) == (Greeting(words="Hello Ada"), RULES)
     assert made.why == "the answer of scripted was not taken: Ada is not greeted; it is cold"
     assert (await book.state(RUN, made.run)).ended is not None
+
+
+async def test_an_answer_that_breaks_the_rule_is_not_taken_again_and_one_that_passes_it_is(book: Log) -> None:
+    engine = ScriptedEngine(said("Good day"), said("Good day, Ada"))
+    asking = consultant(book, engine=engine)
+    refused = await perform(GREET, ADA, asking, BECAUSE)
+    better = await perform(GREET, ADA, asking, BECAUSE)
+    assert (refused.by, better.by, better.value) == (RULES, "scripted", Greeting(words="Good day, Ada"))
+    again = await perform(GREET, ADA, asking, BECAUSE)
+    assert (again.by, again.value, len(engine.asked)) == ("scripted", better.value, 2)
+    ended = (await book.state(RUN, again.run)).ended
+    assert isinstance(ended, Reused)
+    assert ended.run == better.run
 
 
 @pytest.mark.parametrize(
