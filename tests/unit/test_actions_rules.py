@@ -163,6 +163,10 @@ def test_a_pattern_is_for_short_texts() -> None:
         r"[z-a]",
         r"a{3,1}",
         r"\p{L}",
+        r"[[a]",
+        r"[||]",
+        r"[a--b]",
+        r"[a&&b]",
     ],
 )
 def test_a_pattern_that_may_take_long_or_is_none_is_refused(pattern: str) -> None:
@@ -178,6 +182,7 @@ def test_a_pattern_that_may_take_long_or_is_none_is_refused(pattern: str) -> Non
         (r"(ab)+\d*", "abab12"),
         (r"[^\]]+", "abc"),
         (r"[]a]{2}", "]a"),
+        (r"[^[|&~-]", "a"),
     ],
 )
 def test_an_ordinary_pattern_may_be_proposed(pattern: str, text: str) -> None:
