@@ -7,10 +7,12 @@ Rules
 3. Artefacts must fit their names, and all chunks of each must be there.
 4. A seal that does not fit is told with every place that does not look as it was written (`Clues`); that it
    is somewhere is said only where nothing else is known.
+5. A file without one line of an export is none: that is said once, in place of a fault for each line.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from events.envelope import NO_HASH, Unreadable
 from events.evidence.archive import ArtefactProof
@@ -21,10 +23,16 @@ from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item, 
 
 HEADS = "heads"
 SEALED = "seal"
+LOOKED_AT = 1000
+OPENING = b'{"export":'
 SOMEWHERE = (
     "Where is not known: somewhere something was altered, added or removed that nothing but the seal covers,"
     " such as a stored time, the last head, a setting or a message beside the log"
 )
+
+
+class NoExport(ValueError):  # noqa: N818 -- says what the file is
+    """Not one line belongs to an export."""
 
 
 class ExportProof:
@@ -79,8 +87,8 @@ class ExportProof:
         return tuple(self._sound)
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Fault]:
-        """Yield every fault of the lines."""
-        for fault in self._read(lines):
+        """Yield every fault of the lines. Raises `NoExport`, before any fault."""
+        for fault in self._read(_require_export(lines)):
             self._faulty = True
             yield fault
         yield from self._seal()
@@ -198,3 +206,25 @@ class ExportProof:
             yield Fault(self._last, SEALED, "was altered: its signature does not fit")
         else:
             self.sealed = True
+
+
+def _require_export(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the lines where one of the first belongs to an export. Raises `NoExport`."""
+    rest = iter(lines)
+    first: list[bytes] = []
+    for raw in islice(rest, LOOKED_AT):
+        first.append(raw)
+        if _belongs(raw):
+            return chain(first, rest)
+    seen = f"not one of its first {LOOKED_AT} lines" if len(first) == LOOKED_AT else "not one line of it"
+    raise NoExport(f"is no export of the log: {seen} is one that `aps events export` or `aps backup` writes")
+
+
+def _belongs(raw: bytes) -> bool:
+    """Whether a line is one that every export has; an opening also where its form is another."""
+    if raw.startswith(OPENING):
+        return True
+    try:
+        return not isinstance(decoded(raw), Other)
+    except Unreadable:
+        return False

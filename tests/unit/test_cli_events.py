@@ -161,6 +161,18 @@ def test_an_export_that_is_not_there_ends_the_command_with_3(tmp_path: Path) -> 
     assert called(events.app, "verify", str(tmp_path))[0] == Exit.USAGE
 
 
+@pytest.mark.parametrize("content", [b"", b"# Read me\n\nand more\n", b'{\n  "a": [1,\n  2]\n}\n'])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_is_no_export_at_all_is_said_once_and_ends_the_command_with_2(
+    tmp_path: Path, content: bytes, pack: Callable[[bytes], bytes]
+) -> None:
+    file = tmp_path / "README.md"
+    file.write_bytes(pack(content))
+    code, out, err = called(events.app, "verify", str(file))
+    assert (code, out) == (Exit.USAGE, "")
+    assert "".join(err.split()).count("README.mdisnoexportofthelog") == 1
+
+
 GOOD = "process:\n  id: imp-1\n  name: Remove unused imports\n  status: initialized\n"
 
 

@@ -13,7 +13,7 @@ from events.envelope import Unreadable
 from events.evidence.export import Closing, Exported, ExportWriter, Opening, Other, decoded, encoded
 from events.evidence.heads import Head, NoKey, PublicKey, SigningKey, sign, wrong
 from events.evidence.verify import item
-from events.evidence.verify_export import HEADS, SEALED, ExportProof
+from events.evidence.verify_export import HEADS, SEALED, ExportProof, NoExport
 from events.memory import InMemoryEventStore
 from events.store import Recorded
 from tests.exported_log import NOON, OURS, THEIRS, export_of, faults_of, heads_of, stored
@@ -244,9 +244,19 @@ def test_an_event_that_says_the_same_in_other_bytes_is_told(
     assert (fault.seq, "its bytes were altered" in fault.what) == (3, True)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"{}\n"])
-def test_what_is_no_export_is_not_sound(content: bytes) -> None:
-    assert faults_of(content.splitlines(keepends=True))
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x89PNG\r\n", b"{}\n", b'{\n "seq": 1\n}\n', b'{"log": {"seq": 1}}\n' * 5, b"# Read me\n" * 2000],
+)
+def test_what_is_no_export_is_told_once(content: bytes) -> None:
+    with pytest.raises(NoExport, match="is no export of the log: not one"):
+        faults_of(content.splitlines(keepends=True))
+
+
+def test_an_export_whose_beginning_is_spoilt_is_one_still(lines: list[bytes]) -> None:
+    assert "line 1" in {fault.where for fault in faults_of([b"x\n", *lines[1:]])}
+    other = [lines[0].replace(b'"export":1', b'"export":2')]
+    assert any("this program reads form 1" in fault.what for fault in faults_of(other))
 
 
 def test_a_key_follows_from_a_root_secret_and_from_nothing_else() -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from events.evidence.heads import PublicKey
 from events.evidence.verify import LOG, Fault
-from events.evidence.verify_export import ExportProof
+from events.evidence.verify_export import ExportProof, NoExport
 from services.cli.history.exporting import STDIO
 from services.cli.history.telling import Proof, in_order, tell
 from services.cli.history.watched import Advance, progress
@@ -21,17 +21,22 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def prove_file(file: str, keys: Sequence[PublicKey], *, as_json: bool) -> None:
-    """Prove an exported log; ends the command with 1 when something is wrong, 3 when it is not there."""
+    """Prove an exported log; ends the command with 1 when something is wrong, 2 for none, 3 for no file."""
     with lines_of(file, "proving the export") as lines:
         proof, _ = prove_lines(lines, keys)
     tell(file, proof, as_json=as_json)
 
 
 def prove_lines(lines: Iterable[bytes], keys: Sequence[PublicKey] = ()) -> tuple[Proof, ExportProof]:
-    """Prove the lines of an exported log."""
+    """Prove the lines of an exported log. Raises `NoExport`."""
     reading = ExportProof(keys)
     broken: list[Fault] = []
-    faults = [*reading.read(_readable(lines, broken))]
+    try:
+        faults = [*reading.read(_readable(lines, broken))]
+    except NoExport:
+        if not broken:
+            raise
+        faults = []
     proof = Proof(
         reading.events,
         in_order([*faults, *broken]),
@@ -53,7 +58,19 @@ def _notes(reading: ExportProof) -> Iterator[str]:
 
 @contextmanager
 def lines_of(file: str, doing: str) -> Iterator[Iterator[bytes]]:
-    """Give the lines of an exported log, unpacked where it is packed, with a bar on a terminal."""
+    """Give the lines of an exported log, unpacked where it is packed, with a bar on a terminal.
+
+    Where the block finds that it is none, the command ends with 2.
+    """
+    try:
+        with _lines_of(file, doing) as lines:
+            yield lines
+    except NoExport as none:
+        raise Stop(Exit.USAGE, f"{'stdin' if file == STDIO else file} {none}") from none
+
+
+@contextmanager
+def _lines_of(file: str, doing: str) -> Iterator[Iterator[bytes]]:
     if file == STDIO:
         yield iter(_unpacked(sys.stdin.buffer))
         return
