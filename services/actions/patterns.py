@@ -1,8 +1,8 @@
 """Which patterns may be proposed: those that can be matched in a time that no text can stretch.
 
 Rules
-1. Only literals, classes, groups, alternatives, anchors and repeats; no reference back, no look around, and in
-   a class nothing that Python keeps for sets of classes: it warns of them, and may read them otherwise one day.
+1. Only literals, classes, groups, alternatives, anchors and repeats; no reference back, no look around, and
+   in a class nothing that Python keeps for sets of classes: it warns, and may read that otherwise one day.
 2. Nothing that repeats holds a repeat or an alternative.
 3. So the ways to match a text are at most the product of all choices: each alternative, and each length of
    each repeat. That product is bounded, and so are the texts.
