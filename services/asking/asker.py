@@ -6,7 +6,8 @@ Rules
 2. An answer to the same question is taken again without a call, as a run that names the earlier one; not one
    that whoever asks would refuse.
 3. The same engine is asked again only after a failure that may pass; the next one only where it may help. It
-   is a run that names the one it stands in for. A session belongs to the first engine alone.
+   is a run that names the one it stands in for. A session belongs to the first engine alone. Whoever goes on
+   without one begins on the work tree as it was given, not on what the call before left there.
 4. An engine whose circuit is open, or that cannot do what is asked, is passed over, and the log says so.
 5. While the swarm is paused no call begins (`Halted`); a cancelled run ends its call.
 """

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from events.envelope import Cause
 from schemas.engine import FailureKind
-from services.asking.words import Ask, Asked, Choice, Left, NotAnswered, whatever
+from services.asking.words import Ask, Asked, Choice, Left, NotAnswered, Restore, whatever
 from services.engines.choosing import Wanted, wanted_for
 from services.engines.port import AnswerT, Bounds, Engine, Task
 from services.prompting.material import Material, reported
@@ -36,8 +36,8 @@ class Asker(Protocol):
 class Errand:
     """One thing to ask: the filled prompt, and where it may look or write. `only` names one engine to ask.
 
-    `materials` are what of the prompt strangers wrote, `left` returns what was written as a patch. An earlier
-    answer is taken only where it `fits`.
+    `materials` are what of the prompt strangers wrote, `left` returns what was written as a patch,
+    `restore` takes it away. An earlier answer is taken only where it `fits`.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Errand:
     only: str = ""
     materials: Sequence[Material] = ()
     left: Left | None = None
+    restore: Restore | None = None
     fits: Callable[[Any], bool] = whatever
 
 
@@ -100,6 +101,7 @@ class Consultant:
             inputs=errand.inputs,
             suspicions=reported(errand.materials, MOST_SUSPICIONS),
             left=errand.left,
+            restore=errand.restore,
             fits=errand.fits,
         )
         return await self.asker.ask(ask)

@@ -13,13 +13,23 @@ from services.engines.port import AnswerT, Task
 
 @dataclass
 class Inquiry(Generic[AnswerT]):
-    """`task` is free of secrets; `instead_of` is the run that the next engine stands in for."""
+    """`task` is free of secrets; `instead_of` is the run that the next engine stands in for.
+
+    `written` says that a call may have left something in the work tree.
+    """
 
     ask: Ask[AnswerT]
     task: Task[AnswerT]
     runs: list[str] = field(default_factory=list)
     instead_of: str = ""
     prompt: ArtefactRef | None = None
+    written: bool = False
+
+    async def restore(self) -> None:
+        """Take away what earlier calls wrote, but for a session that goes on: it knows what it wrote."""
+        if self.written and self.ask.restore is not None and not self.task.session:
+            await self.ask.restore()
+            self.written = False
 
 
 @dataclass(frozen=True)

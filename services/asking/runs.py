@@ -48,8 +48,10 @@ class Runs:
         Raises `LeftAlone`, `NoBudget`.
         """
         await self.keep_prompt(one)
+        await one.inquiry.restore()
         begun = await self._begun(one, number)
         one.inquiry.runs.append(begun.run)
+        one.inquiry.written = one.task.may_write
         clock = asyncio.get_running_loop().time
         began = clock()
         try:

@@ -10,6 +10,7 @@ from schemas.engine import FailureKind, Spent
 from services.engines.port import AnswerT, Engine, Task
 
 Left = Callable[[], Awaitable[bytes]]
+Restore = Callable[[], Awaitable[None]]
 
 
 class NotTaken(Exception):  # noqa: N818 -- says what becomes of it
@@ -42,7 +43,8 @@ class Ask(Generic[AnswerT]):
     again. `whole` says that the answer holds all that a writing task made, so that it may be. An earlier
     answer is taken only where it `fits`. A higher `priority` is called first. `improvement` may be empty.
     `suspicions` are recorded with the run. `left` returns, once a writing task was answered, what stands in
-    its work tree, as a patch against the source; raising `NotTaken` makes the answer a failure.
+    its work tree, as a patch against the source; raising `NotTaken` makes the answer a failure. `restore`
+    brings a work tree back to how it was given.
     """
 
     role: str
@@ -58,6 +60,7 @@ class Ask(Generic[AnswerT]):
     fits: Callable[[AnswerT], bool] = whatever
     suspicions: tuple[str, ...] = ()
     left: Left | None = None
+    restore: Restore | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from services.changes.message import AUTHOR, commit_message
 from services.engines.line import one_line
 from services.prompting.material import Material, material
 from services.prompting.template import Template
+from services.workspace.checkout import bring_back
 from services.workspace.git import Repository
 from services.workspace.git_command import GitError
 from services.workspace.migration_reading import migrations_told
@@ -115,6 +116,7 @@ async def draft(
         only=brief.engine,
         materials=(*read.values(), *brief.context, *refusals),
         left=lambda: _left(repository, tree, found.base),
+        restore=lambda: bring_back(repository, tree, found.base),
     )
     asked = await consultant.ask(errand, Account, id, cause)
     made = await _tree(repository, tree)

@@ -109,22 +109,28 @@ class Workspace:
     async def _ready(
         self, repository: Repository, folder: Path, commit: str, environment: Environment | None
     ) -> None:
-        if not await self._brought_back(repository, folder, commit):
-            await repository.add_worktree(folder, commit)
+        await bring_back(repository, folder, commit)
         if environment is not None:
             await asyncio.to_thread(_exclude, repository.git.git_dir, environment.overlay)
             await asyncio.to_thread(environment.apply_overlay, folder)
 
-    async def _brought_back(self, repository: Repository, folder: Path, commit: str) -> bool:
-        if not await repository.has_worktree(folder):
-            return False
-        if await asyncio.to_thread(nested, folder):
-            return False  # git cleans around a repository that was left in a submodule's folder
-        try:
-            await repository.reset_worktree(folder, commit)
-        except GitError:
-            return False  # what a crash or a hostile suite left is beyond cleaning: it is made anew
-        return True
+
+async def bring_back(repository: Repository, folder: Path, commit: str) -> None:
+    """Bring a work tree to exactly the commit, whatever stands there; made anew where it must be."""
+    if not await _brought_back(repository, folder, commit):
+        await repository.add_worktree(folder, commit)
+
+
+async def _brought_back(repository: Repository, folder: Path, commit: str) -> bool:
+    if not await repository.has_worktree(folder):
+        return False
+    if await asyncio.to_thread(nested, folder):
+        return False  # git cleans around a repository that was left in a submodule's folder
+    try:
+        await repository.reset_worktree(folder, commit)
+    except GitError:
+        return False  # what a crash or a hostile suite left is beyond cleaning: it is made anew
+    return True
 
 
 def _checked(name: str) -> str:

@@ -1,6 +1,7 @@
 """When an engine fails, hangs, raises, is cancelled or paused: what follows, and what the log says of it."""
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -293,3 +294,36 @@ async def test_an_answer_whose_work_is_not_let_in_has_failed_and_is_paid(book: L
     ((*_, ended),) = (await told(book, "run")).values()
     assert isinstance(ended, Failed)
     assert (ended.kind, ended.cost_micros) == ("tool_denied", PRICE)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir())
+
+
+@pytest.mark.parametrize(("session", "goes_on"), [("", []), ("s-1", ["first"])])
+async def test_the_tree_is_as_it_was_given_for_whoever_does_not_go_on_in_a_session(
+    book: Log, tmp_path: Path, session: str, goes_on: list[str]
+) -> None:
+    tree, seen = tmp_path / "tree", list[list[str]]()
+    tree.mkdir()
+
+    async def restore() -> None:
+        shutil.rmtree(tree)
+        tree.mkdir()
+
+    def writing(name: str, then: Answering | NoAnswer) -> Any:
+        async def step(_: Task[Any]) -> Answering | NoAnswer:
+            seen.append(names_in(tree))
+            (tree / name).touch()
+            return then
+
+        return step
+
+    denied = failing(FailureKind.TOOL_DENIED)
+    first = ScriptedEngine(
+        writing("first", failing(FailureKind.CUT_OFF)), writing("again", denied), name="one"
+    )
+    second = ScriptedEngine(writing("second", answering()), name="two")
+    asked = ask(first, second, worktree=tree, may_write=True, restore=restore, session=session)
+    assert (await asker(book).ask(asked)).engine == "two"
+    assert (seen, names_in(tree)) == ([[], goes_on, []], ["second"])
