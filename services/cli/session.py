@@ -33,7 +33,7 @@ def settings_of(service: str = "cli", *, stderr: bool = False) -> Settings:
     """Load the settings and send this process's log lines to the data folder, and to stderr if asked."""
     from services.runtime.logging import configure
     from services.runtime.settings import load
-    from services.runtime.tracing import begin
+    from services.runtime.trace_export import begin
 
     settings = load(os.environ)
     configure(service, settings.home, settings.log_level, secrets=settings.secrets(), stderr=stderr)

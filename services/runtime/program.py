@@ -12,7 +12,7 @@ import structlog
 from services.runtime.ground import Ground, stand
 from services.runtime.logging import configure
 from services.runtime.settings import Settings, load
-from services.runtime.tracing import begin
+from services.runtime.trace_export import begin
 
 log = structlog.get_logger()
 

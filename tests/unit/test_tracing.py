@@ -21,7 +21,8 @@ from services.runtime.claims import Later
 from services.runtime.consumer import react
 from services.runtime.log import Log, answering
 from services.runtime.spans import Spans
-from services.runtime.tracing import apart, current, obstacle, record_with, span, valid
+from services.runtime.trace_export import obstacle
+from services.runtime.tracing import apart, current, record_with, span, valid
 from tests.projection_facts import START
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
