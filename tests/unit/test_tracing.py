@@ -16,7 +16,7 @@ from events.envelope import Cause
 from events.memory import InMemoryArtefacts, InMemoryEventStore
 from events.store import Recorded
 from events.swarm import ALL, SWARM, Paused
-from services.runtime import tracing
+from services.runtime import trace_export
 from services.runtime.claims import Later
 from services.runtime.consumer import react
 from services.runtime.log import Log, answering
@@ -150,8 +150,8 @@ def test_what_is_no_traceparent_is_not_taken(sent: str) -> None:
         ({"OTEL_TRACES_EXPORTER": "otlp"}, ""),
         ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, None),
         ({"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, None),
-        ({"OTEL_TRACES_EXPORTER": "zipkin"}, tracing.ONLY_OTLP),
-        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, tracing.ONLY_HTTP),
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, trace_export.ONLY_OTLP),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, trace_export.ONLY_HTTP),
     ],
 )
 def test_spans_are_recorded_where_the_usual_settings_ask_for_it(
@@ -162,7 +162,7 @@ def test_spans_are_recorded_where_the_usual_settings_ask_for_it(
 
 def test_unasked_nothing_of_opentelemetry_is_loaded() -> None:
     tried = (
-        "import sys; from services.runtime import consumer, tracing; assert not tracing.begin('pm', {});"
+        "import sys; from services.runtime import consumer, trace_export; assert not trace_export.begin('pm', {});"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     done = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True, check=True)
