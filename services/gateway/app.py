@@ -15,8 +15,10 @@ from services.gateway.desk import GatewayDesk
 from services.gateway.http.answering import Answer, Answering
 from services.gateway.http.bodies import MOST_BYTES
 from services.gateway.http.openapi import document
+from services.gateway.http.policy import HEADERS
 from services.gateway.http.problems import Problem, problem_response
 from services.gateway.http.route import ANYBODY, LOOKING, Call, Reply, Route
+from services.gateway.http.unread import NOTHING_HERE
 from services.gateway.live import stream
 from services.gateway.live.closing import close_streams_with
 from services.gateway.metering import routes as metering
@@ -39,13 +41,6 @@ from services.gateway.pages.rendering import problem_page
 from services.gateway.webhooks import routes as webhooks
 from services.runtime.role import own_version
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 NO_PAGE = "There is no such page."
 ENCRYPTED_ALWAYS = "max-age=31536000"
 
@@ -150,7 +145,7 @@ def _is_read(request: web.Request) -> bool:
 def _hint(refused: web.HTTPException) -> str:
     match refused.status:
         case HTTPStatus.NOT_FOUND:
-            return "There is nothing here; /api/openapi.json says what there is."
+            return NOTHING_HERE
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"Allowed here: {refused.headers.get('Allow', 'nothing')}."
         case _:

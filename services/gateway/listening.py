@@ -8,12 +8,11 @@ import ssl
 import structlog
 from aiohttp import web
 
-from services.gateway.http.access_log import AccessLine
+from services.gateway.connections import GatewayRunner
 from services.runtime.listening_settings import LOOPBACK
 from services.runtime.settings import Settings
 from services.runtime.tls import UnusableCertificate
 
-CLOSING_SECONDS = 2.0
 IDLE_SECONDS = 75.0  # longer than proxies keep theirs, or they would send on a connection that just ended
 
 log = structlog.get_logger()
@@ -82,12 +81,7 @@ def certificate(settings: Settings) -> ssl.SSLContext | None:
 
 def runner_of(app: web.Application, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
     """Return what serves an application; a connection on which no whole request comes in a time is ended."""
-    return web.AppRunner(
-        app,
-        shutdown_timeout=CLOSING_SECONDS,
-        keepalive_timeout=idle_seconds,
-        access_log_class=AccessLine,
-    )
+    return GatewayRunner(app, idle_seconds)
 
 
 async def listen(runner: web.AppRunner, settings: Settings) -> None:
