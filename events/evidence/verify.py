@@ -53,6 +53,11 @@ def chained(chain: str, hash: str) -> str:
     return hashlib.sha256((chain + hash).encode()).hexdigest()
 
 
+def gone(events: int) -> str:
+    """Say how many events are no longer there."""
+    return "1 event is gone" if events == 1 else f"{events} events are gone"
+
+
 def item(seq: int, subject: str, body: bytes) -> Item:
     """Return the event that a message of the log holds, what stands in for none, or what is wrong with it."""
     try:
@@ -120,7 +125,7 @@ class LogProof:
         if beyond > self.last:
             head = self._heads[beyond]
             what = f"the log ends here; a head signed at {head.time} stands at {beyond}:"
-            yield Fault(self.last, LOG, f"{what} {beyond - self.last} events are gone")
+            yield Fault(self.last, LOG, f"{what} {gone(beyond - self.last)}")
 
     def _note(self, one: Recorded) -> None:
         what = f"the message is no event: {complaint(one.envelope)}"

@@ -223,3 +223,18 @@ def test_every_command_shows_an_example(group: object) -> None:
         name = command.name or command.callback.__name__
         code, out, _ = called(group, name, "--help")
         assert (code, "Example: aps " in out) == (0, True), name
+
+
+def test_one_event_is_told_as_one(tmp_path: Path, log_of_one: list[bytes]) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(b"".join(log_of_one))
+    assert called(events.app, "verify", str(file))[1].startswith("1 event: every hash")
+    file.write_bytes(b"".join([log_of_one[0], *log_of_one[2:]]))
+    code, _, err = called(events.app, "verify", str(file))
+    assert (code, "1 events" in err, "in 1 event" in err) == (Exit.FAILED, False, True)
+
+
+@pytest.fixture
+async def log_of_one(store: EventStore) -> list[bytes]:
+    log = (await everything(store))[:1]
+    return export_of(log, heads_of(log, 1))

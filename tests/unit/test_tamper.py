@@ -140,7 +140,7 @@ def test_a_forged_event_appended_is_told_when_it_does_not_fit(seq: int, fitting:
 def test_a_tail_cut_before_the_last_signed_head_is_told(journal: bool, left: int) -> None:
     system = alone_or_not(journal=journal)
     system.messages = system.messages[:left]
-    gone = [fault for fault in system.faults() if "events are gone" in fault.what]
+    gone = [fault for fault in system.faults() if "gone" in fault.what]
     assert (left, LOG) in [(fault.seq, fault.where) for fault in gone]
     assert any(HEADS[-1].time in fault.what for fault in gone)
 

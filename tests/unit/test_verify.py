@@ -134,3 +134,8 @@ def test_a_tail_cut_before_the_last_signed_head_shows(log: Log) -> None:
 
 def test_an_event_appended_after_the_last_head_is_not_held_against_it(log: Log) -> None:
     assert list(verify(log, heads=heads_of(log[:4], 2))) == []
+
+
+def test_one_event_that_is_gone_is_one(log: Log) -> None:
+    (fault,) = verify(log[:5], heads=heads_of(log[:6], 6))
+    assert fault.what.endswith("1 event is gone")

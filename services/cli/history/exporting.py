@@ -16,6 +16,7 @@ from events.subjects import STREAM
 from services.cli.desk import LogDesk, at_log
 from services.cli.history.watched import Advance, progress
 from services.cli.session import Exit, Stop, print_json, say
+from services.cycle.words import counted
 from services.runtime.ground import now
 from services.runtime.head_keys import earlier_keys, not_there, own_key, signing_key
 from services.runtime.settings import Settings
@@ -114,11 +115,12 @@ def tell(file: str, closing: Closing, heads: Sequence[Head], end: int, *, as_jso
     """Say what was written; on stderr where the export itself went to stdout."""
     signed = max((head.seq for head in heads), default=0)
     if closing.events != end:
-        say(f"{end - closing.events} events up to {end} are missing from the log; see: aps events verify")
+        missing = counted(end - closing.events, "event")
+        say(f"missing from the log up to {end}: {missing}; see: aps events verify")
     if as_json and file != STDIO:
         says = {"file": file, "events": closing.events, "chain": closing.chain}
         print_json({**says, "heads": len(heads), "signed": signed, "key": closing.key})
     else:
         where = f" to {file}" if file != STDIO else ""
-        said = f"{closing.events} events and {len(heads)} signed heads exported{where}"
+        said = f"{counted(closing.events, 'event')} and {counted(len(heads), 'signed head')} exported{where}"
         say(f"{said}, chain {closing.chain}, sealed with key {closing.key}")

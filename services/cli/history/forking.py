@@ -12,6 +12,7 @@ from services.cli.history.watched import Advance, progress
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
+from services.cycle.words import counted
 from services.forking import forks
 from services.forking.comparing import Comparison, Course, Since, compared, course
 from services.forking.opening import Opened
@@ -44,7 +45,8 @@ async def open_fork(settings: Settings, moment: str, name: str, *, as_json: bool
         print_json(_described(opened))
         return
     fork = opened.fork
-    print(f"fork {fork.name}: {fork.seq} events, {opened.artefacts} artefacts, in {opened.home}")
+    held = f"{counted(fork.seq, 'event')}, {counted(opened.artefacts, 'artefact')}"
+    print(f"fork {fork.name}: {held}, in {opened.home}")
     for id, place in opened.targets.items():
         print(f"{id} is {place}")
     say(f"work in it:   {invocation(opened.home)} improve TARGET")

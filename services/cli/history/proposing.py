@@ -8,6 +8,7 @@ from services.cli.desk import at_log, not_found
 from services.cli.history.reading import Chosen, last
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
+from services.cycle.words import counted
 from services.runtime.settings import Settings
 
 
@@ -22,7 +23,7 @@ async def propose(settings: Settings, named: str, most: int, engine: str, *, as_
             raise Stop(Exit.NOT_FOUND, f"no event of the type {kind} is on the log yet")
         observed = of_events(kind, events)
         made = await performed(settings, desk.book, PROPOSE, observed, engine)
-    say(f"{observed.examples} events of the type {kind} were looked at; each rule holds for all of them")
+    say(f"{counted(observed.examples, 'event')} of type {kind} looked at; each rule holds for all of them")
     say_who_made(made)
     if as_json:
         told = {"type": kind, "examples": observed.examples, **made.value.model_dump(mode="json")}

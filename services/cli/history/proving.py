@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from events.evidence.head_proof import HeadProof, by_others, prove_heads
 from events.evidence.heads import Head, PublicKey
-from events.evidence.verify import LOG, Fault, LogProof, WayProof, item, respelt
+from events.evidence.verify import LOG, Fault, LogProof, WayProof, gone, item, respelt
 from events.jetstream.head_stream import published
 from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import STREAM
@@ -158,6 +158,6 @@ async def _beyond(journal: Journal, head: int, end: int) -> Iterable[Fault]:
     """Return what the journal has outside of the log and of its own checkpoint."""
     faults = [Fault(seq, JOURNAL, "the line was added") for seq in await journal.strays(end)]
     if end > head:
-        what = f"the log ends at {head}, the journal at {end}: {end - head} events are gone"
+        what = f"the log ends at {head}, the journal at {end}: {gone(end - head)}"
         faults.append(Fault(head, LOG, what))
     return faults

@@ -23,6 +23,7 @@ from services.cli.history.watched import watched
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
 from services.cycle.text import plain_text, shortened
+from services.cycle.words import counted
 from services.runtime.ground import actor, now
 from services.runtime.settings import Settings
 from services.steering.letters import close_applied
@@ -63,7 +64,7 @@ async def replay(settings: Settings, name: str, until: str, *, as_json: bool) ->
     shown = SHOWN.get(view.name, tuple(view.table.columns))
     cells = [[_plain(row[column]) for column in shown] for row in rows]
     show_table([column.upper() for column in shown], cells, empty="no rows")
-    say(f"{view.name}: {len(rows)} rows from {at.seq} events, chain {at.chain}")
+    say(f"{view.name}: {counted(len(rows), 'row')} from {counted(at.seq, 'event')}, chain {at.chain}")
 
 
 async def rows_at(
@@ -107,17 +108,14 @@ async def check(settings: Settings, name: str, *, as_json: bool) -> None:
     if not as_json:
         for difference in found.differences:
             print(shortened(str(difference), LONGEST_VALUE))
+    looked_at = f"{counted(found.events, 'event')}, {counted(found.rows, 'row')}"
     if found.differences:
         count = len(found.differences)
-        told = (
-            "1 difference"
-            if count == 1
-            else f"{'at least ' if count == DIFFERENCES else ''}{count} differences"
-        )
+        told = f"{'at least ' if count == DIFFERENCES else ''}{counted(count, 'difference')}"
         cure = "when the log is sound (aps events verify), aps views rebuild makes the views right"
-        raise Stop(Exit.FAILED, f"{found.events} events, {found.rows} rows, {told}; {cure}")
+        raise Stop(Exit.FAILED, f"{looked_at}, {told}; {cure}")
     if not as_json:
-        print(f"{found.events} events, {found.rows} rows, equal")
+        print(f"{looked_at}, equal")
 
 
 def _poison(event: Poisoned) -> str:
@@ -178,9 +176,8 @@ async def rebuild(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json({"checkpoint": at.seq, "chain": at.chain, "rows": rows, "ms": spent})
     else:
-        print(
-            f"{at.seq} events, {rows} rows, built anew in {spent} ms; the former views are kept in aps_before"
-        )
+        built = f"{counted(at.seq, 'event')}, {counted(rows, 'row')}, built anew in {spent} ms"
+        print(f"{built}; the former views are kept in aps_before")
 
 
 async def switch(settings: Settings, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from events.evidence.verify import LOG, Fault, Notice
 from services.cli.session import Exit, Stop, print_json
 from services.cycle.text import plain_text
+from services.cycle.words import counted
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ def tell(file: str, proof: Proof, *, as_json: bool) -> None:
         for one in sorted(places, key=lambda one: one.seq):
             print(told(one))
     if not proof.sound:
-        count = "1 fault" if len(proof.faults) == 1 else f"{len(proof.faults)} faults"
-        raise Stop(Exit.FAILED, f"{count} in {proof.events} events")
+        raise Stop(Exit.FAILED, f"{counted(len(proof.faults), 'fault')} in {counted(proof.events, 'event')}")
     if not as_json:
         print(f"{_counted(proof)}: every hash, link, version and sequence holds")
         print(_signed(proof))
@@ -56,7 +56,7 @@ def tell(file: str, proof: Proof, *, as_json: bool) -> None:
 
 def _counted(proof: Proof) -> str:
     others = len(proof.unreadable)
-    events = f"{proof.events - others} events"
+    events = counted(proof.events - others, "event")
     return f"{events}, and messages that are none: {others}" if others else events
 
 

@@ -25,6 +25,7 @@ from services.cli.history.telling import told
 from services.cli.history.watched import progress
 from services.cli.keeping.kept import key_files, settings_kept
 from services.cli.session import Exit, Stop, print_json, say
+from services.cycle.words import counted
 from services.projector.signing import signer
 from services.runtime.head_keys import signing_key
 from services.runtime.settings import Settings
@@ -117,7 +118,7 @@ def _proven(path: Path, heads: int, key: str, settings: Settings) -> Written:
         for fault in proof.faults:
             say(told(fault))
         sound = "what is there is not sound, so no archive was written"
-        raise Stop(Exit.FAILED, f"{len(proof.faults)} faults: {sound}. See: aps events verify")
+        raise Stop(Exit.FAILED, f"{counted(len(proof.faults), 'fault')}: {sound}. See: aps events verify")
     closing = reading.closing
     return Written(
         str(path),

@@ -13,6 +13,7 @@ from projections.journal import message_of
 from projections.journal_proof import TableJournal
 from services.cli.history.exporting import draft, opening
 from services.cli.session import Exit, Stop, say
+from services.cycle.words import counted
 from services.runtime.ground import now
 from services.runtime.head_keys import signing_key
 from services.runtime.settings import Settings
@@ -50,7 +51,7 @@ def require_given_up(lose: int, head: int, end: int) -> None:
     lost = max(0, head - end)
     if lose == lost:
         return
-    said = f"the log goes up to {head}, the journal only up to {end}: {lost} events would be lost"
+    said = f"the log goes up to {head}, the journal only up to {end}: {counted(lost, 'event')} would be lost"
     if lost:
         raise Stop(Exit.CONFLICT, f"{said}. Nothing was changed. {cure_of_log(end, head)}")
     raise Stop(Exit.CONFLICT, f"no event comes after the journal's end at {end}: leave out --lose {lose}")

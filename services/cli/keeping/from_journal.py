@@ -31,6 +31,7 @@ from services.cli.invocation import invocation
 from services.cli.keeping.dropping import dropped, keep_dropped, require_given_up, tell_dropped
 from services.cli.keeping.putting_back import ADMIN, Put, begin_anew, finish
 from services.cli.session import Exit, Stop, say
+from services.cycle.words import counted
 from services.runtime.answering import copies
 from services.runtime.ground import Ground, set_up, stand
 from services.runtime.head_keys import trusted_keys
@@ -118,7 +119,9 @@ async def _proven_end(settings: Settings, connection: Client, database: "Connect
     if faults:
         for fault in faults:
             say(told(fault))
-        raise Stop(Exit.FAILED, f"the journal is not sound ({len(faults)} faults): nothing was restored")
+        raise Stop(
+            Exit.FAILED, f"the journal is not sound ({counted(len(faults), 'fault')}): nothing was restored"
+        )
     return end
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from events.evidence.archive import KeyFile, Setting
 from events.evidence.heads import PublicKey, SigningKey
 from services.cli.session import say
+from services.cycle.words import counted
 from services.runtime.data_folder import DataFolder, make_folder, write_durably
 from services.runtime.head_keys import FILE, trust
 from services.runtime.secret import FILE as SECRET_FILE
@@ -91,7 +92,7 @@ def give_back_settings(home: Path, found: Iterable[Setting]) -> None:
             say(f"  {line.rstrip()}")
     else:
         write_durably(file, "".join(lines))
-        say(f"{len(lines)} settings written to {file}")
+        say(f"{counted(len(lines), 'setting')} written to {file}")
 
 
 def _quoted(value: str) -> str:

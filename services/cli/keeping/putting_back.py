@@ -29,6 +29,7 @@ from services.cli.history.telling import Proof, told
 from services.cli.keeping.beside import Beside
 from services.cli.keeping.kept import give_back_keys, give_back_settings, trust_signer
 from services.cli.session import Exit, Stop, print_json, say
+from services.cycle.words import counted
 from services.runtime.data_folder import DataFolder
 from services.runtime.ground import Ground, set_up, stand
 from services.runtime.head_keys import signing_key, trusted_keys
@@ -144,16 +145,16 @@ async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
         proof = await prove_standing(desk.connection, desk.pool, trusted_keys(settings))
     if as_json:
         found = {"events": proof.events, "sound": proof.sound, "signed": proof.signed}
-        counted = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
+        restored_now = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
         dropped = {"dropped": put.dropped, "kept_in": put.kept_in}
-        print_json({"from": put.source, **counted, **dropped, **found, "faults": proof.faults})
+        print_json({"from": put.source, **restored_now, **dropped, **found, "faults": proof.faults})
     else:
         beside = f", chunks of artefacts {put.chunks}, other messages {put.messages}" if put.chunks else ""
         print(f"put back from {put.source}: events {put.events}{beside}; the log has {proof.events}")
         for fault in proof.faults:
             print(told(fault))
     if not proof.sound:
-        raise Stop(Exit.FAILED, f"what stands there now is not sound: {len(proof.faults)} faults")
+        raise Stop(Exit.FAILED, f"what stands there now is not sound: {counted(len(proof.faults), 'fault')}")
 
 
 def _require_sound(file: str, proof: Proof) -> None:
@@ -161,8 +162,8 @@ def _require_sound(file: str, proof: Proof) -> None:
         return
     for fault in proof.faults:
         say(told(fault))
-    count = len(proof.faults)
-    raise Stop(Exit.FAILED, f"{file} is not sound ({count} faults): nothing of it was restored")
+    count = counted(len(proof.faults), "fault")
+    raise Stop(Exit.FAILED, f"{file} is not sound ({count}): nothing of it was restored")
 
 
 async def _require_room(connection: Client) -> None:
@@ -171,8 +172,8 @@ async def _require_room(connection: Client) -> None:
     if head and head not in await restored(reader):
         raise Stop(
             Exit.CONFLICT,
-            f"the log is not empty: it has {head} events. Restore into a data folder of its own (APS_HOME),"
-            " or remove what stands there first: aps reset",
+            f"the log is not empty: it has {counted(head, 'event')}. Restore into a data folder of its"
+            " own (APS_HOME), or remove what stands there first: aps reset",
         )
 
 
@@ -183,7 +184,7 @@ async def _require_no_longer_journal(ground: Ground, file: str, events: int) -> 
     if at > events:
         raise Stop(
             Exit.CONFLICT,
-            f"the views here are at {at}, {file} ends at {events}: nothing was restored. All {at} events come"
-            " back with: aps restore --journal. For what the archive has alone, remove the views first:"
+            f"the views here are at {at}, {file} ends at {events}: nothing was restored. All come back"
+            " with: aps restore --journal. For what the archive has alone, remove the views first:"
             " aps reset",
         )

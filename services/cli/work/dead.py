@@ -14,7 +14,7 @@ app = topic(
 )
 
 Numbers = Annotated[
-    list[int] | None, typer.Argument(help="Letters, as `aps dead list` shows.", metavar="NUMBER...")
+    list[int] | None, typer.Argument(help="Letters, as `aps dead list` shows.", metavar="NUMBER...", min=1)
 ]
 EVERY = typer.Option("--all", help="All open ones.")
 
