@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from aiohttp import web
 from pydantic import Field
 
 from projections.views.budgets import BudgetRow
@@ -72,10 +73,17 @@ async def improvements(call: Call) -> Reply:
     return Reply(page_of(rows, lambda row: row.id, asked, await position(call, seq)))
 
 
-async def improvement(call: Call) -> Reply:
-    """Answer one improvement; its version is its ETag, for `If-Match` of a decision."""
+async def improvement(call: Call) -> Reply | web.StreamResponse:
+    """Answer one improvement; its version is its ETag, for `If-Match` of a decision.
+
+    As it stood once it has another, as it is told then until when it stood so.
+    """
     row = await found_improvement(call, await seq_of(call))
-    return Reply(row, headers={"ETag": f'"{row.version}"'})
+    tag = str(row.version) if row.valid_to_seq is None else f"{row.version}-{row.valid_to_seq}"
+    headers = {"ETag": f'"{tag}"'}
+    if any(known.value in (tag, "*") for known in call.request.if_none_match or ()):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Reply(row, headers=headers)
 
 
 async def found_improvement(call: Call, seq: int | None) -> ImprovementRow:
@@ -164,7 +172,7 @@ ROUTES = (
         Scope.IMPROVEMENTS,
         "Show one improvement",
         query=At,
-        answers={OK: ImprovementRow},
+        answers={OK: ImprovementRow, HTTPStatus.NOT_MODIFIED: None},
     ),
     _list(
         "/api/improvements/{id}/timeline",
