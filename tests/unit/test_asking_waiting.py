@@ -1,7 +1,9 @@
 """What a budget refuses waits, says for what, and is taken up again once the budget allows it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from events.target import TARGET
 from schemas.engine import FailureKind
 from schemas.improvement import Status
 from schemas.obstacle import Obstacle
+from schemas.risk import RiskClass
 from services.architect.policy import whenever as architect
 from services.asking.accounts import refuses
 from services.asking.limits import Limit, Limits
@@ -21,10 +24,17 @@ from services.asking.waiting import free, halted
 from services.asking.words import NotAnswered, OutOfBudget
 from services.developer.policy import Implement
 from services.developer.policy import whenever as developer
+from services.devops.escalating import keep_looking
 from services.engines.scripted import ScriptedEngine
 from services.pm.policy import Specify
 from services.pm.policy import whenever as pm
+from services.runtime.ending import end
 from services.runtime.log import Log
+from services.runtime.settings import load
+from services.runtime.workbench import Workbench
+from services.sandbox.port import Limits as Bounded
+from services.sandbox.unsandboxed import Unsandboxed
+from services.workspace.checkout import Workspace
 from tests import projection_facts as f
 from tests.asking_example import BECAUSE, PLENTY, Time, answering, ask, asker, book_at
 
@@ -146,3 +156,27 @@ def test_whoever_does_the_next_step_takes_it_up() -> None:
     assert architect(ID, FREED, TARGET.initial) == (ID,)
     assert developer(ID, FREED, ready) == Implement(ID)
     assert developer(ID, f.designed(), replace(ready, blocked=waits)) is None
+
+
+async def test_devops_lets_it_go_on_once_there_is_room(book: Log, time: Time, tmp_path: Path) -> None:
+    await blocked(book, Limits(improvement=MANY, day=ONE, engine=MANY))
+    bench = Workbench(
+        book=book,
+        actor="devops@one",
+        lease_seconds=5,
+        workspace=Workspace(tmp_path),
+        sandbox=Unsandboxed(),
+        limits=Bounded(wall_seconds=5),
+        autonomy=RiskClass.LOW,
+        settings=load({"APS_HOME": str(tmp_path), "APS_BUDGET_DAY_RUNS": "1"}),
+    )
+    looking = asyncio.create_task(keep_looking(bench, every=0.0))
+    try:
+        async with asyncio.timeout(30):
+            time.passes(timedelta(days=1).total_seconds())
+            async for event in book.store.live():
+                if event.envelope.address.fact == Unblocked.name:
+                    break
+        assert (await state(book)).awaited_budget == ""
+    finally:
+        await end(looking)
