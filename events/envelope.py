@@ -22,11 +22,13 @@ import orjson
 
 from events.fact import Fact
 from events.subjects import Address
+from events.trouble import in_words
 
 SPECVERSION = "1.0"
 NO_HASH = "0" * 64
 CACHED = 4096
 NO_ENVELOPE = "no event envelope"  # how every complaint about such bytes begins
+NOT_ITS = "it has not the fields of one, each of its kind, or is nested too deep"
 NO_EVENT = ".unreadable"  # in place of a version, where an envelope stands in for no event: never on the log
 
 
@@ -116,7 +118,7 @@ def decode(body: bytes) -> Envelope:
         data, sequence = fields["data"], fields["sequence"]
         orjson.dumps([[[[[[[[data]]]]]]]])  # what is read may be too deep to be written, or shown inside more
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise Unreadable(f"{NO_ENVELOPE}: {problem}") from problem
+        raise Unreadable(f"{NO_ENVELOPE}: {in_words(problem, NOT_ITS)}") from problem
     parts_of(fields["type"])
     if type(data) is not dict or type(sequence) is not int:
         raise Unreadable(f"{NO_ENVELOPE}: data is an object and sequence an integer")

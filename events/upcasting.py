@@ -17,12 +17,14 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.fact import Fact
+from events.trouble import in_words
 
 Data = dict[str, Any]
 Upcast = Callable[[Data], Data]
 
 UPCASTS: dict[type[Fact], tuple[Upcast, ...]] = {}
 
+NOT_ITS = "its data is not that of this fact"
 VERSION = re.compile(r"v([1-9][0-9]{0,5})")
 
 
@@ -69,7 +71,7 @@ class Vocabulary:
         except UnknownFact:
             raise
         except (AttributeError, LookupError, TypeError, ValueError) as problem:
-            raise UnknownFact(f"{envelope.type} {envelope.id}: {problem!r}") from problem
+            raise UnknownFact(f"{envelope.type} {envelope.id}: {in_words(problem, NOT_ITS)}") from problem
 
     def _upcast(self, envelope: Envelope) -> tuple[type[Fact], Data]:
         name, _, suffix = envelope.type.rpartition(".")

@@ -18,12 +18,14 @@ from events.envelope import NO_ENVELOPE, NO_HASH, digest
 from events.fact import Stamp
 from events.lease import WorkClaimed
 from events.store import Broken, Recorded
+from events.trouble import in_words, place_of
 from events.unreadable import complaint, is_unreadable
 from projections.step import Change, Moment, Put, Step, View
 from projections.table import Row, row_of
 
 Key = tuple[str, str]
 LONGEST_REASON = 2000
+NOT_TAKEN = "its aggregate as it stands, or a view, cannot take it"
 
 
 class Unlinked(Broken):
@@ -175,7 +177,7 @@ def _applied(
         step, after = step_of(recorded, key, standing)
         changes = [(pending, tuple(pending.view.evolve(step))) for pending in folded.pending]
     except Exception as problem:  # noqa: BLE001 -- whatever one event does, the others go on; it is recorded
-        reason = f"{type(problem).__name__}: {problem}"[:LONGEST_REASON]
+        reason = in_words(problem, f"{NOT_TAKEN}{place_of(problem)}")[:LONGEST_REASON]
         folded.poisoned.append(Poisoned(recorded.seq, *key, reason))
         return standing._replace(poison=recorded.seq)
     for pending, made in changes:

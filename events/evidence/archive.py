@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from events.envelope import Unreadable
-from events.evidence.export import Other
+from events.evidence.export import NOT_ITS, Other
 from events.evidence.verify import Fault
 from events.subjects import ARTEFACTS, artefact_chunk
+from events.trouble import in_words
 
 ARTEFACT, MESSAGE, SETTING, KEY = "artefact", "message", "setting", "key"
 KINDS = (ARTEFACT, MESSAGE, SETTING, KEY)
@@ -91,7 +92,7 @@ def part(line: Other) -> Part:
     try:
         return _part(line.kind, line.fields)
     except (AttributeError, KeyError, TypeError, ValueError, binascii.Error) as problem:
-        raise Unreadable(f"no line of a backup: {problem}") from problem
+        raise Unreadable(f"no line of a backup: {in_words(problem, NOT_ITS)}") from problem
 
 
 def _part(kind: str, fields: Mapping[str, Any]) -> Part:

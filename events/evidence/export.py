@@ -19,8 +19,10 @@ import orjson
 from events.envelope import NO_HASH, Unreadable, decode
 from events.evidence.heads import SEAL, Head, SigningKey, decode_head
 from events.evidence.verify import Fault, chained, item
+from events.trouble import in_words
 
 FORM = 1
+NOT_ITS = "it has not the fields of one, each of its kind"
 BODY = b',"event":'
 ENCODED = b',"base64":'
 
@@ -113,7 +115,7 @@ def decoded(line: bytes) -> Line:
     except Unreadable:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, binascii.Error) as problem:
-        raise Unreadable(f"no line of an exported log: {problem}") from problem
+        raise Unreadable(f"no line of an exported log: {in_words(problem, NOT_ITS)}") from problem
 
 
 def _decoded(line: bytes) -> Line:

@@ -27,6 +27,7 @@ from events.depth import depth_in
 from events.envelope import Unreadable, decode
 from events.store import Recorded, Shortened, Unavailable
 from events.subjects import STREAM, subject
+from events.trouble import in_words
 from events.upcasting import UnknownFact
 from services.runtime.away import Away
 from services.runtime.burying import GivenUp, bury
@@ -175,7 +176,7 @@ class Consumer:
         self._failures[seq] += 1
         log.error("reaction failed", role=self._agent.role, seq=seq, exc_info=failure)
         if self._failures[seq] >= MAX_FAILURES:
-            await self._bury(message, seq, f"{type(failure).__name__}: {failure}")
+            await self._bury(message, seq, in_words(failure))
         else:
             await message.nak(delay=self._pauses.retry * self._failures[seq])
 

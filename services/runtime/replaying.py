@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from events.store import Broken, Recorded, Unavailable
 from events.subjects import replay_by
+from events.trouble import in_words
 from schemas.base import Frozen
 from services.runtime.claims import Later
 from services.runtime.consumer import Agent, react
@@ -66,7 +67,7 @@ async def react_again(agent: Agent, event: Recorded, seconds: float) -> str:
             raise
         except Exception as failure:  # whatever it was, the letter stays
             log.exception("replayed in vain", role=agent.role, seq=event.seq)
-            return f"{type(failure).__name__}: {failure}"
+            return in_words(failure)
         else:
             return ""
 
@@ -110,7 +111,7 @@ async def _again(body: bytes, agent: Agent, book: Log) -> str:
     except Later as later:
         return f"it cannot be done now: {later}"
     except (Broken, Unavailable, TimeoutError, OSError) as problem:
-        return str(problem) or type(problem).__name__
+        return str(problem) or "it took too long"
     return f"the log has no event {seq}"
 
 

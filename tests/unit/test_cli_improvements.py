@@ -98,7 +98,7 @@ async def test_an_event_that_the_role_is_done_with_has_no_failure() -> None:
 
 
 async def test_an_event_that_fails_again_says_why() -> None:
-    assert await reaction(Reacting(RuntimeError("no such file")), EVENT, 5) == "RuntimeError: no such file"
+    assert await reaction(Reacting(RuntimeError("no such file")), EVENT, 5) == "no such file"
 
 
 async def test_a_role_that_asks_for_more_time_than_there_is_ends_the_command() -> None:
