@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from services.gateway.connections import GatewayRunner
-from services.runtime.listening_settings import LOOPBACK
+from services.runtime.listening_settings import LOOPBACK, MOST_CONNECTIONS
 from services.runtime.settings import Settings
 from services.runtime.tls import UnusableCertificate
 
@@ -79,9 +79,14 @@ def certificate(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def runner_of(app: web.Application, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
-    """Return what serves an application; a connection on which no whole request comes in a time is ended."""
-    return GatewayRunner(app, idle_seconds)
+def runner_of(
+    app: web.Application, idle_seconds: float = IDLE_SECONDS, most: int = MOST_CONNECTIONS
+) -> web.AppRunner:
+    """Return what serves an application.
+
+    A connection on which no whole request comes in a time is ended; of one address there are `most` at once.
+    """
+    return GatewayRunner(app, idle_seconds, most)
 
 
 async def listen(runner: web.AppRunner, settings: Settings) -> None:

@@ -44,7 +44,7 @@ async def run_gateway(ground: Ground) -> None:
         desk = GatewayDesk(
             ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters, denials
         )
-        runner = runner_of(application(desk))
+        runner = runner_of(application(desk), most=ground.settings.connections_per_address)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
             await runner.setup()

@@ -14,6 +14,7 @@ from services.runtime.encryption_settings import FILE, ReadableFile
 from services.runtime.setting_field import named
 
 LOOPBACK = "127.0.0.1"
+MOST_CONNECTIONS = 600  # of the 1024 files that a process may usually have open
 LOCALHOST = "localhost"
 TRUE = ("true", "1", "yes", "on", "t", "y")
 
@@ -46,6 +47,14 @@ class ListeningSettings(Frozen):
         "Listen beyond this machine without encryption, as behind a proxy that encrypts",
         "true or false",
         default=False,
+    )
+    connections_per_address: int = named(
+        "APS_CONNECTIONS_PER_ADDRESS",
+        "Connections that one address may have open at the gateway; behind a proxy all have the proxy's",
+        "1 to 100000",
+        default=MOST_CONNECTIONS,
+        ge=1,
+        le=100_000,
     )
 
 
