@@ -94,7 +94,8 @@ async def ordered(book: Log, improvement: str) -> Ordered:
         raise NoSuchImprovement(improvement)
     target = await book.state(TARGET, found.target)
     scan = target.scans[found.scan]
-    if not await is_settled(book, target, scan):
+    waits = (await book.state(IMPROVEMENT, improvement)).awaited_budget
+    if waits or not await is_settled(book, target, scan):
         raise UnderWay(
             f"{improvement} is not over yet: let it end (aps improvements show {improvement}), then repeat it"
         )

@@ -3,7 +3,7 @@
 Rules
 1. Ids: of events, of runs, of deployments, of commits (which hold a time), of processes. Where one takes the
    place of another it does so everywhere. Trees, and so every byte of a change, are compared as they are.
-2. Times: moments, durations, and who held which work until when.
+2. Times: moments, durations, who held which work until when, and that it waited for a budget.
 3. Events are compared aggregate by aggregate, in the order of each. Of budgets and of engines' places only
    what was done for a run of the cycle counts: the rest depends on the day.
 4. Content that events name is compared too: to the byte, or else without what rules 1 and 2 leave out, and
@@ -22,6 +22,7 @@ from itertools import zip_longest
 from pydantic import JsonValue
 
 from events.deployment import HealthChecked
+from events.improvement_facts import Blocked, Unblocked
 from events.lease import LEASE_FACTS
 from schemas.base import Frozen
 from services.asking.stops import unvarying
@@ -112,7 +113,7 @@ class _Side:
     def _counts(self, one: Told) -> bool:
         if one.aggregate in ACCOUNTS:
             return one.data.get("run") in self.runs
-        return one.fact not in (*HELD, HEALTH)
+        return one.fact not in (*HELD, HEALTH) and not _waits_for_budget(one)
 
     def _label(self, one: Told) -> str:
         if one.aggregate in ACCOUNTS:
@@ -124,6 +125,10 @@ class _Side:
         for id, label in self._names.items():
             text = text.replace(id, label)
         return text
+
+
+def _waits_for_budget(one: Told) -> bool:
+    return one.fact == Unblocked.name or (one.fact == Blocked.name and bool(one.data.get("budget")))
 
 
 def _run_labels(told: Iterable[Told]) -> dict[str, str]:

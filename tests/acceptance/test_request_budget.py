@@ -36,6 +36,8 @@ def test_a_request_waits_for_its_budget_and_lands_once_that_is_raised(
         assert again.outcome["waiting"] == [waiting], "it was not still waiting"
         (row,) = orjson.loads(aps(home, "improvements", "list", "--json").out)
         assert row["blocked"] == one["reason"]
+        unfinished = aps(home, "replay", "--rerun", one["id"], "--json")
+        assert "is not over yet" in unfinished.err
         (landed,) = asked(home, repository, api).outcome["improvements"]
     assert (landed["id"], landed["status"]) == (one["id"], "deployment_complete"), landed["reason"]
 
@@ -49,3 +51,5 @@ def test_a_request_waits_for_its_budget_and_lands_once_that_is_raised(
         Blocked,
         Unblocked,
     ]
+    repeated = aps(home, "replay", "--rerun", one["id"], "--json")
+    assert repeated.code == 0, repeated.err + repeated.out

@@ -41,6 +41,12 @@ def test_times_and_leases_do_not_count() -> None:
     assert alike(one, other).compared == 1
 
 
+def test_that_work_waited_for_a_budget_does_not_count_and_that_it_waits_for_a_person_does() -> None:
+    waited = [event(1, "blocked", budget="day-2026-01-01"), event(2, "unblocked", reason="there is room")]
+    assert alike(waited, []).equal
+    assert not alike([event(1, "blocked", budget="", needs="a person")], []).equal
+
+
 def test_a_commit_may_stand_for_another_if_it_does_so_everywhere() -> None:
     one = [event(1, "x", commit=A, parent=B), event(2, "y", tip=A, note=f"stands at {A}")]
     assert alike(one, [event(1, "x", commit=C, parent=D), event(2, "y", tip=C, note=f"stands at {C}")]).equal
