@@ -339,15 +339,6 @@ def seen_by_the_host(path: Path) -> bool:
     return path.exists()
 
 
-async def settled_descriptors() -> int:
-    """How many are open once that no longer changes: a namespace for the next run is made meanwhile."""
-    seen = [0]
-    while len(seen) < 4 or len(set(seen[-4:])) > 1:
-        await asyncio.sleep(0.1)
-        seen.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 -- a number, not paths
-    return seen[-1]
-
-
 def command_line(pid: int) -> bytes:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
