@@ -3,7 +3,7 @@
 Rules
 1. Every cause points at evidence that is there, a gate's or a test's where there is such, and none twice.
 2. Every command that is named is one that may be given, and no step weakens what judges.
-3. All of it is short.
+3. All of it is short, and nothing of it is said twice: the summary leaves to the causes what they say.
 """
 
 import re
@@ -107,7 +107,7 @@ def from_evidence(given: Refusal) -> Explanation:
         for kind in about
         if (number := sum(one.kind == kind for one in shown))
     ]
-    summary = f"{given.title} is {given.status}: {' and '.join(counted)} against it. {given.reason}"
+    summary = f"{given.title} is {given.status}: {' and '.join(counted)} against it. {_beyond(given, shown)}"
     return Explanation(
         summary=_cut(summary, SUMMARY),
         causes=tuple(RefusalCause(evidence=one.key, says=_cut(_said(one), SAYS)) for one in shown),
@@ -116,7 +116,16 @@ def from_evidence(given: Refusal) -> Explanation:
 
 
 def _each_once(evidence: list[Evidence]) -> list[Evidence]:
-    return list({one.key: one for one in evidence}.values())
+    once = {one.key: one for one in evidence}
+    return list({_said(one) if one.kind == "word" else one.key: one for one in once.values()}.values())
+
+
+def _beyond(given: Refusal, shown: list[Evidence]) -> str:
+    """Return of the reason what no cause says."""
+    left = " ".join(given.reason.split())
+    for one in shown:
+        left = "" if left == _said(one) else left.replace(f"{one.name}: {_said(one)}", "")
+    return "; ".join(part for part in (part.strip(" :") for part in left.split(";")) if part)
 
 
 def _said(one: Evidence) -> str:

@@ -62,6 +62,12 @@ def gates_in(reason: str) -> Iterator[tuple[str, str]]:
         yield gate[1], reason[gate.end() : end]
 
 
+def words_in(reason: str) -> str:
+    """Return of a reason what stands before the gates that it names."""
+    named = _NAMED.search(reason)
+    return reason[: named.start()] if named else reason
+
+
 def refusal_standing(one: Dossier) -> str:
     """Return why the last attempt was refused; empty where it was not, or the change was written again."""
     if one.gates or not one.refusals or one.refusals[-1].attempt < one.attempts:

@@ -73,10 +73,21 @@ async def test_the_page_shows_every_kind_of_evidence(place: Place) -> None:
 async def test_the_box_says_which_gates_are_unmet_at_every_moment_of_an_improvement(place: Place) -> None:
     assert f"Gates: {len(GATES)} unmet" in await shown(place, f"{PLACE}/{FOUND}")
     refused = await shown(place, f"{PLACE}/{REFUSED}")
-    assert re.search(r"suite no worse ✗ failed 1 test newly failing", refused)
+    assert "The last attempt was refused. suite no worse : 1 test newly failing" in refused
+    assert "suite no worse ✗ failed" in refused
     waiting = await shown(place, f"{PLACE}/{WAITING}")
     assert "all met" in waiting
     assert "it needs aps improvements approve" in waiting
+
+
+@pytest.mark.parametrize(
+    ("id", "said"), [(REFUSED, "1 test newly failing"), (WAITING, "risk high is beyond the autonomy")]
+)
+async def test_why_it_is_refused_or_waits_is_said_once_above_what_happened(
+    place: Place, id: str, said: str
+) -> None:
+    text = await shown(place, f"{PLACE}/{id}")
+    assert text.partition("What happened")[0].count(said) == 1
 
 
 async def test_a_page_of_the_past_shows_nothing_that_came_later(place: Place) -> None:

@@ -19,6 +19,7 @@ from services.actions.explaining import (
 RETRY = "aps improvements retry join-1"
 SIZE = Evidence(kind="gate", name="size_within", says="900 lines are changed, 400 may be")
 RED = Evidence(kind="test", name="tests/test_a.py::test_join", says="assert 'a;b' == 'A;B'")
+KEY = Evidence(kind="gate", name="keys_absent", says="a; b")
 WORD = Evidence(kind="word", name="reason", says="we like dict()")
 
 
@@ -54,6 +55,30 @@ def test_where_nothing_but_words_is_known_they_are_the_cause() -> None:
     made = from_evidence(refusal(WORD, commands=()))
     assert [cause.evidence for cause in made.causes] == ["word:reason"]
     assert made.next_steps == ("Remove what the reason names.",)
+
+
+@pytest.mark.parametrize(
+    ("reason", "evidence", "beyond"),
+    [
+        (f"size_within: {SIZE.says}", (SIZE,), ""),
+        (f"size_within: {SIZE.says}; keys_absent: a; b", (SIZE, KEY), ""),
+        (f"3 attempts failed: size_within: {SIZE.says}", (SIZE,), " 3 attempts failed"),
+        (WORD.says, (WORD,), ""),
+        (WORD.says, (SIZE,), f" {WORD.says}"),
+    ],
+)
+def test_the_summary_leaves_to_the_causes_what_they_say(
+    reason: str, evidence: tuple[Evidence, ...], beyond: str
+) -> None:
+    made = from_evidence(refusal(*evidence, reason=reason))
+    assert made.summary.partition(" against it.")[2] == beyond
+
+
+def test_what_was_said_of_an_attempt_and_again_at_the_end_is_one_cause() -> None:
+    first, last = (WORD.model_copy(update={"name": name}) for name in ("attempt 1", "abandoned"))
+    made = from_evidence(refusal(first, last, reason=WORD.says))
+    assert [cause.says for cause in made.causes] == [WORD.says]
+    assert WORD.says not in made.summary
 
 
 TEXT = st.text("abc \n`'…", max_size=900)

@@ -16,7 +16,7 @@ from projections.views.deployments import DeploymentRow
 from projections.views.engine_usage import RunRow
 from schemas.access import Scope
 from schemas.base import Frozen
-from services.dossier.demands import demands_of, refusal_standing
+from services.dossier.demands import Stand, demands_of, refusal_standing, words_in
 from services.dossier.improvement import dossier_of, state_at
 from services.dossier.patch import changes_in
 from services.dossier.shelf import Shelf
@@ -98,8 +98,12 @@ async def detail(call: Call) -> web.StreamResponse:
         row=row,
         one=one,
         demands=demands,
-        refused=refusal_standing(one),
-        unmet=[demand for demand in demands if demand.unmet],
+        refused=bool(refusal_standing(one)),
+        beyond=words_in(refusal_standing(one)),
+        told=[refusal.reason for refusal in one.refusals],
+        unmet=sum(demand.unmet for demand in demands),
+        failed=[demand for demand in demands if demand.stands is Stand.FAILED],
+        open=[demand.gate for demand in demands if demand.stands is Stand.OPEN],
         drawing=drawn(one.components),
         changes=changes_in(one.diff),
         suites=suites,
