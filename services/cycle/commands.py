@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from schemas.base import Frozen
-from services.cycle.outcome import Outcome
+from schemas.improvement import Status
+from services.cycle.outcome import Outcome, Result
 from services.cycle.text import escaped, is_plain
 from services.engines.deterministic.rules import DEFAULT_SELECT
 
@@ -56,14 +57,17 @@ def undoing(outcome: Outcome, aps: str) -> tuple[Command, ...]:
     )
 
 
-def deciding(outcome: Outcome, id: str, aps: str) -> tuple[Command, ...]:
-    """Return the commands by which a person decides about a waiting improvement."""
-    word = shell_word(id)
+def deciding(outcome: Outcome, one: Result, aps: str) -> tuple[Command, ...]:
+    """Return the commands by which a person looks at a waiting improvement, and decides once it is proven."""
+    word = shell_word(one.id)
+    look = Command(purpose="Look at it", line=f"{aps} improvements show {word}")
+    if one.status != Status.TESTING_COMPLETE:
+        return (look,)
     approve = Command(purpose="Let it land", line=f"{aps} improvements approve {word}")
     if outcome.dry_run:
         approve = Command(purpose="Let all of them land", line=landing(outcome, aps))
     return (
-        Command(purpose="Look at it", line=f"{aps} improvements show {word}"),
+        look,
         approve,
         Command(purpose="Decline it", line=f"{aps} improvements decline {word}"),
     )

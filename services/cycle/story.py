@@ -97,7 +97,7 @@ def _item(outcome: Outcome, details: Details, one: Result, aps: str) -> Item:
         standing=stands,
         findings=change_of(outcome, one.rule),
         needs=reaching(needs, aps),
-        commands=deciding(outcome, one.id, aps) if stands is Standing.WAITING else (),
+        commands=deciding(outcome, one, aps) if stands is Standing.WAITING else (),
     )
 
 

@@ -105,6 +105,18 @@ def test_what_a_dry_run_proved_is_landed_within_the_same_bounds(outcome: Outcome
     assert f"land it:  {APS} improve '/srv/a b' --limit 3 --rules F,UP" in told(dry)
 
 
+def test_what_waits_before_it_is_proven_cannot_be_landed(outcome: Outcome) -> None:
+    needs = Waiting(id=HELD, needs="a higher APS_BUDGET_DAY")
+    planned = tuple(
+        one.model_copy(update={"status": "requirements_complete"} if one.id == HELD else {})
+        for one in outcome.improvements
+    )
+    dry = outcome.model_copy(update={"dry_run": True, "waiting": (needs,), "improvements": planned})
+    lines = told(dry)
+    assert f"waiting:  {HELD} needs a higher APS_BUDGET_DAY" in lines
+    assert not [one for one in lines if one.startswith("land it:")]
+
+
 def test_a_limit_used_up_by_what_waits_is_told(outcome: Outcome) -> None:
     waiting = (Waiting(id=HELD, needs="a person"),)
     assert told(nothing_new(outcome, waiting=waiting, limit=1))[-1].endswith("or raise --limit")

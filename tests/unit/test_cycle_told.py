@@ -172,6 +172,19 @@ async def test_the_report_tells_how_to_see_approve_and_undo(recorder: Recorder) 
     assert f"{APS} improvements rollback --all --target {T}" in page
 
 
+async def test_the_report_offers_no_approval_of_what_is_not_proven(recorder: Recorder) -> None:
+    await example.whole(recorder)
+    outcome, details = await told(recorder)
+    planned = tuple(
+        one.model_copy(update={"status": "requirements_complete"} if one.id == HELD else {})
+        for one in outcome.improvements
+    )
+    waiting = tuple(one.model_copy(update={"needs": "a higher limit"}) for one in outcome.waiting)
+    page = markdown(outcome.model_copy(update={"improvements": planned, "waiting": waiting}), details, APS)
+    assert f"{APS} improvements show {HELD}" in page
+    assert f"{APS} improvements approve {HELD}" not in page
+
+
 async def test_every_command_of_the_report_reaches_the_data_folder_it_came_from(recorder: Recorder) -> None:
     await example.whole(recorder)
     outcome, details = await told(recorder)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from schemas.improvement import Status
 from services.cycle.commands import landing, reaching, retrying, shell_word
 from services.cycle.notes import not_again
 from services.cycle.outcome import Outcome, Result
@@ -40,7 +41,9 @@ def _result(outcome: Outcome, aps: str) -> Iterator[str]:
 def _waiting(outcome: Outcome, aps: str) -> Iterator[str]:
     for one in outcome.waiting:
         yield f"waiting:  {one.id} needs {reaching(one.needs, aps)}"
-    if outcome.waiting and outcome.dry_run:
+    waits = {one.id for one in outcome.waiting}
+    proven = [r for r in outcome.improvements if r.id in waits and r.status == Status.TESTING_COMPLETE]
+    if proven and outcome.dry_run:
         yield f"land it:  {landing(outcome, aps)}"
 
 
