@@ -22,6 +22,7 @@ from services.sandbox.bubblewrap import Bubblewrap
 from services.sandbox.namespaces import Namespaces
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.sandbox.unsandboxed import Unsandboxed
+from tests.descriptors import settled_descriptors
 
 INTERPRETER = (Path(sys.base_prefix),)
 PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.sandbox.port import MIB, Command, Ended, Hear, Limits, Result
-from tests.contract.test_sandbox import LEVELS, PATIENCE, Cell, alive, cell_in, mark, settled_descriptors
+from tests.contract.test_sandbox import LEVELS, PATIENCE, Cell, alive, cell_in, mark
+from tests.descriptors import settled_descriptors
 
 
 @pytest.fixture(params=[*LEVELS, "none"])
