@@ -4,7 +4,7 @@ import os
 import subprocess
 from datetime import UTC, datetime
 
-from services.workspace.git import Identity
+from services.workspace.git.repository import Identity
 
 ME = Identity("Some One", "one@example.invalid")
 WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -32,8 +32,8 @@ from services.engines.deterministic.rules import RuleSet, written_for
 from services.engines.deterministic.source import text_of
 from services.runtime.claims import Later
 from services.runtime.workbench import Workbench
-from services.workspace.declared_python import DeclaredPython, python_at
-from services.workspace.migration_reading import migrations_told
+from services.workspace.environments.declared_python import DeclaredPython, python_at
+from services.workspace.migrations.reading import migrations_told
 
 REQUEST = "request"
 MERMAID = "text/vnd.mermaid"

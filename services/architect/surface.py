@@ -10,7 +10,7 @@ from services.architect.risk import Surface
 from services.engines.deterministic.rules import minor_of, written_for
 from services.engines.deterministic.source import Source
 from services.gates.evaluator_files import is_test_code
-from services.workspace.declared_python import DeclaredPython
+from services.workspace.environments.declared_python import DeclaredPython
 
 DEFINES = ("def ", "async def ", "class ")
 

@@ -3,7 +3,7 @@
 import textwrap
 
 from events.improvement_facts import Discovered
-from services.workspace.git import Identity
+from services.workspace.git.repository import Identity
 
 AUTHOR = Identity("APS Developer", "developer@aps.invalid")
 SUBJECT_WIDTH = 72

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 
 
 async def patched_tree(repository: Repository, rev: str, patch: bytes) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.workspace.checkout import Workspace
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 from services.workspace.target import TargetProblem
 
 BRANCH = "aps/improved"

@@ -17,7 +17,7 @@ from services.changes.message import AUTHOR, commit_message
 from services.changes.patching import patched_tree
 from services.changes.recipes import Making, Written
 from services.engines.deterministic.fixing import Applied, apply
-from services.workspace.git import Conflict, Repository
+from services.workspace.git.repository import Conflict, Repository
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def refuse_unusable(targets: Iterable[str]) -> None:
     """
     from services.cycle import naming
     from services.workspace.fork import MARKER
-    from services.workspace.git_version import UnusableGit
+    from services.workspace.git.version import UnusableGit
     from services.workspace.target import TargetProblem
 
     home = os.environ.get("APS_HOME")

@@ -11,7 +11,7 @@ from services.runtime.log import Log, NoSecret
 from services.runtime.role import workbench
 from services.runtime.settings import Settings
 from services.sandbox.port import NoSandbox
-from services.workspace.git_version import UnusableGit
+from services.workspace.git.version import UnusableGit
 
 ROLE = "cli"
 

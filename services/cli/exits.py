@@ -24,9 +24,9 @@ from services.sandbox.port import NoSandbox
 from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
 from services.vault.sealing import Unopened
 from services.workspace.fork import UnreadableMarker
-from services.workspace.git import BranchCheckedOut
-from services.workspace.git_version import UnusableGit
-from services.workspace.sdist import IndexUnreachable, UnknownSdist, WrongHash
+from services.workspace.git.repository import BranchCheckedOut
+from services.workspace.git.version import UnusableGit
+from services.workspace.sources.sdist import IndexUnreachable, UnknownSdist, WrongHash
 from services.workspace.target import TargetProblem
 
 CODES: tuple[tuple[type[Exception], Exit], ...] = (

@@ -6,7 +6,7 @@ Light on purpose: a wrong name is refused before anything heavy is loaded or sta
 import re
 from pathlib import Path
 
-from services.workspace.git_version import require_git
+from services.workspace.git.version import require_git
 from services.workspace.target import TargetProblem, inspect_target
 
 SDIST = re.compile(

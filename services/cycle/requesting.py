@@ -28,7 +28,7 @@ from services.sandbox.port import Sandbox
 from services.workspace.checkout import Workspace
 from services.workspace.fork import fork_of, id_of, meant, recorded_of
 from services.workspace.landing import foreign_remarks, refuse_unmovable
-from services.workspace.sdist import fetch_sdist, unpack_as_repository
+from services.workspace.sources.sdist import fetch_sdist, unpack_as_repository
 from services.workspace.target import TargetInspection, TargetProblem, inspect_target
 
 ENGINE = "deterministic"

@@ -29,7 +29,7 @@ from services.deployer.policy import decided, deployable
 from services.deployer.reaching import move, put_back, standing_at
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 from services.workspace.target import TargetProblem
 
 Commits = tuple[tuple[str, str], ...]

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from services.changes.release import REF, branch_tip
 from services.runtime.room import is_full, shortage
 from services.runtime.workbench import Workbench
-from services.workspace.git import Repository
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
+from services.workspace.git.repository import Repository
 from services.workspace.target import TargetProblem
 
 _OURS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)

@@ -25,7 +25,7 @@ from services.deployer.reaching import move, standing_at
 from services.runtime.claims import ROLLBACK
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
-from services.workspace.git import Conflict, RefMoved, Repository
+from services.workspace.git.repository import Conflict, RefMoved, Repository
 from services.workspace.target import TargetProblem
 
 REVERTED = "reverted"

@@ -22,7 +22,7 @@ from services.engines.deterministic.recipe import Recipe
 from services.engines.deterministic.rules import written_for
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
-from services.workspace.declared_python import python_at
+from services.workspace.environments.declared_python import python_at
 
 ENGINE = "deterministic"
 NO_NEW_TESTS = (

@@ -20,7 +20,7 @@ from services.changes.recipes import Written
 from services.developer.unheard import abandoned_runs, run_id
 from services.runtime.log import Change
 from services.runtime.workbench import Workbench
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
 
 OUTSIDE = "outside"
 LONGEST = 500

@@ -21,10 +21,10 @@ from services.engines.line import one_line
 from services.prompting.material import Material, material
 from services.prompting.template import Template
 from services.workspace.checkout import bring_back
-from services.workspace.git import Repository
-from services.workspace.git_command import GitError
-from services.workspace.migration_reading import migrations_told
-from services.workspace.nested import Uncommittable
+from services.workspace.git.command import GitError
+from services.workspace.git.nested import Uncommittable
+from services.workspace.git.repository import Repository
+from services.workspace.migrations.reading import migrations_told
 
 CHANGE = Template.load("services.developer", "change")
 NO_REFUSAL = "This is the first attempt."

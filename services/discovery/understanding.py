@@ -28,7 +28,7 @@ from services.runtime.claims import Halted, why_paused
 from services.runtime.log import Log
 from services.vault.keyring import KeyDeleted
 from services.workspace.checkout import Workspace
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
 from services.workspace.target import TargetProblem
 
 log = structlog.get_logger()

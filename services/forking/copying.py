@@ -16,8 +16,8 @@ from pathlib import Path
 from services.changes.release import REF
 from services.forking.moment import Then
 from services.workspace.checkout import Workspace
-from services.workspace.git import Repository
-from services.workspace.git_command import GitError, copy_objects
+from services.workspace.git.command import GitError, copy_objects
+from services.workspace.git.repository import Repository
 
 SHARED = ("environments", "downloads")
 SETTINGS = ".env"

@@ -21,8 +21,8 @@ from services.pm.__main__ import build as pm
 from services.runtime.consumer import Agent
 from services.runtime.role import Role
 from services.runtime.workbench import Workbench
-from services.workspace.git import Repository
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
+from services.workspace.git.repository import Repository
 
 BUILDS: dict[str, Callable[[Workbench, Consulting], Agent]] = {
     PM.name: pm,

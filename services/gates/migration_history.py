@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from services.gates.evidence import listed
-from services.workspace.migrations import Migrating, Revision, heads, newest_first, revisions
+from services.workspace.migrations.tool import Migrating, Revision, heads, newest_first, revisions
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pathlib import PurePosixPath
 from schemas.improvement import GateResult
 from services.gates.evidence import counted, listed, verdict
 from services.gates.migration_history import History
-from services.workspace.migration_outcome import Ran, Went
-from services.workspace.migrations import Revision, Tool, heads
+from services.workspace.migrations.outcome import Ran, Went
+from services.workspace.migrations.tool import Revision, Tool, heads
 
 MIGRATIONS = "migrations"
 VERSION = "1"

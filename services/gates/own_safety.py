@@ -16,7 +16,10 @@ from services.gates.evidence import listed
 _OURS: tuple[tuple[str, str], ...] = (
     ("prompts", r"services/prompting/|(?:services/.*/)?prompts/.*\.md$|services/engines/.*\.md$"),
     ("gates", r"services/gates/|services/qa/|services/gherkin/"),
-    ("the sandbox", r"services/sandbox/|services/workspace/suite\.py$|services/workspace/report_plugin\.py$"),
+    (
+        "the sandbox",
+        r"services/sandbox/|services/workspace/suites/suite\.py$|services/workspace/suites/report_plugin\.py$",
+    ),
     ("permissions", r"events/rights\.py$|events/catalogue\.py$|nats/.*\.(?:conf|json)$"),
     ("AI settings", r"services/engines/|services/asking/|services/runtime/settings\.py$|\.env\.example$"),
     ("what is kept secret", r"services/masking/|services/vault/"),

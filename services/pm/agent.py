@@ -26,7 +26,7 @@ from services.pm.standing import going_on, standing_at
 from services.runtime.log import Change
 from services.runtime.room import is_full
 from services.runtime.workbench import Workbench
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
 from services.workspace.target import TargetProblem
 
 NOTHING = Selection((), (), {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.workspace.declared_python import DeclaredPython
+from services.workspace.environments.declared_python import DeclaredPython
 
 
 def python_remarks(

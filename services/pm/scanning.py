@@ -19,8 +19,8 @@ from services.pm.policy import improvement_id, inputs_digest, remembered, taken_
 from services.pm.remarks import python_remarks
 from services.pm.standing import Standing
 from services.runtime.log import Log
-from services.workspace.declared_python import python_at
-from services.workspace.git import Repository
+from services.workspace.environments.declared_python import python_at
+from services.workspace.git.repository import Repository
 from services.workspace.layout import import_packages, scope_remarks
 from services.workspace.links import link_remarks
 

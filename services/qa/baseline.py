@@ -7,9 +7,9 @@ from events.target import TARGET, BaselineRecorded, Scan
 from schemas.suite import SuiteEnd, SuiteReport
 from services.qa.policy import flaky, settled_report, unusable
 from services.runtime.workbench import Workbench
-from services.workspace.environment import EnvironmentProblem
-from services.workspace.git import Repository
-from services.workspace.proving import Prover
+from services.workspace.environments.environment import EnvironmentProblem
+from services.workspace.git.repository import Repository
+from services.workspace.suites.proving import Prover
 
 JSON = "application/json"
 NOTHING_RAN = SuiteReport(end=SuiteEnd.NOTHING_COLLECTED, exit_code=-1, tests={}, duration_ms=0)

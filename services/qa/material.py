@@ -19,7 +19,7 @@ from services.gates.suite import suite_no_worse, worse_tests
 from services.qa.migrating import Migration
 from services.qa.standalone import Standalone
 from services.runtime.workbench import Workbench
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 
 JSON = "application/json"
 NAMED_TESTS = 5

@@ -10,13 +10,13 @@ from schemas.improvement import GateResult
 from services.gates.evaluator_files import is_test_code
 from services.gates.migration_history import History
 from services.gates.migrations import NO_TOOL, Trial, declared_among, migrations
-from services.workspace.environment import Environment, EnvironmentProblem
-from services.workspace.git import Repository
-from services.workspace.migration_outcome import Ran, Went
-from services.workspace.migration_reading import migrations_at, tools_at
-from services.workspace.migration_trial import Scratch, scratch
-from services.workspace.migrations import Migrating, Revision, Tool
-from services.workspace.proving import Prover
+from services.workspace.environments.environment import Environment, EnvironmentProblem
+from services.workspace.git.repository import Repository
+from services.workspace.migrations.outcome import Ran, Went
+from services.workspace.migrations.reading import migrations_at, tools_at
+from services.workspace.migrations.tool import Migrating, Revision, Tool
+from services.workspace.migrations.trial import Scratch, scratch
+from services.workspace.suites.proving import Prover
 
 NOTHING_YET = Ran(Went.WELL)
 # What the description of a table may be made of; asking once too often costs seconds.

@@ -1,8 +1,8 @@
 """Gathers what kind of file a change leaves at each of its paths, for the gate on bounds."""
 
 from services.gates.bounds import LINK, Places
-from services.workspace.git import Repository
-from services.workspace.kinds import links_of, modes_left
+from services.workspace.git.kinds import links_of, modes_left
+from services.workspace.git.repository import Repository
 
 
 async def places_of(repository: Repository, old: str, new: str) -> Places:

@@ -10,7 +10,7 @@ from services.changes.stacking import Stacked
 from services.gates.behaviours import Showing
 from services.gates.evaluator_files import is_test_code
 from services.qa.material import Material
-from services.workspace.mixing import mixed_tree
+from services.workspace.git.mixing import mixed_tree
 
 MESSAGE = "The new tests on the source before the change"
 WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # the same tests on the same source are the same commit

@@ -26,7 +26,7 @@ from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits, NoSandbox, Sandbox
 from services.sandbox.unsandboxed import Unsandboxed
 from services.workspace.checkout import Workspace
-from services.workspace.git_version import require_git
+from services.workspace.git.version import require_git
 
 log = structlog.get_logger()
 

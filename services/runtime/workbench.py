@@ -20,8 +20,8 @@ from services.runtime.log import Change, Log, answering
 from services.runtime.settings import Settings
 from services.sandbox.port import Limits, Sandbox
 from services.workspace.checkout import Workspace, WorktreeBusy
-from services.workspace.git import Repository
-from services.workspace.proving import Prover
+from services.workspace.git.repository import Repository
+from services.workspace.suites.proving import Prover
 
 YAML = "application/yaml"
 BUSY_SECONDS = 0.5

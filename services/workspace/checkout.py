@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.sandbox.port import Sandbox
-from services.workspace.environment import Environment
+from services.workspace.environments.environment import Environment
 from services.workspace.fork import copy_of, fork_of
-from services.workspace.git import Repository
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
+from services.workspace.git.nested import nested
+from services.workspace.git.repository import Repository
 from services.workspace.locks import give_up, try_lock
-from services.workspace.nested import nested
 from services.workspace.target import TargetProblem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")

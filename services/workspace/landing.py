@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from services.workspace.git import Repository
-from services.workspace.git_command import GitCommand
+from services.workspace.git.command import GitCommand
+from services.workspace.git.repository import Repository
 from services.workspace.target_problem import TargetProblem
 
 _HEADS = "refs/heads/"

@@ -7,8 +7,8 @@ merely worth knowing (uncommitted changes, submodules, a detached HEAD) is a not
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.workspace.completeness import cuts, damaged, refuse_incomplete
-from services.workspace.git_command import GitCommand, GitError, without_filters
+from services.workspace.git.command import GitCommand, GitError, without_filters
+from services.workspace.git.completeness import cuts, damaged, refuse_incomplete
 from services.workspace.target_problem import TargetProblem
 
 __all__ = ["TargetInspection", "TargetProblem", "find_root", "git_dir_of", "inspect_target"]

@@ -12,9 +12,9 @@ from services.qa.placing import places_of
 from services.qa.standalone import judged_alone
 from services.sandbox.port import MIB, Limits, Sandbox
 from services.workspace.checkout import Workspace
-from services.workspace.environment import Environment, build_environment
-from services.workspace.git import Repository
-from services.workspace.suite import run_suite
+from services.workspace.environments.environment import Environment, build_environment
+from services.workspace.git.repository import Repository
+from services.workspace.suites.suite import run_suite
 from tests.acceptance.targets import commit, git, repository, write
 
 LIMITS = Limits(wall_seconds=60, memory_bytes=1024 * MIB)

@@ -12,8 +12,8 @@ from services.qa.migrating import Migration
 from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits
 from services.workspace.checkout import Workspace
-from services.workspace.git import Repository
-from services.workspace.proving import Prover
+from services.workspace.git.repository import Repository
+from services.workspace.suites.proving import Prover
 from tests.acceptance import migrating_targets as t
 from tests.acceptance.targets import commit, git, write
 from tests.leftovers import session_folder

@@ -22,7 +22,7 @@ COMES_WITH = {
     "pydantic-core": "pydantic",
     "markupsafe": "jinja2",
     "pip": "every virtual environment",
-    "pytest": "the environment of a target; services.workspace.report_plugin runs there",
+    "pytest": "the environment of a target; services.workspace.suites.report_plugin runs there",
 }
 
 

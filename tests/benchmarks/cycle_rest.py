@@ -20,7 +20,7 @@ from services.cli.__main__ import app
 from services.devops import agent as devops
 from services.pm import scanning
 from services.qa import evidence
-from services.workspace import proving
+from services.workspace.suites import proving
 
 PROJECTS = ("toolz==1.2.0", "simplejson==4.3.0")
 WORK = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 from tests.git_targets import make
 
 

@@ -13,7 +13,7 @@ from services.engines.choosing import Wanted
 from services.engines.port import Bounds, Failed, Task
 from services.engines.scripted import Answering, ScriptedEngine
 from services.workspace.checkout import Workspace
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 from tests import projection_facts as f
 from tests.asking_example import BECAUSE, PRICE, Time, asker, book_at, failing
 

@@ -10,11 +10,11 @@ from schemas.suite import Outcome, SuiteEnd
 from services.sandbox.detect import detect
 from services.sandbox.port import Limits
 from services.workspace.checkout import Workspace
-from services.workspace.environment import build_environment
+from services.workspace.environments.environment import build_environment
 from services.workspace.files import tree_files
-from services.workspace.git import Identity, Repository
-from services.workspace.sdist import UnknownSdist, WrongHash, fetch_sdist, unpack_as_repository
-from services.workspace.suite import run_suite
+from services.workspace.git.repository import Identity, Repository
+from services.workspace.sources.sdist import UnknownSdist, WrongHash, fetch_sdist, unpack_as_repository
+from services.workspace.suites.suite import run_suite
 
 ME = Identity("n", "n@example.invalid")
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)

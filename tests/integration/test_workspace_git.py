@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from services.workspace.checkout import Workspace
-from services.workspace.git import BranchCheckedOut, Conflict, RefMoved, Repository
-from services.workspace.git_command import GitError
-from services.workspace.git_version import UnusableGit, require_git
+from services.workspace.git.command import GitError
+from services.workspace.git.repository import BranchCheckedOut, Conflict, RefMoved, Repository
+from services.workspace.git.version import UnusableGit, require_git
 from services.workspace.landing import foreign_remarks, refuse_unmovable
 from services.workspace.target import TargetProblem, inspect_target
 from tests.git_targets import ME, WHEN, commit, committed, git, make

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from services.workspace.git import Repository
-from services.workspace.nested import Uncommittable
+from services.workspace.git.nested import Uncommittable
+from services.workspace.git.repository import Repository
 from services.workspace.target import inspect_target
 from tests.git_targets import commit, committed, git, make
 

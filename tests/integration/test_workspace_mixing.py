@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.workspace.git import Repository
-from services.workspace.mixing import mixed, mixed_tree
+from services.workspace.git.mixing import mixed, mixed_tree
+from services.workspace.git.repository import Repository
 from tests.acceptance.targets import commit, git, write
 
 

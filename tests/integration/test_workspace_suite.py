@@ -13,9 +13,9 @@ from schemas.suite import Outcome, SuiteEnd, SuiteReport
 from services.sandbox.detect import detect
 from services.sandbox.port import MIB, Limits, Sandbox
 from services.workspace.checkout import Workspace
-from services.workspace.environment import Environment, build_environment
-from services.workspace.git import Identity, Repository
-from services.workspace.suite import run_suite
+from services.workspace.environments.environment import Environment, build_environment
+from services.workspace.git.repository import Identity, Repository
+from services.workspace.suites.suite import run_suite
 
 LIMITS = Limits(wall_seconds=60, memory_bytes=1024 * MIB)
 PASSING = "def test_ok(): pass\n"

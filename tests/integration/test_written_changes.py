@@ -10,7 +10,7 @@ from services.changes.patching import patched_tree
 from services.changes.recipes import MAKING, Written
 from services.changes.stacking import Layer, Stack, Stacked
 from services.engines.deterministic.recipe import Recipe
-from services.workspace.git import GitError, Repository
+from services.workspace.git.repository import GitError, Repository
 from tests.git_targets import WHEN, committed
 
 pytestmark = pytest.mark.slow

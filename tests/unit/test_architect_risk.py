@@ -12,7 +12,7 @@ from schemas.risk import RiskClass
 from schemas.suite import SuiteEnd, SuiteReport
 from services.architect.risk import Surface, classify
 from services.architect.surface import surface
-from services.workspace.declared_python import DeclaredPython
+from services.workspace.environments.declared_python import DeclaredPython
 
 SMALL = Surface(
     files=("pkg/a.py",), suite="", covered=3, uncovered=0, fan_in=2, public=0, measured=True

@@ -16,7 +16,7 @@ from services.prompting.template import Template, UnusablePrompt
 from services.runtime.ground import NotReady
 from services.runtime.settings import WrongSettings
 from services.runtime.supervisor import GaveUp
-from services.workspace.sdist import UnknownSdist
+from services.workspace.sources.sdist import UnknownSdist
 
 
 def gave_up(cause: Exception) -> GaveUp:

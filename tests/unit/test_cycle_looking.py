@@ -8,7 +8,7 @@ import pytest
 from events.target import TARGET
 from services.cycle.requesting import Place, Wish, ask
 from services.runtime.log import Log
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 from services.workspace.target import TargetInspection
 from tests.asking_example import Time, book_at
 

@@ -4,8 +4,8 @@ import pytest
 
 from services.gates.migration_history import History
 from services.gates.migrations import NOT_TAKEN, Trial, migrations
-from services.workspace.migration_outcome import Ran, Went
-from services.workspace.migrations import (
+from services.workspace.migrations.outcome import Ran, Went
+from services.workspace.migrations.tool import (
     Migrating,
     Revision,
     Tool,

@@ -32,7 +32,7 @@ PROVEN = replace(
         ("services/gates/weakening.py", "gates"),
         ("services/qa/standalone.py", "gates"),
         ("services/sandbox/bubblewrap.py", "the sandbox"),
-        ("services/workspace/report_plugin.py", "the sandbox"),
+        ("services/workspace/suites/report_plugin.py", "the sandbox"),
         ("events/rights.py", "permissions"),
         ("nats/users.conf", "permissions"),
         ("nats/streams/aps.json", "permissions"),
@@ -67,10 +67,10 @@ def test_ordinary_changes_do_not(path: str) -> None:
     "path",
     [
         "services/prompting/prompts", "services/gates", "services/qa", "services/gherkin", "services/sandbox",
-        "services/workspace/suite.py", "services/workspace/report_plugin.py", "events/rights.py",
-        "events/catalogue.py", "nats/users.conf", "services/engines", "services/runtime/settings.py",
-        "services/masking", "services/vault", "services/devops", "services/architect/risk.py",
-        "schemas/risk.py",
+        "services/workspace/suites/suite.py", "services/workspace/suites/report_plugin.py",
+        "events/rights.py", "events/catalogue.py", "nats/users.conf", "services/engines",
+        "services/runtime/settings.py", "services/masking", "services/vault", "services/devops",
+        "services/architect/risk.py", "schemas/risk.py",
     ],
 )  # fmt: skip
 def test_the_table_names_what_is_there(path: str) -> None:

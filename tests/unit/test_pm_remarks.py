@@ -3,7 +3,7 @@
 import pytest
 
 from services.pm.remarks import python_remarks
-from services.workspace.declared_python import DeclaredPython
+from services.workspace.environments.declared_python import DeclaredPython
 
 
 @pytest.mark.parametrize(

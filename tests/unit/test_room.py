@@ -18,7 +18,7 @@ from services.runtime.room import (
     watch_room,
 )
 from services.sandbox.port import Command, Ended, Hear, Limits, Result
-from services.workspace.git_command import GitError
+from services.workspace.git.command import GitError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 RUN = Command(argv=("true",), cwd=Path("/"))

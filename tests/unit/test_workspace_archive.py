@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from services.workspace.archive import unpack
 from services.workspace.files import Unsafe, read_regular, write_inside
+from services.workspace.sources.archive import unpack
 
 
 def archive(path, *members):

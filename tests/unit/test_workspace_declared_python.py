@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.workspace.declared_python import DeclaredPython, declared_python, python_at
+from services.workspace.environments.declared_python import DeclaredPython, declared_python, python_at
 
 NAMED = "WANTED = '>=3.8'\nsetup(name='x', python_requires=WANTED)\n"
 CLASSIFIED = '[project]\nclassifiers = ["Programming Language :: Python :: {}", "{} :: 3.11"]\n'

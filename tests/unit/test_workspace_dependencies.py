@@ -1,6 +1,6 @@
 """What a tree's own files say its tests need."""
 
-from services.workspace.dependencies import declared, metadata_declares, recognised
+from services.workspace.environments.dependencies import declared, metadata_declares, recognised
 
 
 def test_a_test_extra_is_preferred_to_a_development_one():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.workspace.git_version import is_usable
+from services.workspace.git.version import is_usable
 
 
 @pytest.mark.parametrize("version", ["2.38.0", "2.39.5", "2.50.1.windows.1", "3.0"])

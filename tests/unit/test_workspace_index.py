@@ -1,6 +1,6 @@
 """What of a person's pip settings reaches the sandbox."""
 
-from services.workspace.index import local_paths, settings_from, without_credentials
+from services.workspace.sources.index import local_paths, settings_from, without_credentials
 
 
 def test_credentials_are_taken_out_of_every_url():

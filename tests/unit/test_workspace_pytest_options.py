@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.workspace.pytest_options import Configured, configured, kept_addopts, without_plugins
+from services.workspace.suites.pytest_options import Configured, configured, kept_addopts, without_plugins
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.suite import Outcome, SuiteEnd
 from services.sandbox.port import Ended
-from services.workspace.report import covered_lines, ending, told
+from services.workspace.suites.report import covered_lines, ending, told
 
 
 def lines(*records):

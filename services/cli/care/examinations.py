@@ -31,8 +31,8 @@ from services.runtime.head_keys import trusted_keys
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
 from services.sandbox.port import NoSandbox
-from services.workspace.git_version import CURE as GIT_CURE
-from services.workspace.git_version import installed_git, is_usable
+from services.workspace.git.version import CURE as GIT_CURE
+from services.workspace.git.version import installed_git, is_usable
 
 PYTHON = (3, 11)
 NATS = (2, 12)  # publishes atomically from this version on

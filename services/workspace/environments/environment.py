@@ -18,14 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from services.sandbox.port import Sandbox
-from services.workspace.building import Build, EnvironmentProblem, Progress
-from services.workspace.dependencies import declares
+from services.workspace.environments.building import Build, EnvironmentProblem, Progress
+from services.workspace.environments.dependencies import declares
+from services.workspace.environments.plan import RECIPE, Plan, is_test_source, plan_environment
 from services.workspace.files import read_regular, remove, write_inside
-from services.workspace.git import Repository
-from services.workspace.index import base_python, system_python_folders
+from services.workspace.git.repository import Repository
 from services.workspace.layout import Layout
 from services.workspace.locks import locked
-from services.workspace.plan import RECIPE, Plan, is_test_source, plan_environment
+from services.workspace.sources.index import base_python, system_python_folders
 
 __all__ = ["Environment", "EnvironmentProblem", "Progress", "build_environment", "plan_for"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from services.workspace.build_files import parse_toml
-from services.workspace.dependencies import Declared, declared, recognised
+from services.workspace.environments.dependencies import Declared, declared, recognised
 from services.workspace.layout import Layout, layout_of, project_name
 
 RECIPE = 2  # raise it when the same inputs should give another environment

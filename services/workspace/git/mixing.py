@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.workspace.git import Identity, Repository
+from services.workspace.git.repository import Identity, Repository
 
 _NOBODY = Identity("aps", "aps@localhost")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # the same files on the same source are the same commit

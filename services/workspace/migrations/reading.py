@@ -1,7 +1,7 @@
 """Reads from a commit how its database is migrated, and tells it to who writes the next migration."""
 
-from services.workspace.git import Repository
-from services.workspace.migrations import Migrating, declares_migrations, heads, migrating, revisions
+from services.workspace.git.repository import Repository
+from services.workspace.migrations.tool import Migrating, declares_migrations, heads, migrating, revisions
 
 NONE = "The project has no migration tool."
 

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.sandbox.port import Command, Limits, Sandbox
-from services.workspace import pip_fetch
-from services.workspace.archive import unpack
 from services.workspace.files import remove
-from services.workspace.git import Identity, Repository
-from services.workspace.index import index_settings, python_with_pip, system_python_folders
+from services.workspace.git.repository import Identity, Repository
+from services.workspace.sources import pip_fetch
+from services.workspace.sources.archive import unpack
+from services.workspace.sources.index import index_settings, python_with_pip, system_python_folders
 
 _AUTHOR = Identity("Source distribution", "sdist@localhost")
 _WHEN = datetime(2000, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ history is cut there, as in a shallow clone; where not even those, or where obje
 
 from collections.abc import Sequence
 
-from services.workspace.git_command import GitCommand, GitError
+from services.workspace.git.command import GitCommand, GitError
 from services.workspace.target_problem import TargetProblem
 
 _PROMISED = r"^(remote\..*\.promisor|extensions\.partialclone)$"

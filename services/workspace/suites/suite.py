@@ -19,17 +19,17 @@ from pathlib import Path
 
 from schemas.suite import SuiteEnd, SuiteReport
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
-from services.workspace.environment import Environment
+from services.workspace.environments.environment import Environment
 from services.workspace.files import read_regular
 from services.workspace.links import links_astray
-from services.workspace.pytest_options import (
+from services.workspace.suites.pytest_options import (
     CONFIGURATION_FILES,
     Configured,
     configured,
     kept_addopts,
     without_plugins,
 )  # fmt: skip
-from services.workspace.report import Told, covered_lines, ending, told
+from services.workspace.suites.report import Told, covered_lines, ending, told
 
 # Copied, never imported: it belongs to the target's pytest, and ours may not be installed.
 _PLUGIN = Path(__file__).with_name("report_plugin.py")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from services.workspace.git import Repository
+from services.workspace.git.repository import Repository
 
 LINK = "120000"
 

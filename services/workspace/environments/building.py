@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
-from services.workspace.dependencies import ALWAYS, metadata_declares
+from services.workspace.environments.dependencies import ALWAYS, metadata_declares
+from services.workspace.environments.plan import Plan
+from services.workspace.environments.wheel import generated_files, read_metadata
 from services.workspace.files import remove, write_inside
-from services.workspace.git import Repository
-from services.workspace.index import IndexSettings, base_python, index_settings, system_python_folders
+from services.workspace.git.repository import Repository
 from services.workspace.layout import Layout
 from services.workspace.links import links_outside
-from services.workspace.plan import Plan
-from services.workspace.wheel import generated_files, read_metadata
+from services.workspace.sources.index import IndexSettings, base_python, index_settings, system_python_folders
 
 Progress = Callable[[str], None]
 _STEP = Limits(wall_seconds=1200.0, processes=1024)

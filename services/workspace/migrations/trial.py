@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from schemas.base import Frozen
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
-from services.workspace.environment import Environment
-from services.workspace.migration_outcome import Ran, Went
-from services.workspace.migrations import Migrating
+from services.workspace.environments.environment import Environment
+from services.workspace.migrations.outcome import Ran, Went
+from services.workspace.migrations.tool import Migrating
 
 # Copied, never imported: they run in the target's interpreter.
 _PROBES = tuple(Path(__file__).with_name(name) for name in ("migration_probe.py", "schema_probe.py"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from schemas.suite import SuiteReport
 from services.sandbox.port import Limits, Sandbox
 from services.workspace.checkout import Workspace
-from services.workspace.environment import Environment, Progress, build_environment
-from services.workspace.git import Repository
-from services.workspace.mixing import mixed
-from services.workspace.suite import run_suite
+from services.workspace.environments.environment import Environment, Progress, build_environment
+from services.workspace.git.mixing import mixed
+from services.workspace.git.repository import Repository
+from services.workspace.suites.suite import run_suite
 
 PATIENCE = 6  # times the baseline's duration: what takes longer hangs
 LEAST_SECONDS = 60.0

@@ -16,12 +16,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.workspace.completeness import cuts, damaged
 from services.workspace.files import read_regular, remove
-from services.workspace.git_command import GitCommand, GitError, clear_remains, copy_objects
-from services.workspace.git_output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
+from services.workspace.git.command import GitCommand, GitError, clear_remains, copy_objects
+from services.workspace.git.completeness import cuts, damaged
+from services.workspace.git.nested import refuse_nested
+from services.workspace.git.output import CommitInfo, Conflict, Entry, Identity, commit_info, parsed_blobs
 from services.workspace.locks import locked
-from services.workspace.nested import refuse_nested
 from services.workspace.target import TargetProblem, git_dir_of
 
 __all__ = ["BranchCheckedOut", "CommitInfo", "Conflict", "Entry", "Identity", "RefMoved", "Repository"]

@@ -1,0 +1,1 @@
+"""The virtual environments that targets' suites run in."""

@@ -1,0 +1,1 @@
+"""Git repositories, read and written so that nothing in them runs."""

@@ -1,0 +1,1 @@
+"""Source distributions from the person's package index, made into repositories."""

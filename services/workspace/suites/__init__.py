@@ -1,0 +1,1 @@
+"""A target's test suite: how it is called, run and reported."""
