@@ -18,7 +18,11 @@ from services.gates.machinery import is_machinery
 from services.prompting.material import Material, material
 from services.prompting.template import Template
 
-PLAN = Template.load("services.architect", "plan")
+PLAN = Template.load(
+    "services.architect",
+    "plan",
+    takes=("title", "base", "packages", "request", "context", "requirements", "imports", "migrations"),
+)
 IMPORTS_CHARACTERS = 20_000
 WRITTEN = "An engine writes it: a person has not seen how."
 

@@ -13,7 +13,7 @@ from services.engines.port import AnswerT, Bounds, Engine, Task
 from services.prompting.material import Material, reported
 from services.prompting.template import Template
 
-RULES = Template.load("services.prompting", "untrusted")
+RULES = Template.load("services.prompting", "untrusted", takes=())
 NOT_CAPABLE = (
     "no AI engine is set up, and the deterministic engine cannot do what is asked in words:"
     " set CLAUDE_CODE_API_KEY (or CLAUDE_CODE_TOKEN), or OPENAI_COMPATIBLE_URL"

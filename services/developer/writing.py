@@ -26,7 +26,14 @@ from services.workspace.git.nested import Uncommittable
 from services.workspace.git.repository import Repository
 from services.workspace.migrations.reading import migrations_told
 
-CHANGE = Template.load("services.developer", "change")
+CHANGE = Template.load(
+    "services.developer",
+    "change",
+    takes=(
+        *("title", "base", "request", "context", "requirements", "behaviours", "plan", "migrations"),
+        "refusals",
+    ),
+)
 NO_REFUSAL = "This is the first attempt."
 REFUSED = "Earlier attempts were refused. The source stands as before them; do it so that this is mended:"
 LEFT_BEHIND = ("__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis")

@@ -15,7 +15,11 @@ from services.runtime.log import Log
 from services.workspace.files import read_regular
 
 GHERKIN = "text/x-gherkin"
-REQUIREMENTS = Template.load("services.pm", "requirements")
+REQUIREMENTS = Template.load(
+    "services.pm",
+    "requirements",
+    takes=("title", "base", "packages", "suite", "request", "context", "readme", "files"),
+)
 READMES = ("README.md", "README.rst", "README.txt", "README")
 README_CHARACTERS = 6000
 README_BYTES = 200_000

@@ -4,11 +4,13 @@ Rules
 1. A template lies in the folder `prompts` of its package; its version is the sha256 of the file's bytes.
 2. Every placeholder gets a value, every value has its placeholder; an error names template and placeholder.
 3. Values are put in once: what looks like a placeholder inside a value stays as it is written there.
-4. Braces that are no placeholder are a mistake, found when the file is loaded.
+4. Braces that are no placeholder, and placeholders that nobody fills, are mistakes found when the file is
+   loaded: nothing has been asked and paid for by then.
 """
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -33,8 +35,11 @@ class Template:
     version: str
 
     @classmethod
-    def load(cls, package: str, name: str) -> "Template":
-        """Read `prompts/<name>.md` of a package. Raises UnusablePrompt when it is not a usable template."""
+    def load(cls, package: str, name: str, takes: Iterable[str] | None = None) -> "Template":
+        """Read `prompts/<name>.md` of a package, whose placeholders are those it `takes`.
+
+        Raises UnusablePrompt when it is not a usable template, or has other placeholders.
+        """
         where = f"{package}/{FOLDER}/{name}.md"
         if not _NAME.fullmatch(name):
             raise UnusablePrompt(f"prompt {where}: {name!r} is not the name of a template")
@@ -42,7 +47,10 @@ class Template:
             place = files(package) / FOLDER / f"{name}.md"
         except ImportError as error:
             raise UnusablePrompt(f"prompt {where}: there is no package {package} ({error})") from error
-        return cls.read(place, where)
+        template = cls.read(place, where)
+        if takes is not None:
+            template.refuse_others_than(takes)
+        return template
 
     @classmethod
     def read(cls, place: Traversable, where: str) -> "Template":
@@ -67,18 +75,28 @@ class Template:
         """The names of what is to be filled in."""
         return frozenset(_PLACEHOLDER.findall(self.text))
 
+    def refuse_others_than(self, names: Iterable[str]) -> None:
+        """Raise UnusablePrompt unless these are its placeholders."""
+        given = frozenset(names)
+        wrong = [f"no value for {{{{{name}}}}}" for name in sorted(self.placeholders - given)]
+        wrong += [f"no placeholder {{{{{name}}}}}" for name in sorted(given - self.placeholders)]
+        self._refuse(wrong)
+
     def filled(self, **values: str) -> str:
         """Return the prompt with every placeholder replaced. Raises UnusablePrompt unless all match."""
-        wrong = [f"no value for {{{{{name}}}}}" for name in sorted(self.placeholders - values.keys())]
-        wrong += [f"no placeholder {{{{{name}}}}}" for name in sorted(values.keys() - self.placeholders)]
-        wrong += [
-            f"the value of {{{{{name}}}}} is {type(value).__name__}, not text"
-            for name, value in sorted(values.items())
-            if not isinstance(value, str)
-        ]
+        self.refuse_others_than(values)
+        self._refuse(
+            [
+                f"the value of {{{{{name}}}}} is {type(value).__name__}, not text"
+                for name, value in sorted(values.items())
+                if not isinstance(value, str)
+            ]
+        )
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], self.text)
+
+    def _refuse(self, wrong: Sequence[str]) -> None:
         if wrong:
             raise UnusablePrompt(f"prompt {self.name}: {'; '.join(wrong)}")
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], self.text)
 
 
 def _refuse_stray_braces(text: str, where: str) -> None:

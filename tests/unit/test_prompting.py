@@ -84,6 +84,21 @@ def test_a_template_that_is_not_there_is_named(name: str) -> None:
         Template.load("services.prompting", name)
 
 
+@pytest.mark.parametrize(
+    ("takes", "said"),
+    [
+        (("title",), r"no value for \{\{base\}\}"),
+        (("nonsense",), r"no placeholder \{\{nonsense\}\}"),
+        ((), r"no value for \{\{title\}\}"),
+    ],
+)
+def test_a_template_with_other_places_than_are_filled_is_refused_when_it_is_loaded(
+    takes: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UnusablePrompt, match=said):
+        Template.load("services.architect", "plan", takes=takes)
+
+
 def test_a_package_that_is_not_there_is_named() -> None:
     with pytest.raises(UnusablePrompt, match=r"there is no package services\.nowhere"):
         Template.load("services.nowhere", "nothing")
