@@ -12,6 +12,7 @@ from services.cli.care.erasing import looks_like_data_folder, own
 from services.cli.care.examinations import version_of
 from services.cli.care.log_reading import Choice, Found, Tail, ends, last, shown_as
 from services.gateway.health import Component, State, summed
+from services.runtime.data_folder import DataFolder
 from services.runtime.effective import effective
 from services.runtime.settings import load
 
@@ -151,6 +152,14 @@ def test_a_folder_is_removed_from_only_when_it_is_a_data_folder(tmp_path: Path) 
     assert [path.name for path in own(tmp_path)] == ["logs"]
     (tmp_path / ".git").mkdir()
     assert not looks_like_data_folder(tmp_path)
+
+
+def test_every_folder_of_the_layout_is_removed(tmp_path: Path) -> None:
+    folders = {name for name, value in vars(DataFolder).items() if isinstance(value, property)}
+    assert "engines" in folders
+    for name in folders:
+        getattr(DataFolder(tmp_path), name).mkdir()
+    assert {path.name for path in own(tmp_path)} == folders - {"servers", "credentials"}
 
 
 @pytest.mark.parametrize(

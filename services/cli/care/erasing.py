@@ -1,4 +1,4 @@
-"""Removes what a data folder holds: the log, the views, clones, reports, logs; and nothing else.
+"""Removes what a data folder holds: log, views, clones, sessions of engines, reports, logs; nothing else.
 
 Rules
 1. Only what this system makes is removed, by name. A target, a settings file, anything else stays.
@@ -33,6 +33,7 @@ OWN = (
     "repositories",
     "worktrees",
     "environments",
+    "engines",
     "sources",
     "downloads",
     "reports",
