@@ -1,8 +1,8 @@
 """Classes the risk of a change from the surface it touches, never from what a tool calls safe.
 
 Rules, the first that applies wins
-1. High: no usable test suite (nothing would prove the change); a build, packaging or CI file; a fix not
-   known to be safe of which no test runs anything.
+1. High: no usable test suite (nothing would prove the change); a build, packaging, dependency or CI
+   file; a fix not known to be safe of which no test runs anything.
 2. Low: only tests; or every touched line is run by the suite, few modules import the touched ones, and
    the change is written for every declared Python.
 3. Medium: everything else, with each reason named.

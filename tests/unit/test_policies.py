@@ -233,7 +233,18 @@ def test_devops_lands_what_is_within_its_autonomy_and_asks_for_the_rest(
         assert decision.needs == "a person: aps improvements approve imp-1"
 
 
-@pytest.mark.parametrize("path", ["pyproject.toml", "setup.py", "conftest.py", ".github/workflows/ci.yml"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pyproject.toml",
+        "setup.py",
+        "conftest.py",
+        ".github/workflows/ci.yml",
+        "requirements.txt",
+        "Makefile",
+        "Dockerfile",
+    ],
+)
 def test_what_builds_or_checks_waits_for_a_person_though_no_plan_spoke_of_it(path: str) -> None:
     state = at(S.TESTING_COMPLETE)
     assert state.verdict is not None
