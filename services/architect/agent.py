@@ -183,13 +183,14 @@ class Architect:
         parts = components(graph, (*plan.changes, *plan.creates), packages)
         risk, reasons = risk_of(plan, parts, "" if baseline.usable else baseline.reason)
         record = plan_record(id, found, plan, risk, reasons)
+        view = c4_view(f"{id}: {found.title}", title, parts, plan.creates)
         return ArchitectureDesigned(
             claim=token,
             risk=risk,
             reasons=reasons,
             components=parts,
             declared=plan.declared,
-            view=await book.keep(c4_view(f"{id}: {found.title}", title, parts), f"{id}.c4.mmd", MERMAID),
+            view=await book.keep(view, f"{id}.c4.mmd", MERMAID),
             decision=await book.keep(record, f"{id}.adr.md", MARKDOWN),
         )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -89,12 +89,15 @@ def _component(graph: ImportGraph, module: str, path: str, *, touched: bool) -> 
     )
 
 
-def c4_view(title: str, system: str, parts: Sequence[Component]) -> str:
-    """Draw a C4 component view as Mermaid text; arrows are imports among the modules shown."""
+def c4_view(title: str, system: str, parts: Sequence[Component], new: Collection[str] = ()) -> str:
+    """Draw a C4 component view as Mermaid text; arrows are imports among the modules shown.
+
+    `new` are the paths of those that are not there yet.
+    """
     shown = {part.module: f"c{n}" for n, part in enumerate(parts)}
     lines = ["C4Component", f"title {_plain(title)}", f'Container_Boundary(system, "{_plain(system)}") {{']
     for part in parts:
-        role = "touched" if part.touched else "imports it"
+        role = ("new" if part.path in new else "touched") if part.touched else "imports it"
         lines.append(
             f'  Component({shown[part.module]}, "{_plain(part.module)}", "Python module", '
             f'"{role}; imported by {part.fan_in}")'

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field
 
@@ -12,6 +11,7 @@ from schemas.base import Frozen
 from schemas.improvement import Component, Declared
 from schemas.risk import RiskClass
 from services.architect.graph import ImportGraph
+from services.architect.naming import InTree, Place, parted
 from services.asking.consulting import Consultant, Errand
 from services.asking.context import in_prompt
 from services.gates.machinery import is_machinery
@@ -26,14 +26,12 @@ PLAN = Template.load(
 IMPORTS_CHARACTERS = 20_000
 WRITTEN = "An engine writes it: a person has not seen how."
 
-Place = Annotated[str, Field(pattern=r"^[^:\s][^:]{0,300}\.pyi?(::[\w.]{1,200})?$")]
-
 
 class Step(Frozen):
     """One step of a plan, and the files it touches."""
 
     what: str = Field(min_length=1, max_length=2000)
-    files: tuple[str, ...] = Field(default=(), max_length=50)
+    files: tuple[InTree, ...] = Field(default=(), max_length=50)
 
 
 class Plan(Frozen):
@@ -41,19 +39,24 @@ class Plan(Frozen):
 
     summary: str = Field(min_length=1, max_length=4000)
     steps: tuple[Step, ...] = Field(min_length=1, max_length=40)
-    changes: tuple[str, ...] = Field(default=(), max_length=100)
-    creates: tuple[str, ...] = Field(default=(), max_length=100)
+    changes: tuple[InTree, ...] = Field(default=(), max_length=100)
+    creates: tuple[InTree, ...] = Field(default=(), max_length=100)
     sketch: str = Field(default="", max_length=8000)
     decision: str = Field(min_length=1, max_length=8000)
     risks: tuple[str, ...] = Field(default=(), max_length=20)
     removes: tuple[Place, ...] = Field(default=(), max_length=20)
-    irreversible: tuple[str, ...] = Field(default=(), max_length=5)
+    irreversible: tuple[InTree, ...] = Field(default=(), max_length=5)
     suspicions: tuple[str, ...] = Field(default=(), max_length=20)
 
     @property
     def declared(self) -> Declared:
         """What it says that the change takes away."""
         return Declared(removes=self.removes, irreversible=self.irreversible)
+
+    def of(self, tree: Path) -> "Plan":
+        """Return it with what is there among `changes`, and what is not among `creates`."""
+        changes, creates = parted(tree, (*self.changes, *self.creates))
+        return self.model_copy(update={"changes": changes, "creates": creates})
 
 
 async def planned(
@@ -93,7 +96,7 @@ async def planned(
     )
     read = (project, request, *context, holds, known, migrated)
     errand = Errand("plan", PLAN, prompt, tree, inputs=found.base, only=only, materials=read)
-    return (await consultant.ask(errand, Plan, id, cause)).value
+    return (await consultant.ask(errand, Plan, id, cause)).value.of(tree)
 
 
 def risk_of(plan: Plan, parts: Sequence[Component], suite: str) -> tuple[RiskClass, tuple[str, ...]]:
