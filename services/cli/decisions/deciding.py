@@ -19,6 +19,7 @@ from services.cli.decisions import board
 from services.cli.decisions.dossier import DIFF, commands_of
 from services.cli.decisions.following import follow, refuse_given_up
 from services.cli.desk import Desk, at_views
+from services.cli.engine_wanted import asking_from, require_engine
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.swarm.running import EVERYONE
@@ -93,7 +94,14 @@ async def retry(settings: Settings, ids: Sequence[str], reason: str, patience: i
     """Begin improvements again and wait until each has ended or waits for a person."""
     retried = _decided_as(Decision.RETRY, because(reason, "asked for"))
     async with at_views(settings) as desk:
-        await _record(desk, ids, retried, _under_way)
+        changes = await _changes(desk, ids, retried, _under_way)
+        anew = {change.id for change in changes}
+        states = await desk.book.states(IMPROVEMENT, dict.fromkeys(ids))
+        work = {
+            id: asking_from(Status.INITIALIZED if id in anew else one.status) for id, one in states.items()
+        }
+        await require_engine(settings, desk, work)
+        await _record_all(desk, changes)
         await follow(desk, EVERYONE, ids, lambda: _all(desk.book, ids, _rests), patience)
         await _tell(desk, ids, _landed_or_waits, as_json=as_json)
 
@@ -121,7 +129,22 @@ async def _record(
     fact: Callable[[Improvement], Fact],
     under_way: Callable[[Improvement], bool],
 ) -> None:
-    """Record one fact on each improvement where that is not `under_way`, all or none.
+    """Record one fact on each improvement where that is not `under_way`, all or none."""
+    await _record_all(desk, await _changes(desk, ids, fact, under_way))
+
+
+async def _record_all(desk: Desk, changes: Sequence[Change]) -> None:
+    if changes:
+        await desk.book.record_all(changes, cause())
+
+
+async def _changes(
+    desk: Desk,
+    ids: Sequence[str],
+    fact: Callable[[Improvement], Fact],
+    under_way: Callable[[Improvement], bool],
+) -> list[Change]:
+    """Return one fact for each improvement where that is not `under_way`, once the rules admit them all.
 
     Unknown ids end the command with 3, and with 1 those whose decision a role gave up on.
     """
@@ -136,8 +159,7 @@ async def _record(
             changes.append(Change(IMPROVEMENT, id, (fact(state),)))
     for change in changes:
         await _admitted(desk, change)
-    if changes:
-        await desk.book.record_all(changes, cause())
+    return changes
 
 
 async def _admitted(desk: Desk, change: Change) -> None:

@@ -117,7 +117,8 @@ def rollback(
 def retry(ids: Ids, reason: Reason = "", timeout: Timeout = 0, as_json: Json = False) -> None:
     """Try improvements again that were declined, abandoned or taken back, from the start.
 
-    Exits with 0 where each landed or waits for an approval, and says how to give that; else with 1.
+    Exits with 0 where each landed or waits for an approval, and says how to give that; with 6 where one was
+    asked for in words and no AI engine can be asked, here or elsewhere; else with 1.
 
     Example: aps improvements retry up006-1a2b3c4d
     """

@@ -41,7 +41,8 @@ def replay(
 ) -> None:
     """Give events to their role once more, in this process; what then succeeds is closed.
 
-    A letter that was discarded can be replayed all the same.
+    A letter that was discarded can be replayed all the same. It ends with 6 where the event is about what was
+    asked for in words and no AI engine can be asked, here or elsewhere.
 
     Example: aps dead replay 3
     """

@@ -1,8 +1,14 @@
 """Lists dead letters, gives their events to the role again, or closes them without that."""
 
+from collections.abc import Sequence
+
+from events.improvement import IMPROVEMENT
 from events.store import Broken, Recorded
+from events.target import TARGET
+from events.unreadable import address_of
 from schemas.base import Frozen
 from services.cli.desk import LogDesk, at_log, not_found
+from services.cli.engine_wanted import asking_from, require_engine
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.swarm.roles import AGENTS
 from services.cli.swarm.running import runnable
@@ -10,6 +16,7 @@ from services.cli.tables import show_table
 from services.runtime.claims import Later
 from services.runtime.consumer import Agent
 from services.runtime.ground import actor, now
+from services.runtime.log import Log
 from services.runtime.replaying import react_again
 from services.runtime.role import workbench
 from services.runtime.settings import Settings
@@ -62,6 +69,8 @@ async def replay(settings: Settings, numbers: list[int], seconds: int, *, as_jso
     """Give the events of letters to their role again, oldest first; without numbers of all open ones."""
     async with at_log(settings) as desk:
         chosen = await _chosen(desk, numbers, ("replayed",))
+        if await require_engine(settings, desk, await _asking(desk.book, chosen)):
+            say("a copy that runs takes it at once where it is replayed on the page of dead letters")
         results = [await _replay(settings, desk, one, seconds) for one in chosen]
     if as_json:
         print_json(results)
@@ -89,6 +98,27 @@ async def _chosen(desk: LogDesk, numbers: list[int], done: tuple[str, ...]) -> l
                 Exit.CONFLICT, f"letter {number} was {closed.how} already, by {closed.by}: {closed.reason}"
             )
     return [known[number] for number in sorted(set(numbers))]
+
+
+async def _asking(book: Log, chosen: Sequence[DeadLetter]) -> dict[str, set[str]]:
+    """Return the roles that would ask about an improvement next, were they given these letters again."""
+    found: dict[str, set[str]] = {}
+    for letter in chosen:
+        for id, state in (await book.states(IMPROVEMENT, await _concerned(book, letter))).items():
+            if asking_from(state.status)[:1] == (letter.role,):
+                found.setdefault(id, set()).add(letter.role)
+    return found
+
+
+async def _concerned(book: Log, letter: DeadLetter) -> tuple[str, ...]:
+    """Return the improvements that the event of a letter asks to go on; of a target's, the latest."""
+    address = address_of(letter.subject)
+    if address.aggregate == IMPROVEMENT.name:
+        return (address.id,)
+    if address.aggregate != TARGET.name:
+        return ()
+    latest = (await book.state(TARGET, address.id)).latest
+    return latest.done.improvements if latest and latest.done else ()
 
 
 async def _replay(settings: Settings, desk: LogDesk, letter: DeadLetter, seconds: int) -> Replayed:
