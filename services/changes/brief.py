@@ -8,16 +8,22 @@ from events.run import RUN, Completed
 from events.target import Target
 from services.asking.context import context_of
 from services.gherkin.feature import parse_feature
-from services.gherkin.steps import ShownByTests
+from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
 from services.prompting.material import Material
 from services.runtime.log import Log
+
+DEMANDED: dict[type[Proven], str] = {
+    ShownByTests: "at least one that fails on the source as it was and passes now",
+    GuardedByTests: "at least one new one that runs lines no test ran before, and passes, with only tests changed",
+}
 
 
 @dataclass(frozen=True)
 class Brief:
     """What the writer is told: the project, the behaviours, the plan, and what was refused before.
 
-    `context` is what was handed over with the request.
+    `proof` says what the tests of each behaviour have to do; `context` is what was handed over with the
+    request.
     """
 
     title: str
@@ -27,6 +33,7 @@ class Brief:
     engine: str = ""
     session: str = ""
     context: Sequence[Material] = ()
+    proof: str = DEMANDED[ShownByTests]
 
 
 async def brief(book: Log, target: Target, state: Improvement) -> Brief:
@@ -36,6 +43,7 @@ async def brief(book: Log, target: Target, state: Improvement) -> Brief:
     assert design is not None  # noqa: S101 -- the policy admits only designed ones
     feature = parse_feature((await book.fetch(requirements.feature)).decode())
     steps = [stated.step for scenario in feature.scenarios for stated in scenario.steps]
+    proven = [step for step in steps if isinstance(step, Proven)]
     session = await _session(book, state) if state.refusals else ""
     reports = [(await book.fetch(refusal.bug_report)).decode() for refusal in state.refusals]
     found = state.discovered
@@ -43,11 +51,12 @@ async def brief(book: Log, target: Target, state: Improvement) -> Brief:
     return Brief(
         title=target.registered.title if target.registered else found.target,
         engine=target.scans[found.scan].requested.engine,
-        behaviours=[step.behaviour for step in steps if isinstance(step, ShownByTests)],
+        behaviours=[step.behaviour for step in proven],
         plan=(await book.fetch(design.decision)).decode() if design.decision else "",
         bug_reports=reports,
         session=session,
         context=await context_of(book, target, found.scan),
+        proof="; ".join(dict.fromkeys(DEMANDED[type(step)] for step in proven)),
     )
 
 

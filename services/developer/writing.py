@@ -31,7 +31,7 @@ CHANGE = Template.load(
     "change",
     takes=(
         *("title", "base", "request", "context", "requirements", "behaviours", "plan", "migrations"),
-        "refusals",
+        *("proof", "refusals"),
     ),
 )
 NO_REFUSAL = "This is the first attempt."
@@ -110,6 +110,7 @@ async def draft(
     prompt = CHANGE.filled(
         base=found.base[:12],
         context=in_prompt(brief.context),
+        proof=brief.proof,
         refusals="\n\n".join([REFUSED, *(one.fenced for one in refusals)]) if refusals else NO_REFUSAL,
         **{name: one.fenced for name, one in read.items()},
     )

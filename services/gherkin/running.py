@@ -8,6 +8,7 @@ from services.gherkin.feature import Feature, Scenario
 from services.gherkin.steps import (
     ChangeApplied,
     FindingsAtMost,
+    GuardedByTests,
     InterfaceUnchanged,
     NothingSuppressed,
     OnlyWhereFired,
@@ -66,6 +67,10 @@ class Evidence(Protocol):
         """Hold the tests named for a behaviour against what they did without the change and with it."""
         ...
 
+    def guarded_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against the suite before: they are new and reach further."""
+        ...
+
 
 def execute(feature: Feature, evidence: Evidence) -> tuple[ScenarioResult, ...]:
     """Execute every scenario. What the evidence raises is raised: an unanswered step is no failed one."""
@@ -108,5 +113,7 @@ def _observed(step: Step, evidence: Evidence) -> Observation:  # noqa: C901 -- a
             return evidence.only_where_fired()
         case ShownByTests(behaviour=behaviour):
             return evidence.shown_by_tests(behaviour)
+        case GuardedByTests(behaviour=behaviour):
+            return evidence.guarded_by_tests(behaviour)
         case _:
             assert_never(step)

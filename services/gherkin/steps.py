@@ -110,6 +110,20 @@ class ShownByTests:
         return f"the behaviour {_quoted(self.behaviour)} is shown by tests that fail without it"
 
 
+@dataclass(frozen=True)
+class GuardedByTests:
+    """A behaviour that is there is guarded by tests that come new."""
+
+    behaviour: str
+
+    pattern: ClassVar[str] = rf"the behaviour (?P<behaviour>{_QUOTED}) is guarded by new tests"
+
+    @property
+    def text(self) -> str:
+        return f"the behaviour {_quoted(self.behaviour)} is guarded by new tests"
+
+
+Proven = ShownByTests | GuardedByTests
 Step = (
     TargetAt
     | ChangeApplied
@@ -120,6 +134,7 @@ Step = (
     | TestsNotWeakened
     | OnlyWhereFired
     | ShownByTests
+    | GuardedByTests
 )
 
 EXAMPLES: tuple[Step, ...] = (
@@ -132,6 +147,7 @@ EXAMPLES: tuple[Step, ...] = (
     TestsNotWeakened(),
     OnlyWhereFired(),
     ShownByTests("an empty list gives zero"),
+    GuardedByTests("an empty list gives zero"),
 )
 
 
@@ -158,8 +174,8 @@ def _made(kind: type[Step], match: re.Match[str]) -> Step | None:
     try:
         if kind is TargetAt:
             return TargetAt(json.loads(match["commit"]))
-        if kind is ShownByTests:
-            return ShownByTests(json.loads(match["behaviour"]))
+        if issubclass(kind, Proven):
+            return kind(json.loads(match["behaviour"]))
         if kind is FindingsAtMost:
             paths = tuple(json.loads(path) for path in re.findall(_QUOTED, match["paths"]))
             return FindingsAtMost(json.loads(match["rule"]), int(match["most"]), paths)

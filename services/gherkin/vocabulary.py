@@ -9,6 +9,7 @@ from services.gherkin.steps import (
     InterfaceUnchanged,
     NothingSuppressed,
     OnlyWhereFired,
+    Proven,
     ShownByTests,
     Step,
     TargetAt,
@@ -33,9 +34,14 @@ def rule_improvement_feature(
     return feature(title, why, scenarios)
 
 
-def request_feature(title: str, why: str, base: str, behaviours: Sequence[str]) -> str:
-    """Write the feature of what a person asked for: each behaviour a scenario, and that nothing is harmed."""
-    asked = tuple(Scenario(one, _scenario(base, (ShownByTests(one),))) for one in behaviours)
+def request_feature(
+    title: str, why: str, base: str, behaviours: Sequence[str], proven: type[Proven] = ShownByTests
+) -> str:
+    """Write the feature of what a person asked for: each behaviour a scenario, and that nothing is harmed.
+
+    `proven` is the step that says how tests prove a behaviour.
+    """
+    asked = tuple(Scenario(one, _scenario(base, (proven(one),))) for one in behaviours)
     harmless = (TestsStillPass(), InterfaceUnchanged(), TestsNotWeakened())
     return feature(title, why, (*asked, Scenario("Nothing else is harmed", _scenario(base, harmless))))
 

@@ -10,6 +10,7 @@ from events.improvement_facts import Discovered
 from events.target import ScanRequested, request_id
 from schemas.base import Frozen
 from schemas.improvement import Requirement
+from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
 from services.pm.scanning import JSON
 from services.runtime.log import Log
 
@@ -45,6 +46,11 @@ class Wanted(Frozen):
     def told(self) -> tuple[str, ...]:
         """The behaviours, each on one line."""
         return tuple(" ".join(one.split()) for one in self.behaviours)
+
+    @property
+    def proven(self) -> type[Proven]:
+        """How tests prove the behaviours: of what is asked for as tests, most hold already."""
+        return GuardedByTests if self.category == "tests" else ShownByTests
 
     @property
     def refusal(self) -> str:

@@ -61,7 +61,7 @@ async def specified(
     wanted = (await consultant.ask(errand, Wanted, id, cause)).value
     if wanted.refusal:
         return Abandoned(reason=wanted.refusal)
-    feature = request_feature(wanted.title, found.why, found.base, wanted.told)
+    feature = request_feature(wanted.title, found.why, found.base, wanted.told, wanted.proven)
     fact = RequirementsSpecified(
         claim=token, requirements=numbered(wanted), feature=await book.keep(feature, f"{id}.feature", GHERKIN)
     )

@@ -15,19 +15,18 @@ from services.engines.deterministic.finding import Scan, find
 from services.engines.deterministic.rules import RuleSet
 from services.engines.deterministic.source import Source, text_of
 from services.engines.deterministic.verifying import Verdict, verify_gone
-from services.gates.behaviours import behaviours_shown
+from services.gates.behaviours import Promise, behaviours_shown
 from services.gates.coverage import NO_NEWLY_UNCOVERED, judged, newly_uncovered, no_newly_uncovered
 from services.gates.evaluator_files import is_evaluator
 from services.gates.size import findings_gone
 from services.gates.suite import ORIGINAL_TESTS_PASS, original_tests_pass, scenarios_pass, suite_no_worse
 from services.gherkin.feature import Feature, parse_feature
 from services.gherkin.running import execute
-from services.gherkin.steps import ShownByTests
 from services.qa.candidate import Refusal
 from services.qa.material import Material
 from services.qa.placing import places_of
 from services.qa.scenarios import Observed
-from services.qa.showing import showing
+from services.qa.showing import promised, showing
 from services.qa.standalone import judged_alone
 
 HARMLESS = Verdict(gone=0, problems=(), introduced=())
@@ -98,7 +97,10 @@ class Examination:
             await self._material.migrated(one)
             written = one.layer.recipe
             if isinstance(written, Written) and one.commit not in known:
-                known[one.commit] = await showing(self._material, one, written, tip.suite, token, cause)
+                asked = await self._asked(one)
+                known[one.commit] = await showing(
+                    self._material, one, written, asked, tip.suite, token, cause
+                )
         return tip
 
     async def _tip(self, stacked: tuple[Stacked, ...], token: int, cause: Cause) -> Tip:
@@ -196,14 +198,11 @@ class Examination:
 
     async def _shown(self, one: Stacked) -> GateResult:
         """Hold a written change against the behaviours that its scenarios ask for."""
-        feature = await self._feature(one.layer.improvement)
-        asked = [
-            stated.step.behaviour
-            for scenario in feature.scenarios
-            for stated in scenario.steps
-            if isinstance(stated.step, ShownByTests)
-        ]
-        return behaviours_shown(asked, self._material.showings[one.commit])
+        return behaviours_shown(await self._asked(one), self._material.showings[one.commit])
+
+    async def _asked(self, one: Stacked) -> dict[str, Promise]:
+        """The behaviours that a change's scenarios ask for, each with what its tests promise."""
+        return promised(await self._feature(one.layer.improvement))
 
     def _suite(self, tip: Tip) -> GateResult:
         material = self._material

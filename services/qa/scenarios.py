@@ -9,7 +9,7 @@ from services.changes.recipes import Written
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan
 from services.engines.deterministic.verifying import Verdict
-from services.gates.behaviours import Showing
+from services.gates.behaviours import Promise, Showing
 from services.gherkin.running import Observation
 
 
@@ -76,9 +76,16 @@ class Observed:
 
     def shown_by_tests(self, behaviour: str) -> Observation:
         """Hold the tests named for a behaviour against what they did without the change and with it."""
+        return self._proven(behaviour, Promise.NEW)
+
+    def guarded_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against the suite before: they are new and reach further."""
+        return self._proven(behaviour, Promise.GUARDED)
+
+    def _proven(self, behaviour: str, promise: Promise) -> Observation:
         if self.showing is None:
             return Observation(False, "the change names no tests")
-        shown = self.showing.of(behaviour)
+        shown = self.showing.of(behaviour, promise)
         return Observation(shown.passed, shown.evidence)
 
     def _gate(self, name: str) -> Observation:

@@ -1,14 +1,16 @@
-"""What was asked for is shown by tests that fail without the change, or the change is refused."""
+"""What was asked for is shown by tests as its kind allows, or waits for a person, or is refused."""
 
 from collections.abc import Mapping, Sequence
 
 import pytest
 
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
-from services.gates.behaviours import Showing, behaviours_shown
+from services.gates.behaviours import GUARDS_NOTHING, Promise, Showing, behaviours_shown
 
 P, F, S = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED
 NEW = "tests/test_sum.py::test_adds"
+ASKED = {"adds": Promise.NEW}
+GUARDED = {"adds": Promise.GUARDED}
 
 
 def report(tests: Mapping[str, Outcome], end: SuiteEnd = SuiteEnd.FINISHED) -> SuiteReport:
@@ -36,14 +38,14 @@ def showing(
 def test_a_test_that_fails_without_and_passes_with_shows_the_behaviour(
     before: Mapping[str, Outcome], end: SuiteEnd
 ) -> None:
-    gate = behaviours_shown(["adds"], showing(before, {NEW: P}, end=end))
+    gate = behaviours_shown(ASKED, showing(before, {NEW: P}, end=end))
     assert gate.passed, gate.evidence
     assert gate.evidence == "1 behaviour shown by 1 test"
 
 
 def test_of_a_parametrized_test_one_case_that_failed_before_is_enough() -> None:
     before, after = {f"{NEW}[0]": P, f"{NEW}[1]": F}, {f"{NEW}[0]": P, f"{NEW}[1]": P}
-    assert behaviours_shown(["adds"], showing(before, after)).passed
+    assert behaviours_shown(ASKED, showing(before, after)).passed
 
 
 @pytest.mark.parametrize(
@@ -63,11 +65,53 @@ def test_of_a_parametrized_test_one_case_that_failed_before_is_enough() -> None:
     ],
 )
 def test_anything_else_is_refused_by_name(made: Showing, said: str) -> None:
-    gate = behaviours_shown(["adds"], made)
+    gate = behaviours_shown(ASKED, made)
     assert not gate.passed
     assert said in gate.evidence
 
 
 def test_each_behaviour_needs_a_proof_of_its_own() -> None:
-    gate = behaviours_shown(["adds", "subtracts"], showing({NEW: F}, {NEW: P}))
+    gate = behaviours_shown({**ASKED, "subtracts": Promise.NEW}, showing({NEW: F}, {NEW: P}))
     assert gate.evidence == "subtracts: no test is named for it"
+
+
+def guarding(there: Sequence[str] = (), reach: int = 0, after: Outcome = P) -> Showing:
+    return Showing({"adds": [NEW]}, report({NEW: P}), report({NEW: after}), there, {NEW: reach})
+
+
+def test_a_new_test_that_reaches_what_none_ran_before_guards_it() -> None:
+    gate = behaviours_shown(GUARDED, guarding(reach=3))
+    assert (gate.passed, gate.person) == (True, "")
+    assert gate.evidence == f"1 behaviour shown by 1 test; {NEW} runs 3 lines that no test ran before"
+
+
+def test_a_new_test_that_reaches_nothing_new_waits_for_a_person() -> None:
+    gate = behaviours_shown(GUARDED, guarding())
+    assert (gate.passed, gate.person) == (True, f"{NEW} {GUARDS_NOTHING}")
+    assert gate.evidence == f"{NEW} {GUARDS_NOTHING}; a person decides"
+
+
+def test_one_test_that_guards_does_not_answer_for_another() -> None:
+    other = f"{NEW}_more"
+    ran = report({NEW: P, other: P})
+    gate = behaviours_shown(GUARDED, Showing({"adds": [NEW, other]}, ran, ran, (), {NEW: 3}))
+    assert (gate.passed, gate.person) == (True, f"{other} {GUARDS_NOTHING}")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (guarding(there=[NEW], reach=3), "was there before the change"),
+        (guarding(there=[f"{NEW}[0]"], reach=3), "was there before the change"),
+        (guarding(reach=3, after=F), "does not pass with the change: failed"),
+        (guarding(reach=3, after=S), "does not pass with the change: skipped"),
+    ],
+)
+def test_what_does_not_guard_is_refused_by_name(made: Showing, said: str) -> None:
+    gate = behaviours_shown(GUARDED, made)
+    assert (gate.passed, gate.person) == (False, "")
+    assert said in gate.evidence
+
+
+def test_reach_is_no_proof_of_what_is_new() -> None:
+    assert not behaviours_shown(ASKED, guarding(reach=3)).passed

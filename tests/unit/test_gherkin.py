@@ -12,6 +12,7 @@ from services.gherkin.steps import (
     EXAMPLES,
     ChangeApplied,
     FindingsAtMost,
+    GuardedByTests,
     NothingSuppressed,
     ShownByTests,
     Step,
@@ -27,6 +28,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.sampled_from(EXAMPLES),
     st.builds(TargetAt, WORDS),
     st.builds(ShownByTests, WORDS),
+    st.builds(GuardedByTests, WORDS),
     st.builds(
         FindingsAtMost, WORDS, st.integers(0, 10**6), st.lists(WORDS, min_size=1, max_size=3).map(tuple)
     ),
@@ -71,6 +73,9 @@ class Answers:
     def shown_by_tests(self, behaviour: str) -> Observation:
         return self._answer("shown_by_tests", behaviour)
 
+    def guarded_by_tests(self, behaviour: str) -> Observation:
+        return self._answer("guarded_by_tests", behaviour)
+
 
 def rule_feature() -> str:
     return rule_improvement_feature("B904", "Keep the cause", "It is lost", "abc123", 3, ("toolz", "tlz"))
@@ -114,6 +119,14 @@ def test_a_requests_feature_asks_for_each_behaviour_and_that_nothing_is_harmed()
         ("shown_by_tests", 'of "nothing" is 0'),
     ]
     assert 'Then the behaviour "adds numbers" is shown by tests that fail without it' in told
+
+
+def test_a_request_for_tests_asks_that_they_guard_what_is_there() -> None:
+    told = request_feature("Test the sum", "It has no test", "abc123", ["adds numbers"], GuardedByTests)
+    answers = Answers()
+    execute(parse_feature(told), answers)
+    assert ("guarded_by_tests", "adds numbers") in answers.asked
+    assert 'Then the behaviour "adds numbers" is guarded by new tests' in told
 
 
 def test_every_step_of_a_rules_feature_is_executed() -> None:

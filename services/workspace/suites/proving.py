@@ -39,9 +39,11 @@ class Prover:
         coverage: bool = False,
         baseline_ms: int = 0,
         original: Sequence[str] = (),
+        only: Sequence[str] | None = None,
     ) -> SuiteReport:
         """Run the suite on `commit` in the worktree `name`; `original` paths stand there as at `base`.
 
+        `only` names test ids as reports give them, or files, where not all are run.
         `baseline_ms` shortens the time limit to a multiple of what the suite took before any change.
         """
         environment = await self.environment(repository, base)
@@ -53,4 +55,4 @@ class Prover:
             commit = await mixed(repository, commit, base, original)
         async with self.workspace.worktree(repository, name, commit) as tree:
             self.sandbox.hand_over(tree)
-            return await run_suite(self.sandbox, environment, tree, limits, coverage=coverage)
+            return await run_suite(self.sandbox, environment, tree, limits, coverage=coverage, only=only)

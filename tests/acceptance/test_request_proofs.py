@@ -1,0 +1,45 @@
+"""What is proven of a request is what its kind allows; what cannot be proven waits for a person."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from events.catalogue import read_fact
+from events.improvement_facts import ChangeRefuted, ChangeValidated
+from tests.acceptance.command import aps
+from tests.acceptance.conftest import Repositories
+from tests.acceptance.swarm_script import SwarmApi, while_answering, written
+from tests.acceptance.test_request import PLAN, wanted
+from tests.acceptance.watching import events_of
+from tests.conftest import run
+
+pytestmark = pytest.mark.slow
+
+BEHAVIOUR = "halved gives half of a number"
+SOURCE = "def halved(number):\n    return number / 2\n"
+TEST = "tests/test_numbers.py"
+TESTED = """from tiny import numbers
+
+
+def test_halved():
+    assert numbers.halved(4) == 2
+"""
+
+
+def test_a_missing_test_is_written_and_lands_where_it_runs_what_none_ran(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    home, repository = fresh_home("missing"), target({"tiny/numbers.py": SOURCE}, name="-missing")
+    proofs = [{"behaviour": BEHAVIOUR, "tests": [f"{TEST}::test_halved"]}]
+    draft = written({TEST: TESTED}, summary="added", proofs=proofs, unfinished="", suspicions=[])
+    api = SwarmApi(wanted(category="tests", behaviours=[BEHAVIOUR]), PLAN, [draft])
+    wish = "halved() has no test"
+    outcome = while_answering(api, aps, home, "request", str(repository), wish, "--json").outcome
+    (one,) = outcome["improvements"]
+    assert one["status"] == "deployment_complete", one["reason"]
+    facts = [read_fact(event.envelope) for event in run(events_of(home))]
+    assert not any(isinstance(fact, ChangeRefuted) for fact in facts)
+    (proven,) = [fact for fact in facts if isinstance(fact, ChangeValidated)]
+    shown = next(gate for gate in proven.gates if gate.gate == "behaviours_shown")
+    assert "runs 2 lines that no test ran before" in shown.evidence

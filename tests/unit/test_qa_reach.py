@@ -1,0 +1,52 @@
+"""What a new test reaches is what it runs of unchanged sources that no test ran before."""
+
+import pytest
+
+from schemas.suite import SuiteEnd, SuiteReport
+from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
+from services.pm.asked import Wanted
+from services.qa.reaching import newly_run
+from services.workspace.git.repository import Entry
+
+SOURCE, TEST = "tiny/words.py", "tiny/tests/test_words.py"
+THERE = {SOURCE: Entry("100644", "a"), TEST: Entry("100644", "b")}
+
+
+def ran(**covered: tuple[int, ...]) -> SuiteReport:
+    lines = {{"source": SOURCE, "test": TEST, "new": "tiny/new.py"}[name]: at for name, at in covered.items()}
+    return SuiteReport(end=SuiteEnd.FINISHED, exit_code=0, tests={}, duration_ms=1, covered=lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "alone", "count"),
+    [
+        (ran(source=(1, 2)), ran(source=(1, 2)), 0),
+        (ran(source=(1, 2)), ran(source=(1, 2, 3, 4)), 2),
+        (ran(), ran(source=(1,)), 1),
+        (ran(source=(1,)), ran(source=(1,), test=(7, 8)), 0),
+        (ran(source=(1,)), ran(new=(7, 8)), 0),
+    ],
+    ids=[
+        "nothing more",
+        "two lines more",
+        "never imported before",
+        "only test code",
+        "of a source that came new",
+    ],
+)
+def test_only_lines_that_no_test_ran_before_count(
+    before: SuiteReport, alone: SuiteReport, count: int
+) -> None:
+    assert newly_run(before, alone, THERE, THERE | {"tiny/new.py": Entry("100644", "n")}) == count
+
+
+def test_lines_of_a_source_that_changed_meanwhile_do_not_count() -> None:
+    assert newly_run(ran(), ran(source=(1,)), THERE, THERE | {SOURCE: Entry("100644", "c")}) == 0
+
+
+@pytest.mark.parametrize(
+    ("category", "proven"), [("tests", GuardedByTests), ("bug", ShownByTests), ("feature", ShownByTests)]
+)
+def test_the_category_of_a_request_says_how_it_is_proven(category: str, proven: type[Proven]) -> None:
+    words = {"title": "Test the sum", "category": category, "requirements": ["r"], "behaviours": ["adds"]}
+    assert Wanted.model_validate(words).proven is proven
