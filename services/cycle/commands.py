@@ -78,6 +78,11 @@ def retrying(ids: Sequence[str], aps: str) -> str:
     return f"{aps} improvements retry {' '.join(map(shell_word, ids))}"
 
 
+def explaining(id: str, aps: str) -> str:
+    """Return the command that explains why an improvement was refused."""
+    return f"{aps} improvements explain {shell_word(id)}"
+
+
 def landing(outcome: Outcome, aps: str) -> str:
     """Return the command that lands what a dry run proved, and no more than that run was allowed."""
     words = [aps, "improve", shell_word(outcome.origin)]

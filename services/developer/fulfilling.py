@@ -12,6 +12,7 @@ from services.asking.waiting import halted
 from services.changes.brief import brief
 from services.changes.recipes import Written
 from services.developer.writing import Draft, draft, hopeless
+from services.engines.line import one_line
 from services.runtime.log import Log
 from services.runtime.workbench import Workbench
 
@@ -24,7 +25,7 @@ async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause
     async with bench.claim(IMPROVEMENT, id, "implementation", cause) as held:
         state = await book.state(IMPROVEMENT, id)
         if why := await _no_progress(book, state):
-            await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
+            await book.record(IMPROVEMENT, id, Abandoned(reason=refused_for(why, state)), cause=cause)
             return
         try:
             made = await _drafted(bench, consultant, id, state, cause)
@@ -32,10 +33,17 @@ async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause
             await book.record(IMPROVEMENT, id, halted("no engine wrote it", nobody, id), cause=cause)
             return
         if why := hopeless(made, await _refused_patch(book, state)):
-            await book.record(IMPROVEMENT, id, Abandoned(reason=why), cause=cause)
+            await book.record(IMPROVEMENT, id, Abandoned(reason=refused_for(why, state)), cause=cause)
             return
         fact = await _implemented(book, id, state, made, held.token)
         await bench.hand_over(id, fact, Phase.IMPLEMENTATION, cause)
+
+
+def refused_for(why: str, state: Improvement) -> str:
+    """Return why no other attempt is made, with what the last refusal said, on one bounded line."""
+    if not state.refusals:
+        return why
+    return f"{why}; the last refusal: {one_line(state.refusals[-1].reason)}"
 
 
 async def _drafted(

@@ -91,6 +91,7 @@ def test_a_request_that_was_not_done_says_why_whole_and_how_to_try_again_on_a_li
     assert undone(outcome(wish)) == (wish,)
     told = afterwards(outcome(wish), Path("/r.html"), "APS_HOME=/srv/aps aps", ())
     assert f"not done: a-1: {why}" in told
+    assert "explain:  APS_HOME=/srv/aps aps improvements explain a-1" in told
     assert "again:    APS_HOME=/srv/aps aps improvements retry a-1" in told
 
 

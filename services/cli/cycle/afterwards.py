@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from schemas.improvement import Status
-from services.cycle.commands import landing, reaching, retrying, shell_word
+from services.cycle.commands import explaining, landing, reaching, retrying, shell_word
 from services.cycle.notes import not_again
 from services.cycle.outcome import Outcome, Result
 from services.cycle.text import listed, plain_text
@@ -64,10 +64,11 @@ def undone(outcome: Outcome) -> tuple[Result, ...]:
 
 
 def _undone(outcome: Outcome, aps: str) -> Iterator[str]:
-    """Tell whole why a request was not done, and the command that tries it again, on a line of its own."""
+    """Tell whole why a request was not done, then the commands that explain it and try it again."""
     for one in undone(outcome):
         if standing(outcome, one) is not Standing.NOT_DEPLOYED:  # that is told with what stood in the way
             yield f"not done: {one.id}: {plain_text(one.reason)}"
+            yield f"explain:  {explaining(one.id, aps)}"
             yield f"again:    {retrying((one.id,), aps)}"
 
 
