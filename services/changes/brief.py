@@ -8,13 +8,14 @@ from events.run import RUN, Completed
 from events.target import Target
 from services.asking.context import context_of
 from services.gherkin.feature import parse_feature
-from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
+from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.prompting.material import Material
 from services.runtime.log import Log
 
 DEMANDED: dict[type[Proven], str] = {
     ShownByTests: "at least one that fails on the source as it was and passes now",
-    GuardedByTests: "at least one new one that runs lines no test ran before, and passes, with only tests changed",
+    GuardedByTests: "at least one new one that runs lines no test ran before and passes; change only tests",
+    KeptByTests: "at least one, new or there already, that passes on the source as it was and passes now",
 }
 
 

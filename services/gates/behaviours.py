@@ -7,6 +7,8 @@ Rules
    or could not even be collected. A run that did not finish proves nothing.
 4. Where only tests were asked for, one may pass without the change too, if it comes new. It has to run lines
    that no test ran before; of one that runs none nothing shows that it guards anything, so a person decides.
+5. Where what holds has to be kept while something else is bettered, the tests pass before and after. Nothing
+   measured shows the improvement itself, so a person decides.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,15 +22,17 @@ from services.gates.evidence import counted, listed, verdict
 BEHAVIOURS_SHOWN = "behaviours_shown"
 VERSION = "2"
 GUARDS_NOTHING = "passes with and without the change: nothing shows that it guards anything"
+NOT_MEASURED = "passes with and without the change: nothing measured shows the improvement itself"
 
 _TELLING = frozenset({SuiteEnd.FINISHED, SuiteEnd.COLLECTION_FAILED, SuiteEnd.NOTHING_COLLECTED})
 
 
 class Promise(StrEnum):
-    """What the tests of a behaviour promise: that it is new, or that it is guarded from now on."""
+    """What the tests of a behaviour promise: that it is new, guarded from now on, or kept as it was."""
 
     NEW = "new"
     GUARDED = "guarded"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,21 @@ class Showing:
             return Shown(False, f"{test} does not pass with the change: {', '.join(wrong)}")
         was = cases(test, before)
         if not all(was.get(case) is Outcome.PASSED for case in now):
-            return Shown(True, "")
+            return _failing_before(test, promise)
         match promise:
             case Promise.NEW:
                 return Shown(False, f"{test} passes without the change too, so it shows nothing")
             case Promise.GUARDED:
                 return self._guarding(test)
+            case Promise.KEPT:
+                return _for_a_person(f"{test} {NOT_MEASURED}")
 
     def _guarding(self, test: str) -> Shown:
         if any(_is_case(id, test) for id in self.there):
             return Shown(False, f"{test} was there before the change, so it adds nothing")
         if lines := self.reach.get(test, 0):
             return Shown(True, f"{test} runs {counted(lines, 'line')} that no test ran before")
-        return Shown(True, said := f"{test} {GUARDS_NOTHING}", said)
+        return _for_a_person(f"{test} {GUARDS_NOTHING}")
 
 
 def behaviours_shown(asked: Mapping[str, Promise], showing: Showing) -> GateResult:
@@ -109,6 +115,16 @@ def behaviours_shown(asked: Mapping[str, Promise], showing: Showing) -> GateResu
     person = "; ".join(dict.fromkeys(shown.person for shown in seen.values() if shown.person))
     gate = verdict(BEHAVIOURS_SHOWN, VERSION, offences, "; ".join([whole, *told] if not person else told))
     return gate.model_copy(update={"person": person}) if gate.passed else gate
+
+
+def _failing_before(test: str, promise: Promise) -> Shown:
+    if promise is Promise.KEPT:
+        return Shown(False, f"{test} does not pass without the change, so it shows nothing that was kept")
+    return Shown(True, "")
+
+
+def _for_a_person(why: str) -> Shown:
+    return Shown(True, why, why)
 
 
 def cases(test: str, report: SuiteReport) -> dict[str, Outcome]:

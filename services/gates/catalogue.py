@@ -31,7 +31,8 @@ GATES: tuple[Gate, ...] = (
         behaviours.BEHAVIOURS_SHOWN,
         behaviours.VERSION,
         "each behaviour that was asked for is shown by tests that fail without the change; "
-        "where only tests were asked for, by new ones that run what none ran before",
+        "where only tests were asked for, by new ones that run what none ran before; "
+        "where what is there is bettered, by tests that pass before and after, and a person decides",
     ),
     Gate(
         suite.SUITE_NO_WORSE,

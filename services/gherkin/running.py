@@ -10,6 +10,7 @@ from services.gherkin.steps import (
     FindingsAtMost,
     GuardedByTests,
     InterfaceUnchanged,
+    KeptByTests,
     NothingSuppressed,
     OnlyWhereFired,
     ShownByTests,
@@ -71,6 +72,10 @@ class Evidence(Protocol):
         """Hold the tests named for a behaviour against the suite before: they are new and reach further."""
         ...
 
+    def kept_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against what they did: they pass before and after."""
+        ...
+
 
 def execute(feature: Feature, evidence: Evidence) -> tuple[ScenarioResult, ...]:
     """Execute every scenario. What the evidence raises is raised: an unanswered step is no failed one."""
@@ -115,5 +120,7 @@ def _observed(step: Step, evidence: Evidence) -> Observation:  # noqa: C901 -- a
             return evidence.shown_by_tests(behaviour)
         case GuardedByTests(behaviour=behaviour):
             return evidence.guarded_by_tests(behaviour)
+        case KeptByTests(behaviour=behaviour):
+            return evidence.kept_by_tests(behaviour)
         case _:
             assert_never(step)

@@ -123,7 +123,22 @@ class GuardedByTests:
         return f"the behaviour {_quoted(self.behaviour)} is guarded by new tests"
 
 
-Proven = ShownByTests | GuardedByTests
+@dataclass(frozen=True)
+class KeptByTests:
+    """A behaviour that is there stays while something else is bettered."""
+
+    behaviour: str
+
+    pattern: ClassVar[str] = (
+        rf"the behaviour (?P<behaviour>{_QUOTED}) is kept, as tests show before and after"
+    )
+
+    @property
+    def text(self) -> str:
+        return f"the behaviour {_quoted(self.behaviour)} is kept, as tests show before and after"
+
+
+Proven = ShownByTests | GuardedByTests | KeptByTests
 Step = (
     TargetAt
     | ChangeApplied
@@ -135,6 +150,7 @@ Step = (
     | OnlyWhereFired
     | ShownByTests
     | GuardedByTests
+    | KeptByTests
 )
 
 EXAMPLES: tuple[Step, ...] = (
@@ -148,6 +164,7 @@ EXAMPLES: tuple[Step, ...] = (
     OnlyWhereFired(),
     ShownByTests("an empty list gives zero"),
     GuardedByTests("an empty list gives zero"),
+    KeptByTests("an empty list gives zero"),
 )
 
 

@@ -10,7 +10,7 @@ from events.improvement_facts import Discovered
 from events.target import ScanRequested, request_id
 from schemas.base import Frozen
 from schemas.improvement import Requirement
-from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
+from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.pm.scanning import JSON
 from services.runtime.log import Log
 
@@ -19,6 +19,14 @@ RULE = "request"
 TITLE = 72
 
 Category = Literal["feature", "bug", "performance", "tests", "documentation", "refactoring"]
+PROVEN: dict[Category, type[Proven]] = {
+    "feature": ShownByTests,
+    "bug": ShownByTests,
+    "tests": GuardedByTests,
+    "performance": KeptByTests,
+    "documentation": KeptByTests,
+    "refactoring": KeptByTests,
+}
 
 
 class Wanted(Frozen):
@@ -49,8 +57,8 @@ class Wanted(Frozen):
 
     @property
     def proven(self) -> type[Proven]:
-        """How tests prove the behaviours: of what is asked for as tests, most hold already."""
-        return GuardedByTests if self.category == "tests" else ShownByTests
+        """How tests prove the behaviours: what only a feature or a bug fix brings is not there before."""
+        return PROVEN[self.category]
 
     @property
     def refusal(self) -> str:

@@ -82,6 +82,10 @@ class Observed:
         """Hold the tests named for a behaviour against the suite before: they are new and reach further."""
         return self._proven(behaviour, Promise.GUARDED)
 
+    def kept_by_tests(self, behaviour: str) -> Observation:
+        """Hold the tests named for a behaviour against what they did: they pass before and after."""
+        return self._proven(behaviour, Promise.KEPT)
+
     def _proven(self, behaviour: str, promise: Promise) -> Observation:
         if self.showing is None:
             return Observation(False, "the change names no tests")

@@ -11,14 +11,18 @@ from services.changes.stacking import Stacked
 from services.gates.behaviours import Promise, Showing
 from services.gates.evaluator_files import is_test_code
 from services.gherkin.feature import Feature
-from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
+from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.qa.material import Material
 from services.qa.reaching import reach
 from services.workspace.git.mixing import mixed_tree
 
 MESSAGE = "The new tests on the source before the change"
 WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # the same tests on the same source are the same commit
-PROMISES: dict[type[Proven], Promise] = {ShownByTests: Promise.NEW, GuardedByTests: Promise.GUARDED}
+PROMISES: dict[type[Proven], Promise] = {
+    ShownByTests: Promise.NEW,
+    GuardedByTests: Promise.GUARDED,
+    KeptByTests: Promise.KEPT,
+}
 
 
 def promised(feature: Feature) -> dict[str, Promise]:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from schemas.suite import Outcome, SuiteEnd, SuiteReport
-from services.gates.behaviours import GUARDS_NOTHING, Promise, Showing, behaviours_shown
+from services.gates.behaviours import GUARDS_NOTHING, NOT_MEASURED, Promise, Showing, behaviours_shown
 
 P, F, S = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED
 NEW = "tests/test_sum.py::test_adds"
 ASKED = {"adds": Promise.NEW}
 GUARDED = {"adds": Promise.GUARDED}
+KEPT = {"adds": Promise.KEPT}
 
 
 def report(tests: Mapping[str, Outcome], end: SuiteEnd = SuiteEnd.FINISHED) -> SuiteReport:
@@ -115,3 +116,24 @@ def test_what_does_not_guard_is_refused_by_name(made: Showing, said: str) -> Non
 
 def test_reach_is_no_proof_of_what_is_new() -> None:
     assert not behaviours_shown(ASKED, guarding(reach=3)).passed
+
+
+@pytest.mark.parametrize("there", [(), (NEW,)], ids=["a new test", "a test that was there"])
+def test_what_is_kept_while_something_is_bettered_waits_for_a_person(there: Sequence[str]) -> None:
+    gate = behaviours_shown(KEPT, guarding(there, reach=3))
+    assert (gate.passed, gate.person) == (True, f"{NEW} {NOT_MEASURED}")
+    assert gate.evidence == f"{NEW} {NOT_MEASURED}; a person decides"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (F, P, "does not pass without the change"),
+        (P, F, "does not pass with the change: failed"),
+        (P, S, "does not pass with the change: skipped"),
+    ],
+)
+def test_what_did_not_pass_before_and_after_was_not_kept(before: Outcome, after: Outcome, said: str) -> None:
+    gate = behaviours_shown(KEPT, showing({NEW: before}, {NEW: after}))
+    assert (gate.passed, gate.person) == (False, "")
+    assert said in gate.evidence

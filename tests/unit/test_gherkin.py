@@ -13,6 +13,7 @@ from services.gherkin.steps import (
     ChangeApplied,
     FindingsAtMost,
     GuardedByTests,
+    KeptByTests,
     NothingSuppressed,
     ShownByTests,
     Step,
@@ -29,6 +30,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(TargetAt, WORDS),
     st.builds(ShownByTests, WORDS),
     st.builds(GuardedByTests, WORDS),
+    st.builds(KeptByTests, WORDS),
     st.builds(
         FindingsAtMost, WORDS, st.integers(0, 10**6), st.lists(WORDS, min_size=1, max_size=3).map(tuple)
     ),
@@ -75,6 +77,9 @@ class Answers:
 
     def guarded_by_tests(self, behaviour: str) -> Observation:
         return self._answer("guarded_by_tests", behaviour)
+
+    def kept_by_tests(self, behaviour: str) -> Observation:
+        return self._answer("kept_by_tests", behaviour)
 
 
 def rule_feature() -> str:
@@ -127,6 +132,14 @@ def test_a_request_for_tests_asks_that_they_guard_what_is_there() -> None:
     execute(parse_feature(told), answers)
     assert ("guarded_by_tests", "adds numbers") in answers.asked
     assert 'Then the behaviour "adds numbers" is guarded by new tests' in told
+
+
+def test_a_request_that_betters_what_is_there_asks_that_it_is_kept() -> None:
+    told = request_feature("Sum faster", "It is slow", "abc123", ["adds numbers"], KeptByTests)
+    answers = Answers()
+    execute(parse_feature(told), answers)
+    assert ("kept_by_tests", "adds numbers") in answers.asked
+    assert 'Then the behaviour "adds numbers" is kept, as tests show before and after' in told
 
 
 def test_every_step_of_a_rules_feature_is_executed() -> None:

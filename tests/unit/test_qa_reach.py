@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.suite import SuiteEnd, SuiteReport
-from services.gherkin.steps import GuardedByTests, Proven, ShownByTests
+from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.pm.asked import Wanted
 from services.qa.reaching import newly_run
 from services.workspace.git.repository import Entry
@@ -45,7 +45,15 @@ def test_lines_of_a_source_that_changed_meanwhile_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("category", "proven"), [("tests", GuardedByTests), ("bug", ShownByTests), ("feature", ShownByTests)]
+    ("category", "proven"),
+    [
+        ("feature", ShownByTests),
+        ("bug", ShownByTests),
+        ("tests", GuardedByTests),
+        ("performance", KeptByTests),
+        ("documentation", KeptByTests),
+        ("refactoring", KeptByTests),
+    ],
 )
 def test_the_category_of_a_request_says_how_it_is_proven(category: str, proven: type[Proven]) -> None:
     words = {"title": "Test the sum", "category": category, "requirements": ["r"], "behaviours": ["adds"]}
