@@ -13,6 +13,7 @@ import pytest
 from schemas.engine import FailureKind
 from services.asking.words import NotAnswered
 from services.cli.care import condition
+from services.cli.care.diagnosis import examined
 from services.cli.session import Exit, Stop
 from services.cli.work import cancelling, engine_runs, pausing, spending
 from services.engines.port import Failed
@@ -147,6 +148,8 @@ async def test_everything_is_halted_by_one_command_and_goes_on_by_another(place:
     with suppress(Stop):  # whatever else is not well here
         await condition.status(place.settings, None, as_json=True)
     assert "everything is paused (the bill looks wrong)" in place.capture.readouterr().err
+    (pause,) = [one for one in (await examined(place.settings)).checks if one.name == "pause"]
+    assert pause.detail == "everything is paused (the bill looks wrong); go on with: aps resume"
     again = await place.said(pausing.pause(place.settings, "", "", as_json=True))
     assert again["changed"] is False
     with pytest.raises(Halted, match="the bill looks wrong"):
@@ -155,6 +158,7 @@ async def test_everything_is_halted_by_one_command_and_goes_on_by_another(place:
     told = await place.said(pausing.resume(place.settings, "", as_json=True))
     assert told == {"everything": True, "paused": False, "changed": True, "still_paused": []}
     assert (await asker(place.book).ask(ask(engine))).value
+    assert "pause" not in {one.name for one in (await examined(place.settings)).checks}
 
 
 async def test_what_tried_to_instruct_an_engine_is_shown(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 import nats.errors
@@ -16,9 +17,11 @@ from services.cli.care.footing import footing
 from services.cli.session import Exit, Stop, fail, print_json
 from services.cli.tables import show_table
 from services.gateway.health import Asker, State
+from services.runtime.claims import why_paused
 from services.runtime.data_folder import UnusableFolder
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.ground import Ground, NotReady
+from services.runtime.log import Log
 from services.runtime.settings import Settings, WrongSettings, load
 from services.workspace.fork import fork_of
 
@@ -111,7 +114,15 @@ async def _of_servers(ground: Ground) -> list[Check]:
         ground.pool(0, 2, 2) as pool,
     ):
         asker = Asker(ground, connection, book.store, pool)
-        return [await _tried(name, trial, asker) for name, trial in TRIALS]
+        return [*[await _tried(name, trial, asker) for name, trial in TRIALS], *await _of_pause(book)]
+
+
+async def _of_pause(book: Log) -> list[Check]:
+    """Say that everything is paused; nothing where it is not."""
+    with suppress(*TROUBLES):  # a log that cannot say so was told of by then
+        if paused := await why_paused(book):
+            return [Check(name="pause", state=State.DEGRADED, detail=paused)]
+    return []
 
 
 async def _tried(name: str, trial: Trial, asker: Asker) -> Check:

@@ -5,7 +5,8 @@ Rules
    differ.
 2. While an engine works for the cycle, in whichever process, the line says what it does; elsewhere than on a
    terminal not more often than every `ENGINE_SECONDS`, unless another call begins.
-3. A cycle whose work a role gave up on would be waited for without end: it is refused, with what to do.
+3. That everything is paused is said on a line of its own, once, and that it goes on.
+4. A cycle whose work a role gave up on would be waited for without end: it is refused, with what to do.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from schemas.run_progress import RunProgress
 from services.cli.cycle.listening import Heard, listening, said_of
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
+from services.cli.standstill import Standstill
 from services.cycle.progress import CyclePhase, Progress, progress_at
 from services.cycle.requesting import Asked
 from services.cycle.text import shortened
@@ -60,12 +62,13 @@ class Following:
 
 async def follow(cycle: Following) -> None:
     """Show the progress of a cycle until nothing more happens; raises what the swarm gave up with."""
-    began, heard = time.monotonic(), Heard()
+    began, heard, standstill = time.monotonic(), Heard(), Standstill()
     live = words.status("starting") if words.is_terminal else contextlib.nullcontext()
     async with listening(cycle.connection, heard):
         with live as status:
             show = Plainly() if status is None else partial(_drawn, status)
             while not await _is_over(cycle, heard, show, began):
+                await standstill.look(cycle.bench.book)
                 await _refuse_given_up(cycle)
                 await _waited(cycle, PLAIN_SECONDS if status is None else LIVE_SECONDS)
 

@@ -17,6 +17,7 @@ from projections.views.summary import summary
 from services.cli.desk import LogDesk
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, say, words
+from services.cli.standstill import Standstill
 from services.cli.swarm.running import swarm
 from services.runtime.ending import end
 from services.steering.letters import given_up, letters
@@ -52,9 +53,10 @@ async def _until(
     last_letter: int,
     seconds: int,
 ) -> None:
-    began = time.monotonic()
+    began, standstill = time.monotonic(), Standstill()
     with words.status("working") if words.is_terminal else contextlib.nullcontext() as status:
         while not await done():
+            await standstill.look(desk.book)
             waited = time.monotonic() - began
             if status is not None:
                 status.update(f"{waited:3.0f} s  working")
