@@ -17,7 +17,7 @@ endif
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' Makefile | while read -r name text; do \
-		printf '  %-10s %s\n' "$$name" "$$text"; done
+		printf '  %-15s %s\n' "$$name" "$$text"; done
 	@echo "make run REPO=path improves a project of your own (quote a path with spaces)."
 
 .PHONY: setup
@@ -33,15 +33,19 @@ run: setup ## improve a real project once and show the result; REPO=path for you
 	@"$(VENV)/aps" improve "$${REPO:-sdist:toolz==1.2.0}"
 
 .PHONY: test
-test: setup-test sandbox browser ## run all tests but the longest, with real servers
-	@"$(VENV)/python" -m pytest -q -m "not long" $(SPREAD) tests
+test: setup-test sandbox browser ## run the tests of every part, with real servers, sandboxes and browser
+	@"$(VENV)/python" -m pytest -q -m "not long" $(SPREAD) --ignore tests/acceptance tests
+
+.PHONY: test-acceptance
+test-acceptance: setup-test sandbox ## run whole cycles by the command, as a person does, and attacks on them
+	@"$(VENV)/python" -m pytest -q -m "not long" $(SPREAD) tests/acceptance
 
 .PHONY: test-long
 test-long: setup-test sandbox ## run the longest tests: many kills, every change of a real project taken back
 	@"$(VENV)/python" -m pytest -q -m long $(SPREAD) tests
 
 # A worker for each core, each with servers of its own; a file's tests stay together, as they share what they made.
-# Files begin in the order of their folders: the longest (acceptance) first, so that no worker is left with them.
+# Files begin in the order of their names.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Both sandboxes are tested. Only root can install the missing one, and only where apt is.
