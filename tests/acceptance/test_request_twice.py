@@ -72,6 +72,10 @@ def test_the_same_wish_in_other_words_ends_as_a_duplicate_that_can_be_insisted_o
     repeated = aps(home, "replay", "--rerun", second["id"], "--json")
     assert repeated.code == 0, repeated.err + repeated.out
 
+    engineless = aps(home, "improvements", "retry", second["id"])
+    assert (engineless.code, "set CLAUDE_CODE_API_KEY" in engineless.err) == (6, True), engineless.err
+    assert len(run(events_of(home))) == len(logged)
+
     with untouched(repository):
         insisted = while_answering(api, aps, home, "improvements", "retry", second["id"], "--json")
     assert insisted.code == 0, insisted.err
