@@ -11,7 +11,9 @@ from events.store import Recorded
 from events.target import TARGET
 from schemas.aps_vocabulary import Phase
 from services.asking.consulting import Consultant
+from services.asking.keeping import DIFF
 from services.asking.leaving import leave_to_others
+from services.changes.keeping import without_secrets
 from services.changes.recipes import without
 from services.changes.stacking import Layer, Stack, Stacked
 from services.developer.delivered import take_over
@@ -127,7 +129,7 @@ class Developer:
             base=stacked.parent,
             commit=stacked.commit,
             tree=stacked.tree,
-            patch=await book.keep(patch, f"{id}.patch", "text/x-diff"),
+            patch=await book.keep(await without_secrets(patch), f"{id}.patch", DIFF),
             recipe=await book.keep(layer.recipe.model_dump_json(), f"{id}.recipe.json", "application/json"),
             files=stacked.applied.changed_paths,
             fixed=stacked.applied.fixed,

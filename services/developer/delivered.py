@@ -14,6 +14,7 @@ from events.improvement_facts import ChangeDelivered, ChangeImplemented, Deliver
 from events.run import RUN, Completed, Requested, Started
 from schemas.aps_vocabulary import Phase
 from services.asking.stops import change_digest
+from services.changes.keeping import keep_patch, refused_patch
 from services.changes.message import AUTHOR, commit_message
 from services.changes.patching import patched_tree
 from services.changes.recipes import Written
@@ -80,10 +81,9 @@ async def _commit(
     if not files:
         raise Unusable("the patch changes nothing")
     patch = await repository.patch(found.base, commit)
-    if state.refusals and state.change is not None:
-        refused = await bench.book.fetch(state.change.patch)
-        if change_digest(patch) == change_digest(refused):
-            raise Unusable("it is the very change that was refused")
+    refused = await refused_patch(bench.book, state)
+    if refused and change_digest(patch) == change_digest(refused):
+        raise Unusable("it is the very change that was refused")
     return _Commit(commit, tree, files, patch)
 
 
@@ -97,7 +97,7 @@ async def _implemented(
 ) -> ChangeImplemented:
     found = state.discovered
     assert found is not None  # noqa: S101 -- designed, so discovered
-    patch = await bench.book.keep(made.patch, f"{id}.patch", "text/x-diff")
+    patch = await keep_patch(bench.book, id, f"{id}.patch", made.patch)
     written = Written(
         base=found.base,
         patch=patch,

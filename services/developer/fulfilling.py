@@ -10,9 +10,11 @@ from services.asking.consulting import NOT_CAPABLE, Consultant, NotAnswered
 from services.asking.stops import Bound, Tried, failure_digest, why_stop
 from services.asking.waiting import halted
 from services.changes.brief import brief
+from services.changes.keeping import keep_patch, refused_patch
 from services.changes.recipes import Written
 from services.developer.writing import Draft, draft, hopeless
 from services.engines.line import one_line
+from services.masking.mask import masked
 from services.runtime.log import Log
 from services.runtime.workbench import Workbench
 
@@ -32,7 +34,7 @@ async def fulfil(bench: Workbench, consultant: Consultant | None, id: str, cause
         except NotAnswered as nobody:
             await book.record(IMPROVEMENT, id, halted("no engine wrote it", nobody, id), cause=cause)
             return
-        if why := hopeless(made, await _refused_patch(book, state)):
+        if why := hopeless(made, await refused_patch(book, state)):
             await book.record(IMPROVEMENT, id, Abandoned(reason=refused_for(why, state)), cause=cause)
             return
         fact = await _implemented(book, id, state, made, held.token)
@@ -66,19 +68,15 @@ async def _no_progress(book: Log, state: Improvement) -> str | None:
     return why_stop(tried, Bound(attempts=MAX_ATTEMPTS))
 
 
-async def _refused_patch(book: Log, state: Improvement) -> bytes:
-    return await book.fetch(state.change.patch) if state.change and state.refusals else b""
-
-
 async def _implemented(book: Log, id: str, state: Improvement, made: Draft, token: int) -> ChangeImplemented:
     account, found = made.asked.value, state.discovered
     assert found is not None  # noqa: S101 -- the caller looked at its source
-    patch = await book.keep(made.patch, f"{id}.patch", "text/x-diff")
+    patch = await keep_patch(book, id, f"{id}.patch", made.patch)
     written = Written(
         base=found.base,
         patch=patch,
         files=made.files,
-        summary=account.summary,
+        summary=masked(account.summary),
         proofs=dict(account.tests()),
     )
     tests = sorted({test for named in written.proofs.values() for test in named})

@@ -132,7 +132,7 @@ async def dossier_of(
         relations=state.relations,
         commands=commands,
         timeline=tuple(_happening(row) for row in await views.timeline(id, seq)),
-        diff=await shelf.text(state.change.patch if diff and state.change else None),
+        diff=await shelf.patch(state.change.patch if diff and state.change else None),
         missing=tuple(dict.fromkeys(shelf.missing)),
     )
 

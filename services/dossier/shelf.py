@@ -1,9 +1,10 @@
 """Reads kept artefacts for a person: one that is missing is named, and the rest is shown all the same."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from events.store import Broken
 from schemas.artefacts import ArtefactRef
+from services.changes.keeping import without_secrets
 from services.runtime.log import Log, NoSecret
 from services.vault.keyring import KeyDeleted, KeyMissing, WrongSecret
 from services.vault.sealing import Unopened
@@ -38,3 +39,10 @@ class Shelf:
         except (NoSecret, KeyDeleted, KeyMissing, WrongSecret, Unopened) as sealed:
             self.missing.append(f"{ref.name}: {sealed}")
         return ""
+
+    async def patch(self, ref: ArtefactRef | None) -> str:
+        """Return a kept patch; one that is sealed is opened, and shown without what looks like a secret."""
+        if ref is None or ref.sealed_for is None:
+            return await self.text(ref)
+        opened = await replace(self, opens=True).text(ref)
+        return (await without_secrets(opened.encode())).decode()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from events.catalogue import read_fact
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import ChangeDelivered
 from events.lease import WorkClaimed
@@ -23,6 +24,8 @@ from services.changes.recipes import MAKING, Written
 from services.developer.agent import Developer
 from services.runtime.claims import Later
 from services.runtime.role import workbench
+from services.runtime.secret import settle_secret
+from services.vault.jetstream import JetStreamKeyStore
 from services.workspace.checkout import Workspace
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
@@ -43,6 +46,7 @@ FEATURE = """Feature: Parse nothing
   Scenario: shown
     Then the behaviour "an empty list gives 0" is shown by tests that fail without it
 """
+SECRET = "sk-ant-api03-Zq8vT1bW5xY2kL9mN4pR7sD3fG6hJ0aC"
 HAND = {"title": "a hand", "role": "developer", "capabilities": ["python"], "capacity": 1}
 
 
@@ -51,8 +55,10 @@ async def place(server: LogServer, database: str, tmp_path: Path, free_port: int
     """A gateway, and an improvement that was asked for and designed."""
     folder = make(tmp_path / "shop", {"shop.py": SOURCE})
     head = git(folder, "rev-parse", "HEAD")
-    async with open_place(ground_at(server, database, tmp_path / "home", free_port)) as opened:
-        async with opened.ground.log("admin") as (_, book):
+    ground = ground_at(server, database, tmp_path / "home", free_port, SECRET_KEY_BASE="s" * 40)
+    async with open_place(ground) as opened:
+        async with opened.ground.log("admin") as (connection, book):
+            await settle_secret(JetStreamKeyStore(connection), ground.settings)
             first = Registered(path=str(folder), title="shop", origin=str(folder))
             asked = f.scan_requested().model_copy(update={"base": head, "request": "parse nothing"})
             await book.record(TARGET, TARGET_ID, first, asked, cause=CAUSE)
@@ -251,6 +257,23 @@ async def test_a_delivery_becomes_a_commit_on_the_base_by_the_developer(place: P
         "outside",
         f"outside/{place.tokens[Role.AGENT].id}",
     )
+
+
+async def test_a_delivery_with_a_secret_is_sealed_and_its_page_shows_the_rest(place: Place) -> None:
+    token = (await claimed(place)).json["claim"]
+    assert (await finish(place, token, PATCH.replace("else 0", f'else "{SECRET}"'))).status == 202
+    state = await developed(place)
+    events, _ = await place.book.store.read(IMPROVEMENT.name, ID)
+    (delivered,) = [
+        fact for fact in (read_fact(one.envelope) for one in events) if isinstance(fact, ChangeDelivered)
+    ]
+    for ref in (delivered.patch, state.change.patch):
+        assert ref.sealed_for == f"improvement/{ID}"
+        assert SECRET.encode() not in await place.book.artefacts.get(ref.sha256)
+        assert SECRET.encode() in await place.book.fetch(ref)
+    await place.seen()
+    page = await place.ask("GET", f"/ai/improvements/{ID}", Role.OPERATOR)
+    assert (page.status, SECRET in page.text, "else &#34;[***]&#34;" in page.text) == (200, False, True)
 
 
 @pytest.mark.parametrize(

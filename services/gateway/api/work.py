@@ -20,6 +20,7 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from schemas.improvement import Status
 from services.changes.brief import Brief, brief
+from services.changes.keeping import keep_patch
 from services.gateway.api.agents import own_id, present
 from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, loaded, was_done
 from services.gateway.http.lists import Page, Paged, page_of
@@ -31,6 +32,7 @@ from services.steering import outside
 from services.vault.keyring import KeyDeleted, WrongSecret
 
 PATH = "/api/work"
+CLOSED = (NoSecret, WrongSecret, KeyDeleted)
 LONGEST_PATCH = 500_000
 Seconds = Annotated[int, Field(ge=30, le=3600, description="How long the claim is to hold.")]
 Token = Annotated[int, Field(ge=1, lt=1 << 60, description="The `claim` that claiming answered.")]
@@ -192,7 +194,7 @@ async def _told(call: Call, id: str) -> Brief | None:
         return None
     try:
         return await brief(book, await book.state(TARGET, state.discovered.target), state)
-    except (NoSecret, WrongSecret, KeyDeleted) as problem:
+    except CLOSED as problem:
         told = f"what is sealed cannot be read: {problem}"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, told) from problem
 
@@ -271,7 +273,11 @@ async def finish(call: Call) -> Reply:
         return await _accepted(call, id)
     book = call.desk.book
     outside.claim_of(await book.state(IMPROVEMENT, id), agent, body.claim, book.clock())
-    patch = await book.keep(body.patch, f"{id}.delivered.patch", "text/x-diff")
+    try:
+        patch = await keep_patch(book, id, f"{id}.delivered.patch", body.patch.encode())
+    except CLOSED as problem:
+        told = f"a secret seems to stand in it, and it cannot be sealed: {problem}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, told) from problem
     proofs: dict[str, tuple[str, ...]] = {}
     for one in body.proofs:
         behaviour = " ".join(one.behaviour.split())
