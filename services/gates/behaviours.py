@@ -9,6 +9,8 @@ Rules
    that no test ran before; of one that runs none nothing shows that it guards anything, so a person decides.
 5. Where what holds has to be kept while something else is bettered, the tests pass before and after. Nothing
    measured shows the improvement itself, so a person decides.
+6. Where the suite proved nothing before the change, its own tests are held to all of this, and a person
+   decides besides; also where no test could be run at all.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +25,7 @@ BEHAVIOURS_SHOWN = "behaviours_shown"
 VERSION = "2"
 GUARDS_NOTHING = "passes with and without the change: nothing shows that it guards anything"
 NOT_MEASURED = "passes with and without the change: nothing measured shows the improvement itself"
+DECIDES = "a person decides"
 
 _TELLING = frozenset({SuiteEnd.FINISHED, SuiteEnd.COLLECTION_FAILED, SuiteEnd.NOTHING_COLLECTED})
 
@@ -53,6 +56,7 @@ class Showing:
 
     `proofs` names the tests of each behaviour. None is a run that there was not. `there` are the ids of the
     suite before the change; `reach` counts by test the lines it runs that no test ran before.
+    `unproven` says why the suite proved nothing before the change; empty where it did.
     """
 
     proofs: Mapping[str, Sequence[str]]
@@ -60,6 +64,7 @@ class Showing:
     after: SuiteReport | None
     there: Collection[str] = ()
     reach: Mapping[str, int] = field(default_factory=dict)
+    unproven: str = ""
 
     def of(self, behaviour: str, promise: Promise = Promise.NEW) -> Shown:
         """Say whether a behaviour is shown as it was promised."""
@@ -67,7 +72,7 @@ class Showing:
         if not named:
             return Shown(False, "no test is named for it")
         if self.before is None or self.after is None:
-            return Shown(False, "the suite was not run, so nothing shows it")
+            return self._unseen()
         if self.before.end not in _TELLING:
             return Shown(False, f"without the change the suite ended {self.before.end.value}")
         tests = [self._by(test, promise, self.before, self.after) for test in named]
@@ -75,8 +80,13 @@ class Showing:
             return Shown(False, "; ".join(offences))
         if said := [one.evidence for one in tests if one.evidence]:
             person = "; ".join(one.person for one in tests if one.person)
-            return Shown(True, "; ".join([*said, *(["a person decides"] if person else [])]), person)
+            return Shown(True, "; ".join(said), person)
         return Shown(True, f"{listed(named)}: fails without the change, passes with it")
+
+    def _unseen(self) -> Shown:
+        if self.unproven:
+            return Shown(True, "no test could be run, so nothing shows it", "no test could be run")
+        return Shown(False, "the suite was not run, so nothing shows it")
 
     def _by(self, test: str, promise: Promise, before: SuiteReport, after: SuiteReport) -> Shown:
         """Judge one test; without evidence where it fails without the change, as most do."""
@@ -110,10 +120,13 @@ def behaviours_shown(asked: Mapping[str, Promise], showing: Showing) -> GateResu
     offences = [f"{name}: {shown.evidence}" for name, shown in seen.items() if not shown.passed]
     offences += [f"{name}: nobody asked for it" for name in showing.proofs if name not in asked]
     tests = {test for named in showing.proofs.values() for test in named}
-    told = [seen[name].evidence for name, promise in asked.items() if promise is not Promise.NEW]
+    told = [one.evidence for name, one in seen.items() if one.person or asked[name] is not Promise.NEW]
     whole = f"{counted(len(asked), 'behaviour')} shown by {counted(len(tests), 'test')}"
-    person = "; ".join(dict.fromkeys(shown.person for shown in seen.values() if shown.person))
-    gate = verdict(BEHAVIOURS_SHOWN, VERSION, offences, "; ".join([whole, *told] if not person else told))
+    unproven = [f"no suite proved anything before the change: {showing.unproven}"] if showing.unproven else []
+    left = dict.fromkeys(shown.person for shown in seen.values() if shown.person)
+    person = "; ".join([*unproven, *left])
+    otherwise = [*([] if left else [whole]), *dict.fromkeys(told), *unproven, *([DECIDES] if person else [])]
+    gate = verdict(BEHAVIOURS_SHOWN, VERSION, offences, "; ".join(otherwise))
     return gate.model_copy(update={"person": person}) if gate.passed else gate
 
 

@@ -9,7 +9,7 @@ from services.changes.recipes import Written
 from services.changes.stacking import Stacked
 from services.engines.deterministic.finding import Scan
 from services.engines.deterministic.verifying import Verdict
-from services.gates.behaviours import Promise, Showing
+from services.gates.behaviours import DECIDES, Promise, Showing
 from services.gherkin.running import Observation
 
 
@@ -90,7 +90,8 @@ class Observed:
         if self.showing is None:
             return Observation(False, "the change names no tests")
         shown = self.showing.of(behaviour, promise)
-        return Observation(shown.passed, shown.evidence)
+        evidence = f"{shown.evidence}; {DECIDES}" if shown.person else shown.evidence
+        return Observation(shown.passed, evidence)
 
     def _gate(self, name: str) -> Observation:
         gate = self.gates[name]

@@ -1,18 +1,19 @@
 """What is proven of a request is what its kind allows; what cannot be proven waits for a person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from events.catalogue import read_fact
-from events.improvement_facts import ChangeRefuted, ChangeValidated
+from events.improvement_facts import Blocked, ChangeRefuted, ChangeValidated
 from tests.acceptance.command import aps
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.swarm_script import SwarmApi, while_answering, written
 from tests.acceptance.test_request import PLAN, wanted
 from tests.acceptance.watching import events_of
 from tests.conftest import run
+from tests.messages_api import Step
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +28,16 @@ def test_halved():
 """
 
 
+def drafted(files: Mapping[str, str]) -> tuple[Step, ...]:
+    proofs = [{"behaviour": BEHAVIOUR, "tests": [f"{TEST}::test_halved"]}]
+    return written({**files, TEST: TESTED}, summary="written", proofs=proofs, unfinished="", suspicions=[])
+
+
 def test_a_missing_test_is_written_and_lands_where_it_runs_what_none_ran(
     fresh_home: Callable[[str], Path], target: Repositories
 ) -> None:
     home, repository = fresh_home("missing"), target({"tiny/numbers.py": SOURCE}, name="-missing")
-    proofs = [{"behaviour": BEHAVIOUR, "tests": [f"{TEST}::test_halved"]}]
-    draft = written({TEST: TESTED}, summary="added", proofs=proofs, unfinished="", suspicions=[])
-    api = SwarmApi(wanted(category="tests", behaviours=[BEHAVIOUR]), PLAN, [draft])
+    api = SwarmApi(wanted(category="tests", behaviours=[BEHAVIOUR]), PLAN, [drafted({})])
     wish = "halved() has no test"
     outcome = while_answering(api, aps, home, "request", str(repository), wish, "--json").outcome
     (one,) = outcome["improvements"]
@@ -43,3 +47,24 @@ def test_a_missing_test_is_written_and_lands_where_it_runs_what_none_ran(
     (proven,) = [fact for fact in facts if isinstance(fact, ChangeValidated)]
     shown = next(gate for gate in proven.gates if gate.gate == "behaviours_shown")
     assert "runs 2 lines that no test ran before" in shown.evidence
+
+
+def test_where_there_is_no_suite_a_request_is_proven_by_its_own_tests_and_waits_for_a_person(
+    fresh_home: Callable[[str], Path], target: Repositories
+) -> None:
+    bare: dict[str, str | bytes] = {"tests/test_words.py": "", "tiny/numbers.py": SOURCE.replace("2", "3")}
+    home, repository = fresh_home("bare"), target(bare, name="-bare")
+    api = SwarmApi(
+        wanted(category="bug", behaviours=[BEHAVIOUR]), PLAN, [drafted({"tiny/numbers.py": SOURCE})]
+    )
+    outcome = while_answering(
+        api, aps, home, "request", str(repository), "halved() is wrong", "--json", APS_AUTONOMY="full"
+    ).outcome
+    (one,) = outcome["improvements"]
+    assert one["status"] == "testing_complete", one["reason"]
+    facts = [read_fact(event.envelope) for event in run(events_of(home))]
+    (waits,) = [fact for fact in facts if isinstance(fact, Blocked)]
+    assert "no suite proved anything before the change" in waits.reason
+    (proven,) = [fact for fact in facts if isinstance(fact, ChangeValidated)]
+    (shown,) = [gate for gate in proven.gates if gate.gate == "behaviours_shown"]
+    assert shown.evidence.startswith("1 behaviour shown by 1 test")

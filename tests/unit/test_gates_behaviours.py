@@ -1,6 +1,7 @@
 """What was asked for is shown by tests as its kind allows, or waits for a person, or is refused."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -137,3 +138,28 @@ def test_what_did_not_pass_before_and_after_was_not_kept(before: Outcome, after:
     gate = behaviours_shown(KEPT, showing({NEW: before}, {NEW: after}))
     assert (gate.passed, gate.person) == (False, "")
     assert said in gate.evidence
+
+
+NO_SUITE = "no suite proved anything before the change: the project has no test"
+
+
+@pytest.mark.parametrize("promise", [Promise.NEW, Promise.KEPT])
+def test_where_no_suite_stood_before_a_person_decides_on_what_is_shown(promise: Promise) -> None:
+    before = P if promise is Promise.KEPT else F
+    made = replace(showing({NEW: before}, {NEW: P}), unproven="the project has no test")
+    gate = behaviours_shown({"adds": promise}, made)
+    assert gate.passed
+    assert gate.person.startswith(NO_SUITE)
+    assert gate.evidence.endswith(f"{NO_SUITE}; a person decides")
+
+
+def test_where_no_suite_stood_before_what_is_not_shown_is_refused_all_the_same() -> None:
+    made = replace(showing({NEW: P}, {NEW: P}), unproven="the project has no test")
+    gate = behaviours_shown(ASKED, made)
+    assert (gate.passed, gate.person) == (False, "")
+
+
+def test_where_no_test_can_be_run_a_person_decides_and_is_told() -> None:
+    gate = behaviours_shown(ASKED, Showing({"adds": [NEW]}, None, None, unproven="no pytest"))
+    assert (gate.passed, "no test could be run" in gate.person) == (True, True)
+    assert gate.evidence.startswith("no test could be run, so nothing shows it")
