@@ -165,8 +165,9 @@ def test_attempts_that_fail_in_the_same_way_are_not_repeated(
     with untouched(repository):
         outcome = asked(home, repository, SwarmApi(wanted(), PLAN, [draft(WRONG), draft(other)])).outcome
     (one,) = outcome["improvements"]
-    stuck = "no progress: 2 attempts failed in the same way; the last refusal: breaks "
-    assert (one["status"], one["reason"][: len(stuck)]) == ("abandoned", stuck)
+    stuck, _, refused = one["reason"].partition("; the last refusal: ")
+    assert (one["status"], stuck) == ("abandoned", "no progress: 2 attempts failed in the same way")
+    assert f"breaks {TEST}::test_joined_by_a_separator" in refused
     facts = [read_fact(event.envelope) for event in run(events_of(home))]
     assert [fact.attempt for fact in facts if isinstance(fact, ChangeRefuted)] == [1, 2]
     assert sum(isinstance(fact, Requested) and fact.task == "change" for fact in facts) == 2
