@@ -5,7 +5,7 @@ import pytest
 from schemas.suite import SuiteEnd, SuiteReport
 from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.pm.asked import Wanted
-from services.qa.reaching import newly_run
+from services.qa.reaching import asserts, newly_run
 from services.workspace.git.repository import Entry
 
 SOURCE, TEST = "tiny/words.py", "tiny/tests/test_words.py"
@@ -58,3 +58,21 @@ def test_lines_of_a_source_that_changed_meanwhile_do_not_count() -> None:
 def test_the_category_of_a_request_says_how_it_is_proven(category: str, proven: type[Proven]) -> None:
     words = {"title": "Test the sum", "category": category, "requirements": ["r"], "behaviours": ["adds"]}
     assert Wanted.model_validate(words).proven is proven
+
+
+@pytest.mark.parametrize(
+    ("source", "test", "holds"),
+    [
+        ("def test_it():\n    assert run() == 1\n", "t.py::test_it", True),
+        ("class TestIt:\n    def test_it(self):\n        assert run() == 1\n", "t.py::TestIt::test_it", True),
+        ("def test_it():\n    run()\n", "t.py::test_it", False),
+        ("def test_it():\n    return\n    assert run() == 1\n", "t.py::test_it", False),
+        ("def test_it():\n    run()\n\n\ndef test_more():\n    assert run()\n", "t.py::test_it", False),
+        ("def test_it(:\n", "t.py::test_it", False),
+        ("", "t.py::test_it", False),
+    ],
+)
+def test_a_test_that_asserts_nothing_guards_nothing_whatever_it_runs(
+    source: str, test: str, holds: bool
+) -> None:
+    assert asserts(source, test) is holds
