@@ -259,7 +259,7 @@ async def test_rules_are_proposed_for_the_events_of_a_type(place: Place) -> None
     rules = {(rule["field"], rule["demand"]): rule for rule in told["rules"]}
     assert rules["sites.sha256", "pattern"]["text"] == r"[0-9a-f]{64}"
     assert rules["rank", "minimum"]["number"] == 1
-    assert "4 events of the type" in words
+    assert "4 events of type" in words
     text = await place.shown(proposing.propose(place.settings, DISCOVERED, 2, RULES, as_json=False))
     assert "rank" in text
     stop = await stopped(proposing.propose(place.settings, "swarm.paused", 9, AUTO, as_json=True))
