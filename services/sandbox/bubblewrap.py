@@ -23,7 +23,7 @@ from services.sandbox.plan import SHM, TMP
 from services.sandbox.port import Command, Hear, Limits, NoSandbox, Result
 from services.sandbox.rlimits import address_space, tmp_bytes
 from services.sandbox.supervise import Start, supervise
-from services.sandbox.user_namespace import UserNamespaces, entering
+from services.sandbox.user_namespace import UserNamespaces, entering, new_user_namespace
 from services.sandbox.view import HOME, Bind, View, environment, view
 
 SIGNALLED = range(129, 128 + 65)  # bubblewrap reports a death by signal n as 128 + n
@@ -42,7 +42,7 @@ class Bubblewrap:
             raise NoSandbox("bubblewrap is not installed: install the package `bubblewrap`")
         self._program = program
         self._filter = seccomp.program(platform.machine())
-        self._namespaces = UserNamespaces()
+        self._namespaces = UserNamespaces(new_user_namespace)
 
     async def run(self, command: Command, limits: Limits, hear: Hear | None = None) -> Result:
         """Run `command`; an exit code 129 to 192 reads as the death by a signal it conventionally is."""

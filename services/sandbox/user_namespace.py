@@ -7,8 +7,7 @@ bomb takes nothing from the runs beside it, for the kernel counts processes by u
 import asyncio
 import os
 import subprocess
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,26 +15,27 @@ from pathlib import Path
 from services.sandbox.port import NoSandbox
 
 HOLDER = ("unshare", "--user", "cat")  # once `cat` answers, it is in a namespace of its own
-STARTING = 0.05  # seconds a run takes to start; the one for the next is made after
 MAPS = ("uid_map", "gid_map")
 
 
 class UserNamespaces:
-    """Gives each run a namespace of its own; one is made ahead, while nobody waits for it."""
+    """Gives each run a namespace of its own; the next is made ahead, while nobody waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[], int]) -> None:
+        """`make` opens a new namespace, or raises `NoSandbox`."""
+        self._make = make
         self._makers = ThreadPoolExecutor(thread_name_prefix="user-namespace")
         self._ahead: Future[int] | None = None
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[int]:
         """Give a descriptor of a new namespace, open for the time of the block. Raises `NoSandbox`."""
-        made = await _waited(self._taken() or self._makers.submit(_made))
-        self._ahead = self._ahead or self._makers.submit(_made_ahead)
+        made = await _waited(self._taken() or self._makers.submit(self._make))
         try:
             yield made
         finally:
             os.close(made)
+            self._ahead = self._ahead or self._makers.submit(self._make)
 
     def _taken(self) -> Future[int] | None:
         if self._ahead is None or not self._ahead.done():
@@ -65,12 +65,7 @@ def entering(namespace: int) -> tuple[str, ...]:
     return ("nsenter", f"--user=/proc/{os.getpid()}/fd/{namespace}", "--")
 
 
-def _made_ahead() -> int:
-    time.sleep(STARTING)
-    return _made()
-
-
-def _made() -> int:
+def new_user_namespace() -> int:
     """Return an open namespace; without any process it lasts as long as that is open."""
     pipe = subprocess.PIPE
     with subprocess.Popen(HOLDER, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as holder:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from services.sandbox import user_namespace
 from services.sandbox.port import NoSandbox
 from services.sandbox.user_namespace import UserNamespaces
 
@@ -29,11 +28,8 @@ class Maker:
 
 
 @pytest.fixture
-def maker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Maker:
-    made = Maker(tmp_path)
-    monkeypatch.setattr(user_namespace, "_made", made)
-    monkeypatch.setattr(user_namespace, "STARTING", 0)
-    return made
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path)
 
 
 async def given(namespaces: UserNamespaces) -> int:
@@ -45,23 +41,23 @@ async def given(namespaces: UserNamespaces) -> int:
 
 
 async def test_each_is_given_once_and_closed(maker: Maker) -> None:
-    namespaces = UserNamespaces()
+    namespaces = UserNamespaces(maker)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- a number, not paths
     assert [await given(namespaces) for _ in range(4)] == [0, 1, 2, 3]
     assert len(os.listdir("/proc/self/fd")) == before + 1  # noqa: PTH208 -- the one ahead
 
 
 async def test_two_at_once_are_two(maker: Maker) -> None:
-    namespaces = UserNamespaces()
+    namespaces = UserNamespaces(maker)
     await given(namespaces)
     async with namespaces.one() as one, namespaces.one() as other:
         assert not os.path.samestat(os.fstat(one), os.fstat(other))
 
 
 async def test_one_that_could_not_be_made_ahead_is_made_anew(maker: Maker) -> None:
-    namespaces = UserNamespaces()
+    namespaces = UserNamespaces(maker)
     async with namespaces.one():
-        maker.able = False
+        maker.able = False  # and so is the next, which is made when this one is given back
     await asyncio.sleep(SETTLING)
     maker.able = True
     await given(namespaces)
