@@ -98,44 +98,38 @@ class OnlyWhereFired:
 
 
 @dataclass(frozen=True)
-class ShownByTests:
+class _Proof:
+    """A behaviour, and how tests prove it."""
+
+    behaviour: str
+
+    how: ClassVar[str]
+    pattern: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.pattern = rf"the behaviour (?P<behaviour>{_QUOTED}) {cls.how}"
+
+    @property
+    def text(self) -> str:
+        return f"the behaviour {_quoted(self.behaviour)} {self.how}"
+
+
+class ShownByTests(_Proof):
     """A behaviour that was asked for is shown by tests that fail without the change."""
 
-    behaviour: str
-
-    pattern: ClassVar[str] = rf"the behaviour (?P<behaviour>{_QUOTED}) is shown by tests that fail without it"
-
-    @property
-    def text(self) -> str:
-        return f"the behaviour {_quoted(self.behaviour)} is shown by tests that fail without it"
+    how = "is shown by tests that fail without it"
 
 
-@dataclass(frozen=True)
-class GuardedByTests:
+class GuardedByTests(_Proof):
     """A behaviour that is there is guarded by tests that come new."""
 
-    behaviour: str
-
-    pattern: ClassVar[str] = rf"the behaviour (?P<behaviour>{_QUOTED}) is guarded by new tests"
-
-    @property
-    def text(self) -> str:
-        return f"the behaviour {_quoted(self.behaviour)} is guarded by new tests"
+    how = "is guarded by new tests"
 
 
-@dataclass(frozen=True)
-class KeptByTests:
+class KeptByTests(_Proof):
     """A behaviour that is there stays while something else is bettered."""
 
-    behaviour: str
-
-    pattern: ClassVar[str] = (
-        rf"the behaviour (?P<behaviour>{_QUOTED}) is kept, as tests show before and after"
-    )
-
-    @property
-    def text(self) -> str:
-        return f"the behaviour {_quoted(self.behaviour)} is kept, as tests show before and after"
+    how = "is kept, as tests show before and after"
 
 
 Proven = ShownByTests | GuardedByTests | KeptByTests
