@@ -64,8 +64,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def over_wire(server: LogServer) -> AsyncIterator[tuple[Wire, Client]]:
-    """A connection of the command line's user over a wire of its own."""
+async def over_wire(server: LogServer, user: str = "cli") -> AsyncIterator[tuple[Wire, Client]]:
+    """A user's connection over a wire of its own."""
     wire = Wire(server.port)
     client = Client()
 
@@ -76,9 +76,9 @@ async def over_wire(server: LogServer) -> AsyncIterator[tuple[Wire, Client]]:
     try:
         await client.connect(
             f"nats://127.0.0.1:{port}",
-            user="cli",
-            password="p-cli",
-            inbox_prefix=inbox("cli"),
+            user=user,
+            password=f"p-{user}",
+            inbox_prefix=inbox(user),
             error_cb=ignore,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.05,

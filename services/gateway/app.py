@@ -39,7 +39,7 @@ from services.gateway.pages import (
 from services.gateway.pages import letters as letters_page
 from services.gateway.pages.rendering import problem_page
 from services.gateway.webhooks import routes as webhooks
-from services.runtime.role import own_version
+from services.runtime.version import own_version
 
 NO_PAGE = "There is no such page."
 ENCRYPTED_ALWAYS = "max-age=31536000"

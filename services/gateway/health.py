@@ -25,8 +25,8 @@ from schemas.base import Frozen
 from services.runtime.answering import copies
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
-from services.runtime.role import own_version
 from services.runtime.room import RESERVE
+from services.runtime.version import own_version
 from services.sandbox.detect import detect
 from services.sandbox.port import GIB, MIB, NoSandbox
 from services.workspace.fork import fork_of

@@ -16,9 +16,9 @@ from services.gateway.metering.office import metering
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import intake
+from services.runtime.announcing import announced
 from services.runtime.ending import end
 from services.runtime.ground import Ground, actor
-from services.runtime.role import announce
 from services.runtime.session_key import session_key
 
 NAME = "gateway"
@@ -56,7 +56,6 @@ async def run_gateway(ground: Ground) -> None:
             for task in following:
                 closing.push_async_callback(end, task)
             await listen(runner, ground.settings)
-            service = await announce(connection, NAME, PURPOSE, actor(NAME))
-            closing.push_async_callback(service.stop)
+            await closing.enter_async_context(announced(connection, NAME, PURPOSE, actor(NAME)))
             ended, _ = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
             ended.pop().result()

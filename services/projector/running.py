@@ -3,8 +3,8 @@
 from services.projector.letters import Letters
 from services.projector.service import run
 from services.projector.signing import signing
+from services.runtime.announcing import announced
 from services.runtime.ground import Ground, actor
-from services.runtime.role import announce
 
 NAME = "projector"
 PURPOSE = "Builds every view from the log"
@@ -17,9 +17,6 @@ async def run_projector(ground: Ground) -> None:
         # No connection at first: what is away is waited out in `run`, from the first moment on.
         ground.pool(0, 4) as pool,
         signing(ground.settings, pool, connection),
+        announced(connection, NAME, PURPOSE, actor(NAME)),
     ):
-        service = await announce(connection, NAME, PURPOSE, actor(NAME))
-        try:
-            await run(book.store, pool, tell=Letters(connection).tell)
-        finally:
-            await service.stop()
+        await run(book.store, pool, tell=Letters(connection).tell)

@@ -4,15 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import nats.micro
 import structlog
-from nats.aio.client import Client
-from nats.micro.service import Service, ServiceConfig
 
 from schemas.risk import RiskClass
+from services.runtime.announcing import announced
 from services.runtime.consumer import Agent, Consumer
 from services.runtime.ending import end_all
 from services.runtime.ground import Ground, actor
@@ -57,13 +54,12 @@ async def run_role(role: Role, ground: Ground) -> None:
         bench = await workbench(role.name, ground.settings, book, connection.publish)
         agent = role.build(bench)
         consumer = Consumer(connection, agent, role.parallel, ground.shortage, away=ground.away)
-        service = await announce(connection, role.name, role.purpose, bench.actor)
         log.info("running", role=role.name, actor=bench.actor)
-        try:
-            async with taking_again(connection, agent, book):
-                await _until_one_ends(consumer.run(), *([role.meanwhile(bench)] if role.meanwhile else ()))
-        finally:
-            await service.stop()
+        async with (
+            announced(connection, role.name, role.purpose, bench.actor),
+            taking_again(connection, agent, book),
+        ):
+            await _until_one_ends(consumer.run(), *([role.meanwhile(bench)] if role.meanwhile else ()))
 
 
 async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
@@ -80,14 +76,6 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
 def main(role: Role) -> None:
     """Run one copy of a role as a program."""
     run_program(role.name, partial(run_role, role))
-
-
-async def announce(connection: Client, name: str, purpose: str, instance: str) -> Service:
-    """Answer PING, INFO and STATS for a service."""
-    config = ServiceConfig(
-        name=f"aps-{name}", version=own_version(), description=purpose, metadata={"instance": instance}
-    )
-    return await nats.micro.add_service(connection, config)
 
 
 async def workbench(role: str, settings: Settings, book: Log, publish: Publish = unheard) -> Workbench:
@@ -124,11 +112,3 @@ async def sandbox_of(settings: Settings) -> Sandbox:
             )
             return Unsandboxed()
         raise
-
-
-def own_version() -> str:
-    """Return the version of this system as installed, 0.0.0 from a bare checkout."""
-    try:
-        return version("aps-self-sustaining")
-    except PackageNotFoundError:
-        return "0.0.0"

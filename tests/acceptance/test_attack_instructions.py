@@ -89,7 +89,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(ground: Path) -> Iterator[World]:
     """A folder that anybody may write, a repository that anybody may push to, and an address."""
-    outside, remote = ground / "outside", ground / "remote.git"
+    outside, remote = ground / "outside-of-instructions", ground / "remote.git"
     outside.mkdir()
     git(ground, "init", "--quiet", "--bare", "--shared=0777", str(remote))
     outside.chmod(0o777)

@@ -149,7 +149,7 @@ def test_unreadable_files_are_left_alone_and_the_rest_is_improved(home: Path, ta
 def test_links_that_lead_outside_and_submodules_are_not_followed(
     home: Path, ground: Path, target: Repositories
 ) -> None:
-    outside = ground / "outside" / "theirs.py"
+    outside = ground / "outside-of-target" / "theirs.py"
     write(ground, {"outside/theirs.py": "import os\n"})
     inner = repository(ground / "targets" / "inner")
     root = target()

@@ -102,7 +102,7 @@ def diff(path: str, before: str, after: str) -> str:
 async def test_what_an_agent_from_outside_wrote_lands_through_every_gate(
     fresh_home: Callable[[str], Path], target: Repositories
 ) -> None:
-    home, repository, port = fresh_home("outside"), target(name="-outside"), find_free_port()
+    home, repository, port = fresh_home("outside-agent"), target(name="-outside"), find_free_port()
     api = SwarmApi(wanted(), PLAN, [])
     async with api.serving(), asyncio.timeout(DEADLINE):
         known = environment(home, APS_PORT=str(port), **api.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from nats.aio.msg import Msg
 from events.rights import SERVICES
 from services.gateway.listening import PortInUse, port_to_use
 from services.gateway.serving import run_gateway
+from services.runtime.announcing import announced
 from services.runtime.ground import Ground
-from services.runtime.role import announce
 from tests.gateway_place import ground_at, serving
 from tests.log_server import LogServer, started
 
@@ -38,16 +38,14 @@ async def ground(log_server: LogServer, database: str, tmp_path: Path, free_port
 
 
 @asynccontextmanager
-async def announced(ground: Ground, *names: str) -> AsyncIterator[None]:
+async def services(ground: Ground, *names: str) -> AsyncIterator[None]:
     """Services that answer to discovery and do nothing else."""
-    connections = [await ground.connect(name) for name in names]
-    try:
-        for name, connection in zip(names, connections, strict=True):
-            await announce(connection, name, "a test", f"{name}@{id(connection)}")
+    async with AsyncExitStack() as stack:
+        for name in names:
+            connection = await ground.connect(name)
+            stack.push_async_callback(connection.close)
+            await stack.enter_async_context(announced(connection, name, "a test", f"{name}@{id(connection)}"))
         yield
-    finally:
-        for connection in connections:
-            await connection.close()
 
 
 async def asked(url: str, path: str, method: str = "GET") -> tuple[int, str, Any]:
@@ -67,22 +65,22 @@ OTHERS = tuple(name for name in SERVICES if name != "gateway")
 
 
 async def test_health_is_200_while_every_component_answers(ground: Ground) -> None:
-    async with serving(ground) as url, announced(ground, *OTHERS):
+    async with serving(ground) as url, services(ground, *OTHERS):
         status, kind, body = await asked(url, "/api/health")
-    assert (status, kind) == (200, "application/json")
+    assert (status, kind) == (200, "application/json"), body
     names = {one["name"] for one in body["components"]}
     assert names == {*SERVICES, "nats", "streams", "postgresql", "projections", "sandbox", "disk"}
 
 
 async def test_health_is_503_and_names_the_service_that_does_not_run(ground: Ground) -> None:
-    async with serving(ground) as url, announced(ground, *(name for name in OTHERS if name != "qa")):
+    async with serving(ground) as url, services(ground, *(name for name in OTHERS if name != "qa")):
         assert await failing(url) == {"qa"}
-        async with announced(ground, "qa"):
+        async with services(ground, "qa"):
             assert await failing(url) == set()
 
 
 async def test_every_copy_of_a_service_is_counted(ground: Ground) -> None:
-    async with serving(ground) as url, announced(ground, *OTHERS, "developer"):
+    async with serving(ground) as url, services(ground, *OTHERS, "developer"):
         _, _, body = await asked(url, "/api/health")
     (developer,) = (one for one in body["components"] if one["name"] == "developer")
     assert developer["figures"] == {"instances": 2}
@@ -92,14 +90,14 @@ async def test_every_copy_of_a_service_is_counted(ground: Ground) -> None:
 async def test_health_names_a_database_that_is_away_and_the_gateway_goes_on(ground: Ground) -> None:
     nowhere = port_to_use(ground.settings.model_copy(update={"port": 0}))
     away = replace(ground, database_url=f"postgresql://aps@{ground.settings.host}:{nowhere}/aps")
-    async with serving(away) as url, announced(ground, *OTHERS):
+    async with serving(away) as url, services(ground, *OTHERS):
         assert await failing(url) == {"postgresql", "projections"}
         assert (await asked(url, "/readyz"))[0] == 503
         assert (await asked(url, "/livez"))[0] == 200
 
 
 async def test_health_names_nats_while_it_is_away_and_recovers(ground: Ground, log_server: LogServer) -> None:
-    async with serving(ground) as url, announced(ground, *OTHERS):
+    async with serving(ground) as url, services(ground, *OTHERS):
         log_server.kill()
         try:
             assert {"nats", "streams", *SERVICES} <= await failing(url)
@@ -114,7 +112,7 @@ async def test_health_names_nats_while_it_is_away_and_recovers(ground: Ground, l
 async def test_health_names_streams_that_are_not_as_declared(ground: Ground, log_server: LogServer) -> None:
     async with log_server.connection("admin") as admin:
         await admin.request("$JS.API.CONSUMER.DELETE.APS.qa", timeout=5)
-    async with serving(ground) as url, announced(ground, *OTHERS):
+    async with serving(ground) as url, services(ground, *OTHERS):
         assert await failing(url) == {"streams"}
 
 
@@ -126,7 +124,7 @@ async def test_a_stranger_that_answers_nonsense_does_no_harm(ground: Ground) -> 
 
     await connection.subscribe("$SRV.PING", cb=answer)
     try:
-        async with serving(ground) as url, announced(ground, *OTHERS):
+        async with serving(ground) as url, services(ground, *OTHERS):
             assert await failing(url) == set()
     finally:
         await connection.close()

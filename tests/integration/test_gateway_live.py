@@ -11,8 +11,8 @@ import pytest
 
 from schemas.access import Role
 from services.access.tokens import grant
+from services.runtime.announcing import announced
 from services.runtime.ground import Ground
-from services.runtime.role import announce
 from tests.gateway_place import CAUSE, PATIENCE, ground_at, open_place, serving
 from tests.log_server import LogServer
 
@@ -73,7 +73,7 @@ async def test_a_service_that_comes_is_told_though_no_view_moves(ground: Ground)
             [line async for line in until(told, head)]
             connection = await ground.connect("qa")
             try:
-                await announce(connection, "qa", "a test", "qa@test")
-                assert await anext(told) == b"id: %d\n" % head
+                async with announced(connection, "qa", "a test", "qa@test"):
+                    assert await anext(told) == b"id: %d\n" % head
             finally:
                 await connection.close()

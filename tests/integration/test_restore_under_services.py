@@ -11,8 +11,8 @@ import pytest
 from events.jetstream.stream_reader import StreamReader
 from events.subjects import STREAM
 from services.cli.session import Exit
+from services.runtime.announcing import announced
 from services.runtime.ground import Ground
-from services.runtime.role import announce
 from tests.cli_place import Ended
 from tests.conftest import run
 from tests.told_place import Told, told_place
@@ -35,12 +35,11 @@ async def made(ground: Ground) -> str:
 
 async def beside_qa(told: Told) -> Ended:
     """Restore while a copy of QA answers."""
-    async with told.ground.log("qa") as (connection, _):
-        service = await announce(connection, "qa", "a test", "qa@here/1")
-        try:
-            return await asyncio.to_thread(told.aps, *ANEW)
-        finally:
-            await service.stop()
+    async with (
+        told.ground.log("qa") as (connection, _),
+        announced(connection, "qa", "a test", "qa@here/1"),
+    ):
+        return await asyncio.to_thread(told.aps, *ANEW)
 
 
 def test_the_log_is_not_written_anew_while_a_service_answers_and_is_once_none_does(told: Told) -> None:

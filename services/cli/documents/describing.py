@@ -15,8 +15,8 @@ from services.documents.reading import Unprocessable
 from services.documents.tree import parse, plain
 from services.gateway.app import ROUTES
 from services.gateway.http.openapi import document
-from services.runtime.role import own_version
 from services.runtime.settings import Settings
+from services.runtime.version import own_version
 
 FILES = (".yaml", ".yml")
 

@@ -37,8 +37,8 @@ from services.gateway.http.problems import Problem
 from services.gateway.http.rates import Buckets, Rate
 from services.gateway.http.route import DECIDING, Call, Nothing, Reply, Route
 from services.runtime.moments import is_relative
-from services.runtime.role import own_version
 from services.runtime.tracing import HEADER, span
+from services.runtime.version import own_version
 
 JSON = "application/json"
 KEPT = 256
