@@ -1,16 +1,20 @@
 """The commands about engine calls, what they cost, and the switch for all new work, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from events.engine import ENGINE
+from events.run import RUN, Cancelled
 from schemas.engine import FailureKind
+from services.asking.calling import Watch
 from services.asking.words import NotAnswered
 from services.cli.care import condition
 from services.cli.care.diagnosis import examined
@@ -19,11 +23,12 @@ from services.cli.work import cancelling, engine_runs, pausing, spending
 from services.engines.port import Failed
 from services.engines.scripted import Hanging, ScriptedEngine
 from services.runtime.claims import Halted
+from services.runtime.ending import end
 from services.runtime.log import Log
 from services.runtime.settings import Settings, load
 from services.vault.jetstream import JetStreamKeyStore
-from tests.asking_example import COST, answering, ask, asker, failing
-from tests.asking_process import ROOT, book_on
+from tests.asking_example import AT_ONCE, BECAUSE, COST, answering, ask, asker, failing
+from tests.asking_process import ROOT, book_on, now
 from tests.log_server import PASSWORDS, LogServer
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -79,6 +84,7 @@ async def test_a_person_cancels_a_call_that_another_process_makes(place: Place) 
     run = await begun(place.book)
     told = await place.said(cancelling.cancel(place.settings, run, "the wrong thing", as_json=True))
     assert (told["id"], told["engine"]) == (run, "scripted")
+    assert (told["ended"], told["held_until"]) == (True, None)
     with pytest.raises(NotAnswered, match="the wrong thing") as ended:
         await asyncio.wait_for(asked, 10)
     assert ended.value.kind is FailureKind.CANCELLED
@@ -86,6 +92,47 @@ async def test_a_person_cancels_a_call_that_another_process_makes(place: Place) 
     assert (again.code, str(again)) == (Exit.CONFLICT, f"the run {run} is over: cancelled")
     (budget,) = await day(place)
     assert (budget["reserved_micros"], budget["committed_micros"], budget["running"]) == (0, 0, 0)
+
+
+@asynccontextmanager
+async def killed(server: LogServer, clock: Callable[[], datetime] = now) -> AsyncIterator[str]:
+    """A call whose process is not heard of again, by its run; `clock` is that process's."""
+    deaf = replace(AT_ONCE, watch=Watch(look=600.0, overtime=0.0, ending=1.0))
+    async with book_on(server, clock) as book:
+        call = asyncio.create_task(asker(book, manner=deaf).ask(ask(ScriptedEngine(Hanging()))))
+        run = await begun(book)
+        yield run
+        await end(call)
+
+
+async def test_whoever_cancels_a_killed_call_is_told_until_when_it_holds_its_budget(
+    place: Place, server: LogServer
+) -> None:
+    async with killed(server) as run:
+        lease = (await place.book.state(ENGINE, "scripted")).calls[run].lease_until
+        await cancelling.cancel(place.settings, run, "", as_json=False, patience=0.1)
+        told = " ".join(place.capture.readouterr().err.split())
+        assert "has not ended yet. If its process is gone" in told
+        assert f"held until {lease:%Y-%m-%d %H:%M:%S} UTC" in told
+        again = await stopped(cancelling.cancel(place.settings, run, "", as_json=False))
+        assert (again.code, f"{lease:%H:%M:%S}" in str(again)) == (Exit.CONFLICT, True)
+
+
+@pytest.mark.parametrize("already", [False, True], ids=["under way", "cancelled already"])
+async def test_cancelling_gives_back_what_a_killed_call_holds_once_its_lease_is_over(
+    place: Place, server: LogServer, already: bool
+) -> None:
+    async with killed(server, lambda: now() - timedelta(hours=1)) as run:
+        if already:
+            await place.book.record(RUN, run, Cancelled(reason="it hangs"), cause=BECAUSE)
+        told = await place.said(cancelling.cancel(place.settings, run, "", as_json=True))
+        assert (told["ended"], told["held_until"]) == (True, None)
+        assert isinstance((await place.book.state(RUN, run)).ended, Cancelled)
+        assert (await place.book.state(ENGINE, "scripted")).calls == {}
+        budgets = await place.said(spending.list_budgets(place.settings, "", as_json=True))
+        assert {row["reserved_micros"] for row in budgets} == {0}
+        again = await stopped(cancelling.cancel(place.settings, run, "", as_json=True))
+        assert (again.code, str(again)) == (Exit.CONFLICT, f"the run {run} is over: cancelled")
 
 
 async def day(place: Place) -> list[Any]:

@@ -76,6 +76,8 @@ def tail(
 def cancel(id: Id, reason: Reason = "", as_json: Json = False) -> None:
     """End a call that is under way, wherever it runs; what it reserved is free again.
 
+    Where the process that made it is gone, that is when its lease ends, and the command says when.
+
     Example: aps runs cancel plan-0f3c9a1be2d44c5f90aa1b27-1 --reason "asked the wrong thing"
     """
     from services.cli.work import cancelling
