@@ -91,6 +91,15 @@ async def keep(connection: Connection, found: Iterable[Head], schema: str = SCHE
         await connection.executemany(within(evidence(schema), ADD), [_row(head) for head in found])
 
 
+async def is_due(pool: Pool, now: datetime, pace: Pace = AT_ONCE_PACE, schema: str = SCHEMA) -> bool:
+    """Whether the checkpoint is to be signed; False where no views stand."""
+    async with pool.acquire() as connection:
+        if not await database.exists(connection, schema):
+            return False
+        last, (at, _) = await newest(connection, schema), await database.checkpoint(connection, schema)
+        return pace.is_due(last, at, now)
+
+
 async def sign_head(
     pool: Pool,
     key: SigningKey,

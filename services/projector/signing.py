@@ -1,16 +1,23 @@
-"""Signs the log's head while views are built: after so many events or seconds, and at the end."""
+"""Signs the log's head while views are built: after so many events or seconds, and at the end.
+
+Rules
+1. A key that is not there is made with the first head of a log. Where heads are there that it should have
+   signed, nobody here makes another: it would sign nothing, and hide that one is gone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
 import nats.errors
 import structlog
 
+from events.evidence.head_proof import by_others
 from events.evidence.heads import Head, PublicKey, SigningKey, wrong
 from events.jetstream import head_stream
 from events.store import Denied, Unavailable
@@ -19,7 +26,7 @@ from projections.database import SCHEMA
 from projections.heads import AT_ONCE_PACE, NotSigned, Pace
 from services.runtime.ending import end
 from services.runtime.ground import now
-from services.runtime.head_keys import earlier_keys, own_key, signing_key
+from services.runtime.head_keys import earlier_keys, lost, own_key, signing_key
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -43,6 +50,23 @@ AWAY = (
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Absent:
+    """The place of a key that is not there: looked at again, for a person may put it back."""
+
+    settings: Settings
+
+    def found(self) -> SigningKey | None:
+        """Return the key where it is there by now. Raises `UnusableKey`."""
+        return own_key(self.settings)
+
+    def made(self) -> SigningKey:
+        """Return the key, made now."""
+        key = signing_key(self.settings)
+        log.info("a key was made that signs heads", key=key.public.id)
+        return key
+
+
 class Signer:
     """Signs heads into the database and copies them to the stream `HEADS`. Connections stay the caller's."""
 
@@ -50,14 +74,12 @@ class Signer:
         self,
         pool: Pool,
         connection: Client,
-        key: SigningKey,
+        key: SigningKey | Absent,
         trusted: Sequence[PublicKey] = (),
         pace: Pace = AT_ONCE_PACE,
         schema: str = SCHEMA,
-        *,
-        fresh: bool = False,
     ) -> None:
-        """`trusted` are earlier keys; a `fresh` key was made a moment ago."""
+        """`trusted` are earlier keys."""
         self._pool = pool
         self._connection = connection
         self._key = key
@@ -65,13 +87,17 @@ class Signer:
         self._pace = pace
         self._schema = schema
         self._level = False
-        self._fresh = fresh
+        self._strange: frozenset[Head] = frozenset()
 
     async def sign(self, pace: Pace = AT_ONCE_PACE) -> Head | None:
         """Sign the head where it is due. Raises `NotSigned` and what is raised when servers are away."""
         if not self._level:
             await self._level_copies()
-        head = await heads.sign_head(self._pool, self._key, now(), pace, self._trusted, self._schema)
+        key = await self._present(self._key, pace) if isinstance(self._key, Absent) else self._key
+        if key is None:
+            return None
+        self._key = key
+        head = await heads.sign_head(self._pool, key, now(), pace, self._trusted, self._schema)
         if head is not None:
             self._level = False
             await head_stream.publish(self._connection, [head])
@@ -79,37 +105,29 @@ class Signer:
             log.info("signed", seq=head.seq, chain=head.chain, key=head.key)
         return head
 
+    async def _present(self, absent: Absent, pace: Pace) -> SigningKey | None:
+        """Return the key where it came back, or is to be made; None where nothing is due."""
+        if key := absent.found():
+            return key
+        if self._strange:
+            raise NotSigned(lost(absent.settings, self._strange))
+        return absent.made() if await heads.is_due(self._pool, now(), pace, self._schema) else None
+
+    def _trusts(self) -> tuple[PublicKey, ...]:
+        return self._trusted if isinstance(self._key, Absent) else (self._key.public, *self._trusted)
+
     async def _level_copies(self) -> None:
         """Give the stream the heads that only the database has, and a new database those of the stream."""
         on_stream, _ = await head_stream.published(self._connection)
         async with self._pool.acquire() as connection:
             there = await heads.heads(connection, self._schema)
+            self._strange = by_others([*there, *on_stream], self._trusts())
             if not there and on_stream:
-                ours = (self._key.public, *self._trusted)
-                there = [head for head in on_stream if wrong(head, ours) is None]
+                there = [head for head in on_stream if wrong(head, self._trusts()) is None]
                 await heads.keep(connection, there, self._schema)
-        self._tell_fresh([*there, *on_stream])
         copied = {head.seq for head in on_stream}
         await head_stream.publish(self._connection, [head for head in there if head.seq not in copied])
         self._level = True
-
-    def _tell_fresh(self, earlier: Sequence[Head]) -> None:
-        """Tell once that the key was made, and of the heads that were signed with one that is gone."""
-        if not self._fresh:
-            return
-        self._fresh = False
-        lost = [head for head in earlier if wrong(head, (self._key.public, *self._trusted))]
-        if lost:
-            log.warning(
-                "the key of the signed heads was not there: a new one was made",
-                key=self._key.public.id,
-                lost_keys=sorted({head.key for head in lost}),
-                unchecked_up_to=max(head.seq for head in lost),
-                problem="heads signed before cannot be checked against it: put the former key back from a"
-                " backup of the data folder",
-            )
-        else:
-            log.info("a key was made that signs heads", key=self._key.public.id)
 
     async def run(self) -> None:
         """Sign whenever it is due, until cancelled; what hinders it is told once."""
@@ -134,10 +152,10 @@ class Signer:
 
 
 def signer(settings: Settings, pool: Pool, connection: Client) -> Signer:
-    """Return who signs by the settings, with a key that is made where there is none. Raises `UnusableKey`."""
+    """Return who signs by the settings. Raises `UnusableKey`."""
     pace = Pace(settings.head_events, settings.head_seconds)
-    fresh = own_key(settings) is None
-    return Signer(pool, connection, signing_key(settings), earlier_keys(settings), pace, fresh=fresh)
+    key = own_key(settings) or Absent(settings)
+    return Signer(pool, connection, key, earlier_keys(settings), pace)
 
 
 @asynccontextmanager

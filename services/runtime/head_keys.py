@@ -2,22 +2,25 @@
 
 Rules
 1. With SECRET_KEY_BASE the key follows from it: every service with the same secret signs alike.
-2. Without it a key is made once, in the data folder, for its owner alone, by who signs: `signing_key`. Who
-   only looks makes none: `own_key`. A fork has a key of its own either way: its log is another, and must
-   never pass for the original's.
+2. Without it a key is made once, in the data folder, for its owner alone: with the first signed head of a
+   log, by a restore that brings none, or by a person (`signing_key`). Everybody else only looks: `own_key`.
+   A fork has a key of its own either way: its log is another, and must never pass for the original's.
 3. Heads of other keys count where APS_TRUSTED_KEYS names them, or a restored backup brought them.
 """
 
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
-from events.evidence.heads import SEED_BYTES, NoKey, PublicKey, SigningKey
+from events.evidence.heads import SEED_BYTES, Head, NoKey, PublicKey, SigningKey
 from services.runtime.data_folder import DataFolder, make_folder, write_durably
 from services.runtime.settings import Settings
 
 FILE = "heads.ed25519"
 TRUSTED = "heads.trusted"
+PUBLIC_PART = "what `aps events key` printed then, or `public` in the first line of an export or backup"
+NEW_KEY = f"aps events key --new --trust PUB makes another; PUB is its public part: {PUBLIC_PART}"
 
 
 class UnusableKey(Exception):  # noqa: N818 -- says what is wrong with the file
@@ -92,12 +95,14 @@ def trusted_keys(settings: Settings) -> tuple[PublicKey, ...]:
     return (*([own.public] if own else []), *earlier_keys(settings))
 
 
-def not_there(settings: Settings) -> str:
-    """Say that the key is gone under heads that it signed, and what brings it back."""
-    file = key_file(settings.home)
+def lost(settings: Settings, heads: Collection[Head]) -> str:
+    """Say that the key is gone that signed these heads, and the ways on."""
+    named = ", ".join(sorted({head.key for head in heads}))
+    last = max(head.seq for head in heads)
     return (
-        f"the key that signed them is not there ({file}, and no SECRET_KEY_BASE is set). Put that file back"
-        " from a backup of the data folder, or give the SECRET_KEY_BASE"
+        f"the key {named}, which signed heads up to sequence {last}, is not there"
+        f" ({key_file(settings.home)}, and no SECRET_KEY_BASE is set). Put that file back from a backup of"
+        f" the data folder, or give the SECRET_KEY_BASE. Where it is lost for good: {NEW_KEY}"
     )
 
 

@@ -21,6 +21,7 @@ from services.cli.history.proving_file import lines_of
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, now, set_up
+from services.runtime.head_keys import signing_key
 from services.runtime.settings import load
 from services.steering.letters import Closing, close
 from tests import projection_facts as f
@@ -42,6 +43,7 @@ class System(Place):
         """Fill the log, the artefacts and the dead letters; return the large artefact's digest."""
 
         async def fill(ground: Ground) -> str:
+            signing_key(ground.settings)
             async with ground.log("admin") as (connection, book):
                 await tell(book.store, STORY)
                 for seq in (5, 7):
@@ -129,6 +131,7 @@ def test_a_system_is_the_same_after_backup_reset_and_restore(place: System, tmp_
     assert place.aps("reset", "--yes").code == Exit.OK
     restored = place.aps("restore", archive, "--json")
     assert (restored.code, restored.said["put"], restored.said["sound"]) == (Exit.OK, len(STORY), True)
+    assert restored.said["key_made"] == "", "the key came with the archive"
     assert "aps keys rotate" not in restored.err, "the secret is the one that was backed up"
     assert place.shown() == before
     assert (place.home / ".env").read_text() == "APS_AUTONOMY=low\n"
@@ -149,9 +152,11 @@ def test_without_keys_the_former_heads_count_and_new_ones_follow(place: System, 
     assert place.aps("restore", archive, "--key", "0" * 64).code == Exit.FAILED, (
         "another key than the trusted"
     )
-    assert place.aps("restore", archive, "--key", former["key"]).code == Exit.OK
+    restored = place.aps("restore", archive, "--key", former["key"], "--json")
+    assert (restored.code, "a new one was made" in restored.err) == (Exit.OK, True), restored
     key = place.aps("events", "key", "--json").said
     assert key["id"] != former["id"]
+    assert restored.said["key_made"] == key["key"]
     assert [one["id"] for one in key["trusted"]] == [former["id"]]
 
     async def more(ground: Ground) -> None:

@@ -12,12 +12,13 @@ import pytest
 
 from events.envelope import NO_HASH
 from events.evidence.export import Exported, decoded
+from events.evidence.heads import PublicKey
 from projections.views.catalogue import VIEWS
 from projections.views.improvement_board import TABLE
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
-from services.runtime.head_keys import key_file
+from services.runtime.head_keys import key_file, signing_key
 from services.runtime.settings import load
 from tests import projection_facts as f
 from tests.cli_place import Place
@@ -50,6 +51,7 @@ class Cycle(Place):
 async def record(servers: EmbeddedServers, home: Path) -> None:
     ground = Ground(load({"APS_HOME": str(home)}), servers.nats_url, servers.database_url, servers)
     await set_up(ground)
+    signing_key(ground.settings)
     async with ground.log("admin") as (_, book):
         await tell(book.store, STORY)
 
@@ -201,16 +203,22 @@ def test_a_lost_key_of_the_signed_heads_is_told_and_no_other_is_made(place: Cycl
         proven = place.aps("events", "verify")
         by_hand = place.aps("events", "verify", "--key", public)
         exported = place.aps("events", "export", str(tmp_path / "log.jsonl"))
+        backup = place.aps("backup", str(tmp_path / "aps.jsonl.gz"))
+        listed = place.aps("improvements", "list")
         shown = place.aps("events", "key")
         made = key_file(place.home).exists()
     finally:
         kept.rename(key_file(place.home))
     assert (proven.code, f"({key_file(place.home)}," in proven.out) == (Exit.FAILED, True), proven
-    assert f"those signed up to sequence {len(STORY)} cannot be checked" in proven.out
+    gone = f"the key {PublicKey(public).id}, which signed heads up to sequence {len(STORY)}, is not there"
+    assert f"they cannot be checked: {gone}" in proven.out
+    for refused in (exported, backup):
+        assert (refused.code, gone in refused.err) == (Exit.FAILED, True), refused
+        assert "aps events key --new --trust" in refused.err
     assert "Put that file back from a backup" in proven.out
-    assert (by_hand.code, exported.code, shown.code) == (Exit.OK, Exit.FAILED, Exit.NOT_FOUND)
+    assert (by_hand.code, listed.code, shown.code) == (Exit.OK, Exit.OK, Exit.NOT_FOUND)
     assert not made
-    assert not (tmp_path / "log.jsonl").exists()
+    assert [*tmp_path.iterdir()] == []
     assert place.aps("events", "verify").code == Exit.OK
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from nats.aio.client import Client
-from structlog.testing import capture_logs
 
 from events.evidence.heads import SigningKey
 from events.evidence.verify import Fault
@@ -28,7 +27,9 @@ from projections.heads import NotSigned, Pace, heads, sign_head
 from projections.projector import Projector
 from projections.rebuild import rebuild
 from services.cli.history.proving import prove_standing
-from services.projector.signing import Signer
+from services.projector.signing import Signer, signer
+from services.runtime.head_keys import key_file, own_key, signing_key, trust
+from services.runtime.settings import load
 from tests.exported_log import OURS, THEIRS, stored
 from tests.log_server import NATS, LogServer, started
 from tests.projection_facts import CYCLE, START, Clock, tell
@@ -180,18 +181,58 @@ async def test_with_another_key_nothing_is_signed_until_the_former_is_trusted(
     assert both.faults == ()
 
 
-async def test_who_signs_with_a_key_made_anew_warns_of_the_heads_it_cannot_check(
-    store: JetStreamEventStore, pool: Pool, admin: Client
+async def test_the_first_head_of_all_makes_the_key(
+    store: JetStreamEventStore, pool: Pool, admin: Client, tmp_path: Path
 ) -> None:
-    with capture_logs() as first:
-        await Signer(pool, admin, OURS, fresh=True).sign()
-    assert {line["log_level"] for line in first} == {"info"}, "the first key of all is no cause for worry"
-    await signed(store, pool, admin)
-    with capture_logs() as lines:
-        await Signer(pool, admin, THEIRS, fresh=True).sign()
-    (warning,) = (line for line in lines if line["log_level"] == "warning")
-    assert "a new one was made" in warning["event"]
-    assert (warning["lost_keys"], warning["unchecked_up_to"]) == ([OURS.public.id], END)
+    settings = load({"APS_HOME": str(tmp_path)})
+    assert await signer(settings, pool, admin).sign() is None
+    assert own_key(settings) is None, "there was nothing to sign"
+    await tell(store, CYCLE)
+    await Projector(store, pool).catch_up()
+    head = await signer(settings, pool, admin).sign()
+    made = own_key(settings)
+    assert (head and head.key) == (made and made.public.id)
+
+
+async def test_a_lost_key_is_told_and_no_other_is_made_until_a_person_says_so(
+    store: JetStreamEventStore, pool: Pool, admin: Client, tmp_path: Path
+) -> None:
+    await signed(store, pool, admin, END - 1)
+    await tell(store, [("improvement", "later", CYCLE[6][2])])
+    await Projector(store, pool).catch_up()
+    settings = load({"APS_HOME": str(tmp_path)})
+    waiting = signer(settings, pool, admin)
+    with pytest.raises(NotSigned, match=f"the key {OURS.public.id}, which signed heads up to sequence {END}"):
+        await waiting.sign()
+    assert own_key(settings) is None
+    await pool.execute("drop schema aps_evidence cascade")
+    with pytest.raises(NotSigned, match="aps events key --new"):
+        await signer(settings, pool, admin).sign()
+    trust(settings.home, OURS.public)
+    made = signing_key(settings)
+    head = await signer(settings, pool, admin).sign()
+    assert head is not None
+    assert (head.key, head.previous) == (made.public.id, END)
+
+
+async def test_who_waits_for_a_lost_key_goes_on_when_it_is_back(
+    store: JetStreamEventStore, pool: Pool, admin: Client, tmp_path: Path
+) -> None:
+    settings = load({"APS_HOME": str(tmp_path)})
+    key = signing_key(settings)
+    kept = key_file(settings.home).rename(tmp_path / "kept")
+    await tell(store, CYCLE[:5])
+    await Projector(store, pool).catch_up()
+    await Signer(pool, admin, key).sign()
+    await tell(store, CYCLE[5:])
+    await Projector(store, pool).catch_up()
+    waiting = signer(settings, pool, admin)
+    with pytest.raises(NotSigned):
+        await waiting.sign()
+    kept.rename(key_file(settings.home))
+    head = await waiting.sign()
+    assert head is not None
+    assert head.key == key.public.id
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from schemas.artefacts import ArtefactRef
 from services.cli.session import Exit
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
+from services.runtime.head_keys import signing_key
 from services.runtime.secret import former_file, secret_file
 from services.runtime.settings import load
 from services.vault.jetstream import JetStreamKeyStore
@@ -200,6 +201,7 @@ def test_a_backup_with_keys_opens_elsewhere_and_without_them_nothing_does(
     place: Place, open_home: Path, nats_configuration: Path
 ) -> None:
     kept = run(answered(place.ground(), "r1"))
+    signing_key(place.ground().settings)
     folder = open_home / f"backups {uuid4().hex[:6]}"
     folder.mkdir()
     for name, more in (("with", ("--with-keys",)), ("without", ())):

@@ -18,6 +18,7 @@ from services.cli.session import Exit
 from services.projector.letters import Letters
 from services.runtime.embedded.servers import EmbeddedServers
 from services.runtime.ground import Ground, set_up
+from services.runtime.head_keys import signing_key
 from services.runtime.settings import load
 from tests import projection_facts as f
 from tests.cli_process import ended
@@ -48,6 +49,7 @@ def on_ground(home: Path, work: Callable[[Ground], Coroutine[Any, Any, T]]) -> T
 
 async def fill(ground: Ground) -> None:
     """Tell a cycle, then what is no event, by one who may only discover and by one who may all, then more."""
+    signing_key(ground.settings)
     async with ground.log("admin") as (admin, book), ground.log("pm") as (pm, _):
         await tell(book.store, CYCLE)
         for connection, messages in ((pm, OF_PM), (admin, OF_ADMIN)):

@@ -1,7 +1,9 @@
-"""The key of the signed heads is made by who signs, and by nobody who only looks."""
+"""The key of the signed heads is made by who signs the first or by a person, and by nobody who only looks."""
 
+from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 
 from events.evidence.head_proof import DATABASE, prove_heads
@@ -10,7 +12,7 @@ from services.cli.ending import Exit, Stop
 from services.cli.history.exporting import require_key
 from services.cli.history.keys import show
 from services.cli.history.proving import unchecked
-from services.runtime.head_keys import key_file, not_there, own_key, signing_key, trust, trusted_keys
+from services.runtime.head_keys import key_file, lost, own_key, signing_key, trust, trusted_keys
 from services.runtime.settings import Settings, load
 from tests.exported_log import OURS, THEIRS
 from tests.projection_facts import START
@@ -44,13 +46,14 @@ def test_with_a_secret_the_key_is_always_there(tmp_path: Path) -> None:
     assert not key_file(tmp_path).exists()
 
 
-def test_heads_whose_key_is_gone_are_told_with_the_file_to_put_back(settings: Settings) -> None:
-    (fault,) = unchecked(HEADS, not_there(settings))
-    assert "up to sequence 3 cannot be checked" in fault.what
+def test_heads_whose_key_is_gone_are_told_with_the_key_and_the_file_to_put_back(settings: Settings) -> None:
+    (fault,) = unchecked(HEADS, partial(lost, settings))
+    assert f"the key {OURS.public.id}, which signed heads up to sequence 3, is not there" in fault.what
     assert str(key_file(settings.home)) in fault.what
     assert "from a backup" in fault.what
     assert "--key" in fault.what
-    assert [*unchecked([], not_there(settings))] == []
+    assert "aps events key --new --trust" in fault.what
+    assert [*unchecked([], partial(lost, settings))] == []
 
 
 def test_many_heads_of_a_strange_key_are_one_fault() -> None:
@@ -61,10 +64,28 @@ def test_many_heads_of_a_strange_key_are_one_fault() -> None:
     assert proof.sound == ()
 
 
-def test_no_export_is_sealed_with_another_key_than_the_lost_one(settings: Settings) -> None:
-    require_key(settings, [])
-    with pytest.raises(Stop, match="nothing was written") as refused:
+def test_no_export_is_sealed_with_a_key_made_for_it(settings: Settings) -> None:
+    with pytest.raises(Stop, match=r"no key was made: the key .* up to sequence 3") as refused:
         require_key(settings, HEADS)
     assert refused.value.code is Exit.FAILED
     trust(settings.home, OURS.public)
-    require_key(settings, HEADS)
+    with pytest.raises(Stop, match=r"no key to seal it with .*aps events key --new") as refused:
+        require_key(settings, HEADS)
+    assert refused.value.code is Exit.FAILED
+    assert not key_file(settings.home).exists()
+    made = signing_key(settings)
+    assert require_key(settings, HEADS).public == made.public
+
+
+async def test_a_person_makes_a_key_where_none_is_and_lets_the_lost_one_count(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await show(settings, new=True, trust=[OURS.public], as_json=True)
+    own = own_key(settings)
+    assert own is not None
+    assert orjson.loads(capsys.readouterr().out)["key"] == own.public.text
+    assert trusted_keys(settings) == (own.public, OURS.public)
+    with pytest.raises(Stop, match="there is a key already") as refused:
+        await show(settings, new=True, as_json=True)
+    assert refused.value.code is Exit.CONFLICT
+    assert trusted_keys(settings) == (own.public, OURS.public)

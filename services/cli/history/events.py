@@ -110,14 +110,29 @@ def verify(
 
 
 @app.command("key")
-def show_key(as_json: Json = False) -> None:
+def show_key(
+    new: Annotated[
+        bool, typer.Option("--new", help="Make one first: only where none is there, as when it is lost.")
+    ] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option("--trust", help="A former public key: let what it signed count here.", metavar="PUB"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show the public key that proves the log's signed heads; keep it where the log is not.
 
     Example: aps events key
+
+    Example: aps events key --new --trust 8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c
     """
     from services.cli.history import keys
 
-    run(lambda settings: keys.show(settings, as_json=as_json))
+    run(
+        lambda settings: keys.show(
+            settings, new=new, trust=keys.public_keys(trust, "--trust"), as_json=as_json
+        )
+    )
 
 
 Type = Annotated[str, typer.Argument(help="A type of event, such as improvement.discovered.", metavar="TYPE")]

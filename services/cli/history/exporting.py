@@ -8,7 +8,7 @@ from pathlib import Path
 
 from events.evidence.export import Closing, ExportWriter, Opening, Writable
 from events.evidence.head_proof import by_others
-from events.evidence.heads import Head
+from events.evidence.heads import Head, SigningKey
 from events.jetstream.head_stream import published
 from events.jetstream.moments import restored, stored_at
 from events.jetstream.stream_reader import StreamReader
@@ -18,7 +18,7 @@ from services.cli.history.watched import Advance, progress
 from services.cli.session import Exit, Stop, print_json, say
 from services.cycle.words import counted
 from services.runtime.ground import now
-from services.runtime.head_keys import earlier_keys, not_there, own_key, signing_key
+from services.runtime.head_keys import earlier_keys, key_file, lost, own_key
 from services.runtime.settings import Settings
 
 STDIO = "-"
@@ -32,11 +32,11 @@ async def export(settings: Settings, file: str, until: str, *, packed: bool, as_
         async with at_log(settings) as desk:
             end = await end_of(desk, until)
             heads = [head for head in (await published(desk.connection))[0] if head.seq <= end]
-            require_key(settings, heads)
-            writer = ExportWriter(out, opening(settings, end), heads)
+            key = require_key(settings, heads)
+            writer = ExportWriter(out, opening(settings, end, key), heads)
             with progress("exporting", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
-        closing = writer.close(signing_key(settings))
+        closing = writer.close(key)
     tell(file, closing, heads, end, as_json=as_json)
 
 
@@ -47,16 +47,23 @@ def refuse_existing(file: str) -> None:
         raise Stop(Exit.CONFLICT, f"{path} exists already; nothing is written over: name another file")
 
 
-def require_key(settings: Settings, heads: Sequence[Head]) -> None:
-    """End the command with 1 where the key is gone that signed heads: another would seal what it cannot."""
-    if own_key(settings) is None and by_others(heads, earlier_keys(settings)):
-        raise Stop(Exit.FAILED, f"nothing was written: heads were signed, and {not_there(settings)}")
+def require_key(settings: Settings, heads: Sequence[Head]) -> SigningKey:
+    """Return the key of this system; end the command with 1 where it is not there: none is made to seal."""
+    if key := own_key(settings):
+        return key
+    if strange := by_others(heads, earlier_keys(settings)):
+        raise Stop(Exit.FAILED, f"nothing was written, and no key was made: {lost(settings, strange)}")
+    raise Stop(
+        Exit.FAILED,
+        f"nothing was written: there is no key to seal it with ({key_file(settings.home)}, and no"
+        " SECRET_KEY_BASE is set). Make it: aps events key --new",
+    )
 
 
-def opening(settings: Settings, end: int) -> Opening:
+def opening(settings: Settings, end: int, key: SigningKey) -> Opening:
     """Return how an export up to `end` begins."""
-    earlier = tuple(key.text for key in earlier_keys(settings))
-    return Opening(end, signing_key(settings).public.text, now().isoformat(), earlier)
+    earlier = tuple(each.text for each in earlier_keys(settings))
+    return Opening(end, key.public.text, now().isoformat(), earlier)
 
 
 async def end_of(desk: LogDesk, until: str) -> int:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from events.evidence.head_proof import HeadProof, by_others, prove_heads
@@ -28,7 +29,7 @@ from projections.journal_proof import JOURNAL, JournalProof, TableJournal
 from services.cli.desk import at_log, open_pool
 from services.cli.history.telling import Proof, in_order, tell
 from services.cli.history.watched import Advance, progress
-from services.runtime.head_keys import not_there, own_key, trusted_keys
+from services.runtime.head_keys import lost, own_key, trusted_keys
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ HEADS = "signed heads"
 PAGE = 1000
 
 T = TypeVar("T")
+Absence = Callable[[Collection[Head]], str]
 
 
 class Journal(Protocol):
@@ -76,17 +78,17 @@ async def prove_log(settings: Settings, keys: Sequence[PublicKey], *, as_json: b
     Where `keys` are named, no other counts: whoever holds the data folder could put a key of his own there.
     """
     async with at_log(settings) as desk, open_pool(desk.ground) as pool:
-        absent = "" if keys or own_key(settings) else not_there(settings)
+        absent = None if keys or own_key(settings) else partial(lost, settings)
         proof = await prove_standing(desk.connection, pool, tuple(keys) or trusted_keys(settings), absent)
     tell("", proof, as_json=as_json)
 
 
 async def prove_standing(
-    connection: Client, pool: Pool, trusted: Sequence[PublicKey], absent: str = ""
+    connection: Client, pool: Pool, trusted: Sequence[PublicKey], absent: Absence | None = None
 ) -> Proof:
     """Look at the log, the journal and the heads as they stand now.
 
-    `absent` is what to say of this system's own key where that is not there.
+    `absent` says it of this system's own key where that is not there.
     """
     async with (
         pool.acquire() as database,
@@ -100,16 +102,15 @@ async def prove_standing(
         reader = StreamReader(connection, STREAM)
         with progress("proving the log", await reader.head()) as advance:
             proof = await prove(reader, TableJournal(database), heads, advance)
-    lost = unchecked(by_others([*in_database, *on_stream], trusted), absent)
+    unproven = unchecked(by_others([*in_database, *on_stream], trusted), absent)
     key = trusted[0].id if trusted else ""
-    return replace(proof, faults=in_order([*lost, *proof.faults, *strange]), key=key)
+    return replace(proof, faults=in_order([*unproven, *proof.faults, *strange]), key=key)
 
 
-def unchecked(heads: Collection[Head], absent: str) -> Iterator[Fault]:
+def unchecked(heads: Collection[Head], absent: Absence | None) -> Iterator[Fault]:
     """Yield that heads which nobody's key proves cannot be checked, where this system's own is `absent`."""
     if heads and absent:
-        last = max(head.seq for head in heads)
-        what = f"those signed up to sequence {last} cannot be checked: {absent}"
+        what = f"they cannot be checked: {absent(heads)}"
         yield Fault(0, HEADS, f"{what}. A public key that was kept proves them too: --key. No key was made")
 
 

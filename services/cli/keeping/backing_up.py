@@ -4,6 +4,7 @@ Rules
 1. It is an exported log with more lines, packed: `aps events verify` proves it like any export.
 2. The log's end is fixed first and artefacts are read after that: whatever an event names is there.
 3. An archive that does not prove sound is not left behind, and none is ever written over.
+4. It is sealed with the key that is there: none is made for it, neither here nor by who signs the last head.
 """
 
 from collections.abc import AsyncIterator
@@ -15,11 +16,19 @@ from nats.aio.client import Client
 from events.envelope import Unreadable
 from events.evidence.archive import Message, chunk_at
 from events.evidence.export import ExportWriter
+from events.evidence.heads import PublicKey, SigningKey
 from events.jetstream.head_stream import published
 from events.jetstream.stream_reader import Stored, StreamReader
 from events.subjects import ARTEFACT_STREAM, DEAD_LETTER_STREAM, KEY_STREAM, STREAM, TELEMETRY_STREAM
-from services.cli.desk import at_views
-from services.cli.history.exporting import draft, end_of, opening, refuse_existing, write_events
+from services.cli.desk import at_log, at_views
+from services.cli.history.exporting import (
+    draft,
+    end_of,
+    opening,
+    refuse_existing,
+    require_key,
+    write_events,
+)
 from services.cli.history.proving_file import lines_of, prove_lines
 from services.cli.history.telling import told
 from services.cli.history.watched import progress
@@ -27,7 +36,7 @@ from services.cli.keeping.kept import key_files, settings_kept
 from services.cli.session import Exit, Stop, print_json, say
 from services.cycle.words import counted
 from services.projector.signing import signer
-from services.runtime.head_keys import signing_key
+from services.runtime.head_keys import own_key
 from services.runtime.settings import Settings
 from services.steering.letters import dropped_at
 
@@ -54,17 +63,19 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
     path = Path(file)
     refuse_existing(file)
     with draft(file, packed=True, mode=OWNER_ONLY) as out:
+        key = own_key(settings) or await _missing_key(settings)
         async with at_views(settings) as desk:
             await signer(settings, desk.pool, desk.connection).sign()
             end = await end_of(desk, "")
             heads, _ = await published(desk.connection)
-            key = signing_key(settings)
-            writer = ExportWriter(out, opening(settings, end), [head for head in heads if head.seq <= end])
+            writer = ExportWriter(
+                out, opening(settings, end, key), [head for head in heads if head.seq <= end]
+            )
             await _others(desk.connection, writer, settings, with_keys=with_keys)
             with progress("the log", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
-        closing = writer.close(key)
-    written = _proven(path, len(heads), closing.key, settings)
+        writer.close(key)
+    written = _proven(path, len(heads), key.public)
     if as_json:
         print_json(written)
     else:
@@ -72,6 +83,13 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
         log = f"events {written.events}, signed heads {written.heads}"
         beside = f"artefacts {written.artefacts}, other messages {written.messages}"
         print(f"{file}: {log}, {beside}, bytes {written.bytes}: proven{secret}")
+
+
+async def _missing_key(settings: Settings) -> SigningKey:
+    """End the command with 1, naming the key that is not there, and with 3 where the log is empty."""
+    async with at_log(settings) as desk:
+        await end_of(desk, "")
+        return require_key(settings, (await published(desk.connection))[0])
 
 
 def _kept(stream: str, stored: Stored) -> dict[str, str]:
@@ -110,9 +128,9 @@ async def messages(connection: Client, stream: str) -> AsyncIterator[Stored]:
             yield stored
 
 
-def _proven(path: Path, heads: int, key: str, settings: Settings) -> Written:
+def _proven(path: Path, heads: int, key: PublicKey) -> Written:
     with lines_of(str(path), "proving the archive") as lines:
-        proof, reading = prove_lines(lines, [signing_key(settings).public])
+        proof, reading = prove_lines(lines, [key])
     if not proof.sound:
         path.unlink()
         for fault in proof.faults:
@@ -127,6 +145,6 @@ def _proven(path: Path, heads: int, key: str, settings: Settings) -> Written:
         reading.artefacts,
         reading.messages,
         closing.chain if closing else "",
-        key,
+        key.id,
         path.stat().st_size,
     )

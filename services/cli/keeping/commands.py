@@ -18,6 +18,9 @@ def backup(
 ) -> None:
     """Write one archive of the log, artefacts, dead letters, signed heads and settings, and prove it.
 
+    It is sealed with the key that signs the heads. Where that is lost nothing is written and no key is made:
+    the message names it, and how to go on.
+
     Example: aps backup aps-2026-11-23.jsonl.gz
 
     Example: aps backup --with-keys /media/safe/aps.jsonl.gz
@@ -52,6 +55,9 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put an archive back into an empty log, or back into the log what the journal still has; then prove it.
+
+    From an archive with keys, they sign on. From one without, the heads in it count from then on, and where
+    the data folder has no key a new one is made, shown, and signs the next.
 
     Example: aps restore aps-2026-11-23.jsonl.gz
 

@@ -11,11 +11,10 @@ from events.jetstream.stream_reader import Stored
 from projections.halting import cure_of_log
 from projections.journal import message_of
 from projections.journal_proof import TableJournal
-from services.cli.history.exporting import draft, opening
+from services.cli.history.exporting import draft, opening, require_key
 from services.cli.session import Exit, Stop, say
 from services.cycle.words import counted
 from services.runtime.ground import now
-from services.runtime.head_keys import signing_key
 from services.runtime.settings import Settings
 
 MOST_TOLD = 50
@@ -71,11 +70,12 @@ async def keep_dropped(
 ) -> str:
     """Write them into an export in the data folder, byte for byte; return its name."""
     file = str(settings.home / f"dropped-{now():%Y%m%dT%H%M%S}.jsonl")
+    key = require_key(settings, [])
     with draft(file, packed=False, mode=OWNER_ALONE) as out:
-        writer = ExportWriter(out, opening(settings, head))
+        writer = ExportWriter(out, opening(settings, head, key))
         async with aclosing(found) as messages:
             async for stored in messages:
                 writer.event(stored.seq, stored.subject, stored_at(stored, known), stored.body)
-        writer.close(signing_key(settings))
+        writer.close(key)
     say(f"kept in {file}")
     return file

@@ -10,13 +10,14 @@ Rules
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 import typer
 from nats.aio.client import Client
 
-from events.evidence.head_proof import prove_heads
+from events.evidence.head_proof import by_others, prove_heads
 from events.jetstream.head_stream import published
 from events.jetstream.moments import restored
 from events.jetstream.restoring import NotEmpty, Restoring
@@ -26,6 +27,7 @@ from events.subjects import STREAM
 from projections.heads import heads as signed_heads
 from projections.journal_proof import TableJournal, journaled, prove_journal
 from services.cli.desk import open_pool
+from services.cli.history.proving import unchecked
 from services.cli.history.telling import told
 from services.cli.invocation import invocation
 from services.cli.keeping.dropping import dropped, keep_dropped, require_given_up, tell_dropped
@@ -34,7 +36,7 @@ from services.cli.session import Exit, Stop, say
 from services.cycle.words import counted
 from services.runtime.answering import copies
 from services.runtime.ground import Ground, set_up, stand
-from services.runtime.head_keys import trusted_keys
+from services.runtime.head_keys import lost, own_key, trusted_keys
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,8 +116,11 @@ async def _proven_end(settings: Settings, connection: Client, database: "Connect
     if not end:
         raise Stop(Exit.NOT_FOUND, "there is no journal: no views were built yet")
     on_stream, _ = await published(connection)
-    heads = prove_heads(await signed_heads(database), on_stream, trusted_keys(settings))
-    faults = [*heads.faults, *await prove_journal(journal, heads.sound)]
+    in_database, trusted = await signed_heads(database), trusted_keys(settings)
+    heads = prove_heads(in_database, on_stream, trusted)
+    absent = None if own_key(settings) else partial(lost, settings)
+    unproven = unchecked(by_others([*in_database, *on_stream], trusted), absent)
+    faults = [*unproven, *heads.faults, *await prove_journal(journal, heads.sound)]
     if faults:
         for fault in faults:
             say(told(fault))

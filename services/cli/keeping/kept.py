@@ -73,7 +73,7 @@ def _give_back_beside(home: Path, name: str, text: str) -> None:
         say("what was sealed opens with the backup's secret; to put it under that of now: aps keys rotate")
 
 
-def trust_signer(home: Path, key: PublicKey, own: PublicKey) -> None:
+def trust_signer(home: Path, key: PublicKey, own: PublicKey | None) -> None:
     """Let the heads of a restored log count."""
     if key != own:
         trust(home, key)

@@ -5,6 +5,8 @@ Rules
 2. A log that is not empty is refused, unless it is the beginning of what is restored: then an interrupted
    restore goes on.
 3. Whatever stands there already is neither stored twice nor overwritten.
+4. A data folder that has no key that signs, and gets none from the archive, gets a new one, and that is said:
+   what is restored must be able to go on.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +34,7 @@ from services.cli.session import Exit, Stop, print_json, say
 from services.cycle.words import counted
 from services.runtime.data_folder import DataFolder
 from services.runtime.ground import Ground, set_up, stand
-from services.runtime.head_keys import signing_key, trusted_keys
+from services.runtime.head_keys import own_key, signing_key, trusted_keys
 from services.runtime.settings import Settings
 
 ADMIN = "admin"
@@ -48,6 +50,7 @@ class Put:
     messages: int = 0
     dropped: int = 0
     kept_in: str = ""
+    key_made: str = ""
 
 
 @dataclass
@@ -130,13 +133,14 @@ async def _put_back(ground: Ground, connection: Client, file: str, proven: Expor
     archive = Reading(file, settings, beside)
     events = await Restoring(connection).restore(archive.log())
     give_back_keys(settings.home, archive.keys)
-    own = signing_key(settings).public
+    own = own_key(settings)
+    made = signing_key(settings).public if own is None else None
     for key in proven.keys:
-        trust_signer(settings.home, key, own)
+        trust_signer(settings.home, key, own.public if own else None)
     give_back_settings(settings.home, archive.found)
     async with open_pool(ground) as pool, pool.acquire() as database:
         await keep(database, proven.heads)
-    return Put(file, events, beside.chunks, beside.messages)
+    return Put(file, events, beside.chunks, beside.messages, key_made=made.text if made else "")
 
 
 async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
@@ -146,13 +150,16 @@ async def finish(settings: Settings, put: Put, *, as_json: bool) -> None:
     if as_json:
         found = {"events": proof.events, "sound": proof.sound, "signed": proof.signed}
         restored_now = {"put": put.events, "chunks": put.chunks, "messages": put.messages}
-        dropped = {"dropped": put.dropped, "kept_in": put.kept_in}
+        dropped = {"dropped": put.dropped, "kept_in": put.kept_in, "key_made": put.key_made}
         print_json({"from": put.source, **restored_now, **dropped, **found, "faults": proof.faults})
     else:
         beside = f", chunks of artefacts {put.chunks}, other messages {put.messages}" if put.chunks else ""
         print(f"put back from {put.source}: events {put.events}{beside}; the log has {proof.events}")
         for fault in proof.faults:
             print(told(fault))
+    if put.key_made:
+        made = f"no key that signs came with it: a new one was made, {put.key_made}"
+        say(f"{made}. Keep that where the log is not")
     if not proof.sound:
         raise Stop(Exit.FAILED, f"what stands there now is not sound: {counted(len(proof.faults), 'fault')}")
 
