@@ -140,8 +140,8 @@ def _require_trust(last: Head | None, trusted: Sequence[PublicKey]) -> None:
     problem = wrong(last, trusted) if last else None
     if last and problem:
         raise NotSigned(
-            f"at sequence {last.seq}, {problem}. Give the SECRET_KEY_BASE it was signed with, or name that"
-            " key's public part in APS_TRUSTED_KEYS"
+            f"at sequence {last.seq}, {problem}. Give the SECRET_KEY_BASE it was signed with, or let that"
+            " key's public part count: aps events key --trust PUB, or APS_TRUSTED_KEYS. See: aps doctor"
         )
 
 

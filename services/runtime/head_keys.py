@@ -20,7 +20,6 @@ from services.runtime.settings import Settings
 FILE = "heads.ed25519"
 TRUSTED = "heads.trusted"
 PUBLIC_PART = "what `aps events key` printed then, or `public` in the first line of an export or backup"
-NEW_KEY = f"aps events key --new --trust PUB makes another; PUB is its public part: {PUBLIC_PART}"
 
 
 class UnusableKey(Exception):  # noqa: N818 -- says what is wrong with the file
@@ -100,9 +99,22 @@ def lost(settings: Settings, heads: Collection[Head]) -> str:
     named = ", ".join(sorted({head.key for head in heads}))
     last = max(head.seq for head in heads)
     return (
-        f"the key {named}, which signed heads up to sequence {last}, is not there"
-        f" ({key_file(settings.home)}, and no SECRET_KEY_BASE is set). Put that file back from a backup of"
-        f" the data folder, or give the SECRET_KEY_BASE. Where it is lost for good: {NEW_KEY}"
+        f"the key {named}, which signed heads up to sequence {last}, is not there, and no SECRET_KEY_BASE is"
+        f" set. {cure_of_trust(settings, named)}"
+    )
+
+
+def cure_of_trust(settings: Settings, key: str) -> str:
+    """Say how heads signed with `key`, which counts for nothing here, come to count."""
+    public = f"PUB is the public part of key {key}: {PUBLIC_PART}"
+    if own_key(settings) is not None:
+        return (
+            f"Let them count: aps events key --trust PUB ({public}). Or give this system that key again, from"
+            f" {origin(settings)} as it was"
+        )
+    return (
+        f"Put {key_file(settings.home)} back from a backup of the data folder, or give the SECRET_KEY_BASE."
+        f" Where it is lost for good, make another: aps events key --new --trust PUB ({public})"
     )
 
 

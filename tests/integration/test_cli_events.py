@@ -209,13 +209,13 @@ def test_a_lost_key_of_the_signed_heads_is_told_and_no_other_is_made(place: Cycl
         made = key_file(place.home).exists()
     finally:
         kept.rename(key_file(place.home))
-    assert (proven.code, f"({key_file(place.home)}," in proven.out) == (Exit.FAILED, True), proven
+    assert proven.code == Exit.FAILED, proven
     gone = f"the key {PublicKey(public).id}, which signed heads up to sequence {len(STORY)}, is not there"
     assert f"they cannot be checked: {gone}" in proven.out
     for refused in (exported, backup):
         assert (refused.code, gone in refused.err) == (Exit.FAILED, True), refused
         assert "aps events key --new --trust" in refused.err
-    assert "Put that file back from a backup" in proven.out
+    assert f"Put {key_file(place.home)} back from a backup" in proven.out
     assert (by_hand.code, listed.code, shown.code) == (Exit.OK, Exit.OK, Exit.NOT_FOUND)
     assert not made
     assert [*tmp_path.iterdir()] == []

@@ -16,7 +16,7 @@ from events.memory import InMemoryEventStore
 from projections.heads import keep
 from services.cli.care.examinations import signed_heads
 from services.gateway.health import Asker, State
-from services.runtime.head_keys import signing_key
+from services.runtime.head_keys import key_file, signing_key
 from services.runtime.settings import Settings, load
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,21 @@ async def test_a_head_of_another_key_is_told_with_what_to_give(asker: Asker) -> 
     found = await signed_heads(asker)
     assert found.state is State.FAILED
     assert "not trusted here" in found.detail
-    assert "APS_TRUSTED_KEYS" in found.cure
+    key = SigningKey.derived("another secret, also quite long").public
+    assert f"aps events key --trust PUB (PUB is the public part of key {key.id}: " in found.cure
+    assert "SECRET_KEY_BASE" in found.cure
+
+
+async def test_a_lost_key_is_told_with_the_file_to_put_back_and_how_another_is_made(
+    asker: Asker, tmp_path: Path
+) -> None:
+    ground = SimpleNamespace(settings=load({"APS_HOME": str(tmp_path)}))
+    key = SigningKey.derived("another secret, also quite long")
+    await kept(asker, sign(0, 0, NO_HASH, NOW, key))
+    found = await signed_heads(replace(asker, ground=cast("Any", ground)))
+    assert (found.state, key.public.id in found.detail) == (State.FAILED, True)
+    assert f"Put {key_file(tmp_path)} back from a backup of the data folder" in found.cure
+    assert f"aps events key --new --trust PUB (PUB is the public part of key {key.public.id}: " in found.cure
 
 
 async def test_an_altered_head_is_told(asker: Asker, settings: Settings) -> None:
@@ -58,6 +72,9 @@ async def test_an_altered_head_is_told(asker: Asker, settings: Settings) -> None
     await kept(asker, replace(head, chain="1" * 64))
     found = await signed_heads(asker)
     assert (found.state, "was altered" in found.detail) == (State.FAILED, True)
+    assert "aps events verify" in found.cure
+    assert "aps restore FILE" in found.cure
+    assert "--trust" not in found.cure, "no key makes an altered head a sound one"
 
 
 async def test_a_log_that_ends_before_its_newest_head_was_cut(asker: Asker, settings: Settings) -> None:

@@ -12,6 +12,7 @@ import orjson
 from nats.aio.client import Client
 from pydantic import BaseModel
 
+from events.evidence.head_proof import by_others
 from events.evidence.heads import wrong
 from events.jetstream.streams import compare, declare
 from events.subjects import Address, subject
@@ -27,7 +28,7 @@ from services.runtime.answering import copies
 from services.runtime.data_folder import decided_place
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import refuse_lost_log
-from services.runtime.head_keys import trusted_keys
+from services.runtime.head_keys import cure_of_trust, trusted_keys
 from services.runtime.settings import Settings
 from services.sandbox.detect import CURE, detect
 from services.sandbox.port import NoSandbox
@@ -42,6 +43,10 @@ REFUSAL_SECONDS = 1.0  # a refusal comes at once, an answer never
 MONITORING_PORT = 8222
 OF_ANOTHER = subject(Address("improvement", "doctor", "change_validated"))  # QA's fact
 ELSEWHERE = {"Nats-Expected-Stream": "no-such-stream"}  # a stream that takes it all the same refuses it
+CURE_OF_HEAD = (
+    "see what else was altered: aps events verify. To go on from what was backed up before, in a data folder"
+    " of its own: APS_HOME=FOLDER aps restore FILE"
+)
 SYNC_CURE = "set `jetstream { sync_interval: always }` as nats/server.conf does, and start NATS again"
 
 
@@ -227,7 +232,8 @@ async def signed_heads(asker: Asker) -> Check:
         return Check(name="heads", state=State.OK, detail="none yet: the first comes with the first events")
     last, end = found[-1], await asker.store.head()
     if problem := wrong(last, own):
-        cure = "give the SECRET_KEY_BASE it was signed with, or name its key in APS_TRUSTED_KEYS"
+        strange = by_others([last], own)
+        cure = cure_of_trust(asker.ground.settings, last.key) if strange else CURE_OF_HEAD
         return _check("heads", State.FAILED, f"at sequence {last.seq}, {problem}", cure)
     if last.seq > end:
         told = f"the log was signed up to {last.seq} and ends at {end}: its tail was cut off"
