@@ -22,11 +22,16 @@ from services.vault.sealing import (
 ROOT = root_of("correct horse battery staple, and more")
 KEY = DataKey("run/r1", "11" * 16, bytes(range(32)))
 NONCE = b"n" * 12
+TAG_BYTES = 16
 # What was sealed once must open for ever: these bytes are never written anew.
 ROOT_ID = "6c96df4b9bb4f3d62f1aa104a1e5435f"
 SEALED = (
     "6170732d7365616c65642d310a111111111111111111111111111111116e6e6e6e6e6e6e6e6e6e6e6ec67b67"
     "1bda31c78b60a5045a98fdd4a291724c06031d5b3e"
+)
+SHORTENED = (
+    "6170732d7365616c65642d320a111111111111111111111111111111116e6e6e6e6e6e6e6e6e6e6e6e8fee3894"
+    "d534b77a6b2c223bc93ba5e1920e9a1c23589da51bcf512e0a554504ea5feb533a572e766c38"
 )
 WRAPPED = (
     "6e6e6e6e6e6e6e6e6e6e6e6ec0ff3b8c05e175eca20f6b025648733cb645e3b924e9f64fdc861b6968510349"
@@ -37,7 +42,23 @@ WRAPPED = (
 def test_what_was_sealed_before_opens_still() -> None:
     assert ROOT.id == ROOT_ID
     assert unseal(KEY, "text/plain", bytes.fromhex(SEALED)) == b"a prompt"
+    assert unseal(KEY, "text/plain", bytes.fromhex(SHORTENED)) == b"a prompt " * 40
     assert unwrap(ROOT, KEY.subject, KEY.id, bytes.fromhex(WRAPPED)) == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"), [(b"", 0), (b"a prompt", 8), (b"a prompt " * 4000, 40), (bytes(range(256)), 256)]
+)
+def test_what_can_be_said_in_less_is_sealed_in_less_and_nothing_grows(content: bytes, kept: int) -> None:
+    assert len(seal(KEY, "text/plain", content, NONCE)) - HEADER_BYTES - TAG_BYTES <= kept
+
+
+def test_neither_form_passes_for_the_other() -> None:
+    for content in (b"a prompt", b"a prompt " * 40):
+        sealed = bytearray(seal(KEY, "text/plain", content, NONCE))
+        sealed[11] ^= ord("1") ^ ord("2")
+        with pytest.raises(Unopened, match="altered"):
+            unseal(KEY, "text/plain", bytes(sealed))
 
 
 @given(st.binary(max_size=2000), st.binary(min_size=12, max_size=12))
