@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -164,7 +164,12 @@ def now() -> datetime:
 
 def actor(role: str) -> str:
     """Return the name of this copy of a role, as it signs its facts."""
-    return f"{role}@{socket.gethostname()}-{os.getpid()}"
+    return f"{role}@{_host()}-{os.getpid()}"
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
 
 
 @asynccontextmanager

@@ -86,7 +86,7 @@ class Answering:
         holder = await self._guard.admit(route, request)
         if not route.signed:
             self._refuse_flood(holder, request, route.path if route.watched else "")
-        query = _read(route.query, dict(request.query))
+        query = _query(route, request)
         if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)
         body = await _body(route, request)
@@ -143,6 +143,12 @@ class Answering:
 def _policy(route: Route) -> dict[str, str]:
     """Return the policy of a page; a browser takes that of a 304 for that of what it has kept."""
     return {"Content-Security-Policy": PAGE_POLICY} if route.page else {}
+
+
+def _query(route: Route, request: web.Request) -> Any:
+    if route.query is Nothing and not request.query_string:
+        return Nothing()
+    return _read(route.query, dict(request.query))
 
 
 async def _body(route: Route, request: web.Request) -> Any:
