@@ -16,6 +16,8 @@ class Wire:
     def __init__(self, port: int) -> None:
         self._port = port
         self._serving: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.lose = {"question": b"", "answer": b""}
         self.cuts = 0
 
@@ -30,6 +32,14 @@ class Wire:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def stall(self) -> None:
+        """Let nothing through from now on, and leave every connection open."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """Let through what came meanwhile, and what comes."""
+        self._flows.set()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._serving.add(task := asyncio.ensure_future(self._serve(reader, writer)))
@@ -59,6 +69,7 @@ class Wire:
                 self.lose[which] = b""
                 self.cuts += 1
                 return
+            await self._flows.wait()
             sink.write(chunk)
             await sink.drain()
 

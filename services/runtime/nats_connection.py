@@ -4,6 +4,8 @@ Rules
 1. On an encrypted connection nothing is sent, credentials least of all, before the server has proved itself;
    a server that offers no encryption is refused. The client library alone would go on in the open.
 2. A server that is away is waited for. One that fails that proof is refused at once: waiting mends nothing.
+3. A server that answers late is listened to as before. The client library alone would end its reading over
+   the answer to a flush that nobody waits for any more, and hear nothing until it took the server for lost.
 """
 
 import asyncio
@@ -31,7 +33,16 @@ class Unencrypted(nats.errors.Error):
         return "it offers no encryption, which the settings ask for (tls://, or a NATS_TLS setting)"
 
 
-class EncryptedClient(Client):
+class LastingClient(Client):
+    """A client that goes on after an answer which came too late."""
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():  # its flush gave up; to answer that would be an error
+            self._pongs[0] = asyncio.Future()
+        await super()._process_pong()
+
+
+class EncryptedClient(LastingClient):
     """A client that leaves a server which would have it speak in the open, the first and every later time."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
@@ -50,7 +61,7 @@ async def open_nats(urls: str, tls: Tls | None, complain: Complain, **options: A
 
     Raises OSError (as `ssl.SSLError`), `nats.errors.Error` or TimeoutError where the server is refused.
     """
-    client = EncryptedClient() if tls else Client()
+    client = EncryptedClient() if tls else LastingClient()
     refused: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     async def told(problem: Exception) -> None:
