@@ -79,7 +79,7 @@ class Consultant:
             if one.engine in self.engines
         ]
         if not choices:
-            raise NotAnswered(FailureKind.NOT_CAPABLE, f"no engine is set up for {self.role}.{errand.name}")
+            raise NotAnswered(FailureKind.NOT_CAPABLE, _nobody(f"{self.role}.{errand.name}", wanted))
         task = Task(
             name=errand.name,
             system=RULES.text,
@@ -105,6 +105,16 @@ class Consultant:
             fits=errand.fits,
         )
         return await self.asker.ask(ask)
+
+
+def _nobody(whom: str, wanted: Sequence[Wanted]) -> str:
+    if not wanted:
+        return (
+            f"no engine is set up for {whom}: APS_ENGINES names none for it;"
+            " name one for everybody, such as claude_code"
+        )
+    names = ", ".join(dict.fromkeys(one.engine for one in wanted))
+    return f"no engine is set up for {whom}: APS_ENGINES names {names} for it; set that up, or name another"
 
 
 __all__ = ("NOT_CAPABLE", "Asker", "Consultant", "Errand", "NotAnswered")

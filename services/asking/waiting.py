@@ -29,6 +29,9 @@ CURES = {
     FailureKind.BUDGET_EXHAUSTED: "Ask for less, then",
     FailureKind.NOT_CAPABLE: "Set an engine up, then",
     FailureKind.UNAUTHORIZED: "Give a key that is accepted, then",
+    FailureKind.UNKNOWN_MODEL: (
+        "Name a model that it knows (APS_ENGINES, such as claude_code:opus; OPENAI_COMPATIBLE_MODEL), then"
+    ),
 }
 
 

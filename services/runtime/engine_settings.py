@@ -94,11 +94,14 @@ class EngineSettings(Frozen):
         "OPENAI_COMPATIBLE_KEY", "Key of that server", "any text", default=None
     )
     openai_model: str = named(
-        "OPENAI_COMPATIBLE_MODEL", "The model it is asked for", "a name it knows", default=""
+        "OPENAI_COMPATIBLE_MODEL",
+        "The model it is asked for",
+        "a name it knows, such as llama3.3",
+        default="",
     )
     openai_price: Annotated[str, Field(pattern=r"^\d{1,12}(/\d{1,12}){1,2}$")] | None = named(
         "OPENAI_COMPATIBLE_PRICE",
-        "Its price: read/written[/cached], in millionths of a US dollar for a million tokens; 0/0 is free",
-        "such as 2500000/10000000",
+        "Its price: read/written[/cached], in millionths of a US dollar for a million tokens",
+        "such as 2500000/10000000 ($2.50 and $10), or 0/0 where nobody bills",
         default=None,
     )

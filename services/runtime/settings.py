@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from services.runtime.encryption_settings import EncryptionSettings, contradictions
 from services.runtime.engine_settings import EngineSettings
@@ -276,10 +277,16 @@ def _validated(given: Mapping[str, str], wrong: list[str]) -> Settings | None:
         return Settings.model_validate({**values, "nats_passwords": passwords})
     except ValidationError as error:
         # A value of a union is reported once for each member.
-        for name in dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()):
+        for name, detail in {str(detail["loc"][0]): detail for detail in error.errors()}.items():
             shown = _MASK if _is_secret(name) else repr(values[name])
-            wrong.append(f"{name}={shown}: give {_allowed(name)}")
+            wrong.append(f"{name}={shown}: {_because(name, detail)}give {_allowed(name)}")
         return None
+
+
+def _because(name: str, detail: ErrorDetails) -> str:
+    """Return what a check of ours says of a value that is no secret; most say nothing."""
+    said = "" if _is_secret(name) else str(detail.get("ctx", {}).get("error", ""))
+    return f"{said}; " if said else ""
 
 
 def _unknown(name: str) -> str:

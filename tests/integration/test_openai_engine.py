@@ -180,7 +180,9 @@ async def test_a_model_without_a_price_is_not_asked() -> None:
     assert isinstance(outcome, Failed)
     assert outcome.kind is FailureKind.NOT_CAPABLE
     assert "no price is known for 'm-2'" in outcome.reason
+    assert "OPENAI_COMPATIBLE_PRICE, such as 2500000/10000000" in outcome.reason
     assert "no price is known for 'm-1'" in readiness.problem
+    assert "OPENAI_COMPATIBLE_PRICE, such as 2500000/10000000" in readiness.cure
     assert api.requests == []
 
 

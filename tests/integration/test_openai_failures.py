@@ -122,12 +122,14 @@ async def test_a_server_that_is_not_there_is_unreachable(free_port: int) -> None
     outcome = await engine(f"http://127.0.0.1:{free_port}/v1").ask(question(), lambda _: None)
     assert isinstance(outcome, Failed)
     assert outcome.kind is FailureKind.UNREACHABLE
+    assert outcome.reason == f"no connection to 127.0.0.1:{free_port}: Connection refused"
 
 
 async def test_a_host_that_does_not_exist_is_unreachable() -> None:
     outcome = await engine("https://nowhere.invalid/v1").ask(question(), lambda _: None)
     assert isinstance(outcome, Failed)
     assert outcome.kind is FailureKind.UNREACHABLE
+    assert outcome.reason.startswith("no connection to nowhere.invalid:443: ")
 
 
 @pytest.mark.parametrize("step", [hangs, hangs_after(delta(content="{"))], ids=["before", "within"])

@@ -93,6 +93,12 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         ("APS_AUTONOMY", "high", "APS_AUTONOMY='high': give low, medium or full"),
         ("APS_ALLOW_UNSANDBOXED", "maybe", "APS_ALLOW_UNSANDBOXED='maybe': give true or false"),
         ("APS_LEASE_SECONDS", "1", "APS_LEASE_SECONDS='1': give 5 to 3600 seconds"),
+        (
+            "APS_ENGINES",
+            "openai",
+            "APS_ENGINES='openai': there is no engine 'openai'; there are: claude_code, openai_compatible;"
+            " give such as claude_code,openai_compatible,developer=claude_code:opus",
+        ),
         ("N8N_URL", "n8n.example", "N8N_URL='n8n.example': give an http:// or https:// URL"),
         ("CLAUDE_CODE_PATH", "/none", "CLAUDE_CODE_PATH='/none': give the absolute path of a program"),
         ("DATABASE_URL", "mysql://u:secret@db", "DATABASE_URL=******: give a postgresql:// URL"),

@@ -9,7 +9,7 @@ from schemas.engine import FailureKind
 
 NAME = "claude"
 OLDEST = (2, 1, 169)  # the first that leaves out what lies in a target: --safe-mode
-INSTALL = "install it with `npm install -g @anthropic-ai/claude-code`, or name its path"
+INSTALL = "install it with `npm install -g @anthropic-ai/claude-code`, or give its path in CLAUDE_CODE_PATH"
 UPDATE = "update it with `npm install -g @anthropic-ai/claude-code@latest`"
 _VERSION = re.compile(r"^(\d+)\.(\d+)\.(\d+)\b")
 _ELF = b"\x7fELF"

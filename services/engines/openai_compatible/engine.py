@@ -19,9 +19,14 @@ from services.engines.port import NOTHING_SPENT, Ability, Answered, AnswerT, Fai
 
 NAME = "openai_compatible"
 CHECK_SECONDS = 20.0
+PRICED = "give OPENAI_COMPATIBLE_PRICE, such as 2500000/10000000, or 0/0 where nobody bills"
+_NO_MODEL = (
+    "no model is named: give OPENAI_COMPATIBLE_MODEL, such as llama3.3,"
+    " or name it in APS_ENGINES, such as openai_compatible:llama3.3"
+)
 _CURES = {
-    FailureKind.UNAUTHORIZED: "give a key that the server accepts",
-    FailureKind.UNREACHABLE: "start the server, or give its address",
+    FailureKind.UNAUTHORIZED: "give a key that the server accepts in OPENAI_COMPATIBLE_KEY",
+    FailureKind.UNREACHABLE: "start the server, or give its address in OPENAI_COMPATIBLE_URL",
 }
 
 
@@ -49,11 +54,11 @@ class OpenAICompatible:
 
     async def check(self) -> Readiness:
         """Ask the server for its models, which costs nothing."""
-        problem = self._endpoint.problem()
-        if not problem and self._priced(self._endpoint.model) is None:
-            problem = _no_price(self._endpoint.model)
-        if problem:
-            return Readiness(False, words.version(), problem, "change the engine's settings")
+        if problem := self._endpoint.problem():
+            cure = "give another OPENAI_COMPATIBLE_URL or OPENAI_COMPATIBLE_KEY"
+            return Readiness(False, words.version(), problem, cure)
+        if self._priced(self._endpoint.model) is None:
+            return Readiness(False, words.version(), _no_price(self._endpoint.model), PRICED)
         try:
             async with asyncio.timeout(CHECK_SECONDS), session(self._endpoint) as opened:
                 await models(opened, self._endpoint, self._now)
@@ -70,7 +75,7 @@ class OpenAICompatible:
         model = task.model or self._endpoint.model
         price = self._priced(model)
         if price is None:
-            return self._failed(Unanswered(FailureKind.NOT_CAPABLE, _no_price(model)))
+            return self._failed(Unanswered(FailureKind.NOT_CAPABLE, f"{_no_price(model)}: {PRICED}"))
         if (problem := self._unaskable(task, model)) is not None:
             return self._failed(problem)
         features = self._features.get(model, frozenset(Feature))
@@ -100,7 +105,7 @@ class OpenAICompatible:
         if problem := self._endpoint.problem():
             return Unanswered(FailureKind.NOT_CAPABLE, problem)
         if not model:
-            return Unanswered(FailureKind.UNKNOWN_MODEL, "no model is named")
+            return Unanswered(FailureKind.UNKNOWN_MODEL, _NO_MODEL)
         if task.session:
             return Unanswered(FailureKind.NO_SESSION, "this engine keeps no sessions to go on from")
         if task.worktree is not None and not task.worktree.is_dir():
@@ -128,4 +133,4 @@ class OpenAICompatible:
 
 
 def _no_price(model: str) -> str:
-    return f"no price is known for {model!r}, so no budget could hold it; one that costs nothing has price 0"
+    return f"no price is known for {model!r}, so no budget could hold it"

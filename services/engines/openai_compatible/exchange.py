@@ -1,5 +1,6 @@
 """One request to the server and its streamed answer; whatever goes wrong on the way becomes `Unanswered`."""
 
+import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -143,9 +144,18 @@ def _told(endpoint: Endpoint) -> Iterator[_Way]:
         raise Unanswered(FailureKind.GARBLED, f"no HTTP: {problem.message}") from None
     except (aiohttp.ClientConnectionError, OSError) as problem:
         kind = FailureKind.CUT_OFF if way.reached else FailureKind.UNREACHABLE
-        raise Unanswered(kind, f"no connection: {problem}") from None
+        raise Unanswered(kind, f"no connection{_where(problem)}") from None
     except (aiohttp.ClientError, UnicodeError) as problem:
         raise Unanswered(FailureKind.GARBLED, f"no answer that can be read: {problem}") from None
+
+
+def _where(problem: Exception) -> str:
+    if not isinstance(problem, aiohttp.ClientConnectorError) or isinstance(problem, aiohttp.ClientSSLError):
+        return f": {problem}"
+    inner = problem.os_error  # in its words the address is a tuple, and a name's error number is no system's
+    number = inner.errno or 0
+    said = os.strerror(number) if number > 0 else inner.strerror or str(inner)
+    return f" to {problem.host}:{problem.port}: {said}"
 
 
 def _too_late(endpoint: Endpoint, way: _Way, problem: Exception) -> Unanswered:
