@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from projections.connection import Connection
 
 CURE = (
-    "The journal still has them: restore the log from it (aps restore --journal), or begin anew (aps reset)"
+    "The journal still has what is gone: restore the log from it (aps restore --journal), or begin anew"
+    " (aps reset)"
 )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from events.evidence.verify import gone
 from events.store import Broken, EventStore, Gone, Misplaced, Recorded, Shortened
 from projections import database, journal
 from projections.building.loading import load, require_contiguous
@@ -210,8 +211,7 @@ async def require_length(store: EventStore, at: Checkpoint) -> None:
         raise
     if head < at.seq:
         raise LogBehindCheckpoint(
-            f"the log ends at {head}, the views at {at.seq}: {at.seq - head} events are gone from the log."
-            f" {CURE}"
+            f"the log ends at {head}, the views at {at.seq}: {gone(at.seq - head)} from the log. {CURE}"
         )
 
 

@@ -144,12 +144,16 @@ class ArtefactProof:
     def end(self) -> Iterator[Fault]:
         """Yield the artefacts that are not whole."""
         for sha256, joined in self._open.items():
-            yield Fault(0, f"artefact {sha256}", f"only {joined.chunks} of {joined.count} chunks are there")
+            yield Fault(
+                0, f"artefact {sha256}", f"is not whole: it has {joined.chunks} of {joined.count} chunks"
+            )
 
     def _chunk(self, chunk: Chunk, where: str) -> Iterator[Fault]:
         joined = self._open.setdefault(chunk.sha256, _Joined(chunk.count))
         if (chunk.index, chunk.count) != (joined.chunks, joined.count):
-            yield Fault(0, where, f"chunk {chunk.index} of {chunk.sha256} follows {joined.chunks} chunks")
+            yield Fault(
+                0, where, f"chunk {chunk.index} of {chunk.sha256} stands where chunk {joined.chunks} belongs"
+            )
         joined.add(chunk.body)
         if joined.chunks >= joined.count:
             self.whole.add(chunk.sha256)

@@ -72,11 +72,11 @@ class Length:
         """
         if first <= before:
             self._looked_at = NEVER
-            raise Shortened(f"the log gave sequence {first} again, and had {before} events before: {LOST}")
+            raise Shortened(f"the log gave sequence {first} again, and had reached {before} before: {LOST}")
         self.reached = max(self.reached, last)
 
     async def _require_own(self, reached: int) -> bool:
         head = await self._head()
         if head < reached:
-            raise Shortened(f"the log ends at {head}, and had {reached} events before: {LOST}")
+            raise Shortened(f"the log ends at {head}, and had reached {reached} before: {LOST}")
         return True

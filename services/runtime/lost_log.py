@@ -10,6 +10,7 @@ import structlog
 from nats.aio.client import Client
 
 from events.evidence.heads import PublicKey, decode_head, wrong
+from events.evidence.verify import gone
 from events.jetstream.stream_reader import StreamReader
 from events.store import Gone
 from events.subjects import HEAD_STREAM, STREAM, head_subject
@@ -33,8 +34,8 @@ AWAY = (
 )
 LOOKS = (0.1, 0.4, 1.5, 3.0)  # seconds between looks at a log that seems to have lost something
 CURE_WITHOUT_JOURNAL = (
-    "The journal does not have them: put back a backup into a data folder of its own (aps restore FILE), or"
-    " begin anew (aps reset)"
+    "The journal does not have what is gone: put back a backup into a data folder of its own (aps restore FILE),"
+    " or begin anew (aps reset)"
 )
 ON_PURPOSE = "Where somebody cut it there on purpose, start this program again"
 
@@ -60,7 +61,7 @@ class Known:
         if self.own > max(self.views, self.signed):
             by += f", this program appended {self.own}"
         raise LogBehindCheckpoint(
-            f"the log {found}, {by}: {self.reached - head} events are gone from the log. {self._cure(head)}"
+            f"the log {found}, {by}: {gone(self.reached - head)} from the log. {self._cure(head)}"
         )
 
     def _cure(self, head: int) -> str:

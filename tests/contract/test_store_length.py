@@ -133,7 +133,7 @@ async def test_a_server_that_comes_back_with_less_takes_nothing_until_it_has_all
             shutil.copytree(older, disk)
         assert await store.head() == 2
         for _ in range(2):
-            with pytest.raises(Shortened, match="ends at 2, and had 3 events before"):
+            with pytest.raises(Shortened, match="ends at 2, and had reached 3 before"):
                 await append(store, "e")
         with pytest.raises(Shortened, match="once reached 4"):
             await append(asking, "e")
@@ -151,9 +151,9 @@ async def test_a_place_that_is_given_again_tells_without_any_reconnect(admin: Cl
     store = store_on(admin)
     await append(store, "a", "b", "c")
     await cut(admin, keep=1)
-    with pytest.raises(Shortened, match="gave sequence 2 again, and had 3 events before"):
+    with pytest.raises(Shortened, match="gave sequence 2 again, and had reached 3 before"):
         await append(store, "d")
-    with pytest.raises(Shortened, match="ends at 2, and had 3 events before"):
+    with pytest.raises(Shortened, match="ends at 2, and had reached 3 before"):
         await append(store, "e")
     assert await store.head() == 2
 

@@ -229,6 +229,9 @@ async def test_a_log_behind_the_checkpoint_stops_the_projector(store: InMemoryEv
         await asyncio.wait_for(Projector(shorter, pool).follow(), PATIENCE)
     with pytest.raises(LogBehindCheckpoint):
         await asyncio.wait_for(rebuild(shorter, pool), PATIENCE)
+    by_one = Altered((await everything(store))[:-1])
+    with pytest.raises(LogBehindCheckpoint, match="1 event is gone from the log"):
+        await asyncio.wait_for(Projector(by_one, pool).follow(), PATIENCE)
 
 
 async def test_another_log_stops_the_projector(store: InMemoryEventStore, pool: Pool, views: Views) -> None:

@@ -85,7 +85,7 @@ def test_whole_artefacts_are_sound_also_when_their_chunks_alternate() -> None:
 def test_an_artefact_that_was_altered_cut_or_mixed_up_is_told() -> None:
     one, two = chunks(b"a", b"b")
     assert faults_of([one, Chunk(two.sha256, 2, 1, b"x")]) == ["does not fit its name"]
-    assert faults_of([one]) == ["only 1 of 2 chunks are there"]
+    assert faults_of([one]) == ["is not whole: it has 1 of 2 chunks"]
     assert faults_of([two, one])[0].startswith("chunk 1 of")
 
 

@@ -10,6 +10,7 @@ from services.cli.desk import at_views, not_found
 from services.cli.history.rebuilding import SHOWN
 from services.cli.session import print_json, say
 from services.cli.tables import show_table
+from services.cycle.words import counted
 from services.runtime.settings import Settings
 
 Query = Callable[[Views, int | None], Awaitable[Sequence[Row]]]
@@ -49,4 +50,4 @@ async def show(settings: Settings, name: str, at: str, *, as_json: bool) -> None
     cells = [[getattr(row, column) for column in shown] for row in rows]
     show_table([column.upper() for column in shown], cells, empty="no rows")
     if seq is not None:
-        say(f"{name} as of event {seq}: {len(rows)} rows")
+        say(f"{name} as of event {seq}: {counted(len(rows), 'row')}")
