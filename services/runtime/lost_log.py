@@ -34,8 +34,8 @@ AWAY = (
 )
 LOOKS = (0.1, 0.4, 1.5, 3.0)  # seconds between looks at a log that seems to have lost something
 CURE_WITHOUT_JOURNAL = (
-    "The journal does not have what is gone: put back a backup into a data folder of its own (aps restore FILE),"
-    " or begin anew (aps reset)"
+    "The journal does not have what is gone: put back a backup into a data folder of its own (aps restore"
+    " FILE), or begin anew (aps reset)"
 )
 ON_PURPOSE = "Where somebody cut it there on purpose, start this program again"
 
