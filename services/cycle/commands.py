@@ -13,6 +13,7 @@ from services.cycle.text import escaped, is_plain
 from services.engines.deterministic.rules import DEFAULT_SELECT
 
 SHORT = 12
+REQUEST = "request"
 
 
 class Command(Frozen):
@@ -85,12 +86,18 @@ def explaining(id: str, aps: str) -> str:
 
 def landing(outcome: Outcome, aps: str) -> str:
     """Return the command that lands what a dry run proved, and no more than that run was allowed."""
+    if asked := [one.id for one in outcome.improvements if one.source == REQUEST and _waits(outcome, one)]:
+        return f"{aps} improvements approve {' '.join(map(shell_word, asked))}"
     words = [aps, "improve", shell_word(outcome.origin)]
     if outcome.limit:
         words += ["--limit", str(outcome.limit)]
     if outcome.rules != DEFAULT_SELECT:
         words += ["--rules", shell_word(",".join(outcome.rules))]
     return " ".join(words)
+
+
+def _waits(outcome: Outcome, one: Result) -> bool:
+    return one.status == Status.TESTING_COMPLETE and one.id in {waiting.id for waiting in outcome.waiting}
 
 
 def reaching(text: str, aps: str) -> str:

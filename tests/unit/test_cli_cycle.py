@@ -15,7 +15,7 @@ from services.steering.letters import Closing, DeadLetter, given_up
 from services.workspace.checkout import Workspace
 from services.workspace.target import TargetInspection
 from tests import cycle_example as example
-from tests.cycle_example import GOOD, HELD, NOW, SCAN, Recorder, T
+from tests.cycle_example import BAD, GOOD, HELD, NOW, SCAN, Recorder, T
 
 APS = "APS_HOME=/srv/aps aps"
 PAGE = Path("/srv/aps/reports/shop-1234-s1.html")
@@ -175,3 +175,28 @@ async def test_only_a_letter_about_this_cycle_holds_it_up() -> None:
     )
     assert [await is_of(recorder.book, asked, one) for one in mine] == [True] * 4
     assert [await is_of(recorder.book, asked, one) for one in others] == [False] * 6
+
+
+def in_words(outcome: Outcome, *ids: str, **changed: object) -> Outcome:
+    """The outcome of a request, with these improvements alone."""
+    mine = [one.model_copy(update={"source": "request"}) for one in outcome.improvements if one.id in ids]
+    return outcome.model_copy(update={"improvements": tuple(mine), **changed})
+
+
+def test_after_a_request_no_rules_are_spoken_of(outcome: Outcome) -> None:
+    done = in_words(outcome, GOOD, waiting=(), scope=())
+    for one, ends in (
+        (done, f"undo one: {APS} improvements rollback {GOOD}"),
+        (nothing_new(done), "try next: merge the branch, or ask for something else"),
+        (nothing_new(in_words(outcome, BAD)), "try next: ask in other words"),
+        (nothing_new(in_words(outcome, HELD), waiting=outcome.waiting), "try next: decide about what waits"),
+    ):
+        lines = told(one)
+        assert [line for line in lines if "rule" in line or "searched" in line] == []
+        assert ends in lines
+
+
+def test_a_request_that_a_dry_run_proved_is_landed_by_a_decision(outcome: Outcome) -> None:
+    needs = Waiting(id=HELD, needs="a run without --dry-run")
+    dry = in_words(outcome, HELD, dry_run=True, waiting=(needs,), rules=())
+    assert f"land it:  {APS} improvements approve {HELD}" in told(dry)

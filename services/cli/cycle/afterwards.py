@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from schemas.improvement import Status
-from services.cycle.commands import explaining, landing, reaching, retrying, shell_word
+from services.cycle.commands import REQUEST, explaining, landing, reaching, retrying, shell_word
 from services.cycle.notes import not_again
 from services.cycle.outcome import Outcome, Result
 from services.cycle.text import listed, plain_text
 from services.cycle.words import Standing, counted, standing
 
 SHOWN_NOTES = 6
-REQUEST = "request"
 UNDONE = (Standing.REFUSED, Standing.DECLINED, Standing.NOT_DEPLOYED)
 
 
@@ -99,8 +98,23 @@ def _notes(outcome: Outcome, said: Collection[str]) -> Iterator[str]:
         yield f"note:     not proposed again, as the report explains: {plain_text(rules)}"
 
 
+def _after_request(outcome: Outcome) -> Iterator[str]:
+    """What was asked for in words has nothing to do with rules, nor with packages to search."""
+    if not outcome.nothing_new:
+        return
+    yield f"nothing new at {outcome.base[:12]}: the same was asked for before"
+    if outcome.waiting:
+        yield "try next: decide about what waits"
+    elif outcome.landed:
+        yield "try next: merge the branch, or ask for something else"
+    else:
+        yield "try next: ask in other words"
+
+
 def _next(outcome: Outcome) -> Iterator[str]:
-    if not outcome.scope:
+    if any(one.source == REQUEST for one in outcome.improvements):
+        yield from _after_request(outcome)
+    elif not outcome.scope:
         yield "nothing was searched: the target has no import package"
     elif not outcome.improvements and not outcome.remembered:
         yield "nothing that can be fixed by rule was found; try another project or other --rules"
