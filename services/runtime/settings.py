@@ -12,6 +12,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -323,6 +324,7 @@ def env_example() -> str:
     lines = [
         "# Settings of APS: from the environment, or from the file APS_ENV_FILE names (else APS_HOME/.env).",
         "# A secret may be given as NAME_FILE instead: the path of a file that holds it.",
+        "# What is shown with a value has that by default. An empty value counts as unset.",
     ]
     for name, field in _fields().items():
         info = Settings.model_fields[field]
@@ -332,19 +334,15 @@ def env_example() -> str:
             f"# {info.description}. Give {_allowed(name)}.{secret}",
             f"# {name}={_shown(info.get_default())}",
         ]
-    lines += [
-        "",
-        "# Password of a NATS user, with a NATS_URL of your own; likewise PM, DEVELOPER and so on. Secret.",
-        "# APS_NATS_ADMIN_PASSWORD=",
-    ]
-    return "\n".join(lines) + "\n"
+    last = "# Password of a NATS user, with a NATS_URL of your own; likewise PM, DEVELOPER and so on. Secret."
+    return "\n".join([*lines, "", last, "# APS_NATS_ADMIN_PASSWORD=", ""])
 
 
 def _shown(default: object) -> str:
     match default:
         case bool():
             return str(default).lower()
-        case int() | str():
+        case int() | str() | Decimal():
             return str(default)
         case _:
             return ""

@@ -7,6 +7,7 @@ import pytest
 from services.runtime.settings import Autonomy, LogLevel, Profile, Settings, WrongSettings, env_example, load
 
 KEY = "k" * 32
+ROOT = Path(__file__).parents[2]
 
 
 def given(tmp_path: Path, **names: str) -> dict[str, str]:
@@ -198,6 +199,15 @@ def test_a_settings_file_in_the_current_folder_is_not_ours(
     (tmp_path / ".env").write_text("APS_PORT=5000\n")
     monkeypatch.chdir(tmp_path)
     assert load({"APS_HOME": str(tmp_path / "home")}).port == 4000
+
+
+def test_the_example_file_shows_every_default_that_there_is() -> None:
+    shown = dict(line[2:].split("=", 1) for line in env_example().splitlines() if "=" in line)
+    empty = {name for name, value in shown.items() if not value} - {"APS_HOME", "APS_NATS_ADMIN_PASSWORD"}
+    fields = {str(info.validation_alias): info.get_default() for info in Settings.model_fields.values()}
+    assert {name: fields[name] for name in empty if fields[name]} == {}
+    assert (ROOT / ".env.example").read_text() == env_example(), "write it anew, as CONTRIBUTING.md says"
+    assert (shown["APS_BUDGET_DAY"], shown["APS_BUDGET_ENGINE"]) == ("20", "200")
 
 
 def test_the_example_file_gives_the_defaults_once_uncommented(tmp_path: Path) -> None:
