@@ -42,17 +42,22 @@ def among_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(ground: Path, home: Path, among_workers: Path) -> Path:
-    """The environments folder once the tiny project's environment stands in it; one worker builds it."""
-    kept, own = among_workers / "acceptance-environments", home / "environments"
+    """A folder with the tiny project's environment and no other, built by one worker; `home` has it too."""
+    kept = among_workers / "acceptance-environments"
     with (among_workers / "acceptance-environments.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if kept.exists():
-            shutil.copytree(kept, own, symlinks=True, dirs_exist_ok=True)
-        else:
-            ended = improve(home, repository(ground / "prepared"))
+        if not kept.exists():
+            maker = ground / "maker"
+            ended = improve(maker, repository(ground / "prepared"))
             assert ended.code == 0, ended.err
-            shutil.copytree(own, kept, symlinks=True)
-    return own
+            shutil.copytree(maker / "environments", kept, symlinks=True)
+            run(EmbeddedServers(maker).erase())
+            shutil.rmtree(maker)
+    for folder in kept.iterdir():
+        own = home / "environments" / folder.name
+        if folder.is_dir() and not own.exists():
+            shutil.copytree(folder, own, symlinks=True)
+    return kept
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import queue
 import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,31 +22,29 @@ from services.sandbox.port import MIB
 from tests.acceptance.command import aps, start
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, git
+from tests.small_disks import full, small_disk, told
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk to fill"),
 ]
 
-DISK_MIB = 256
 PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
-def small_disk(prepared: Path) -> Iterator[Path]:
+def disk(prepared: Path) -> Iterator[Path]:
     """A data folder on a small disk of its own, in which the tiny project's environment is built already."""
-    folder = Path(tempfile.mkdtemp(prefix="aps-small-disk-"))
-    options = ("-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=0711", "tmpfs", str(folder))
-    mounted = subprocess.run(("mount", *options), capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
-    try:
+    with small_disk() as folder:
         shutil.copytree(prepared, folder / "environments", symlinks=True)
         yield folder
-    finally:
-        subprocess.run(("umount", str(folder)), check=True)
-        folder.rmdir()
+
+
+@pytest.fixture
+def empty_disk() -> Iterator[Path]:
+    """A small disk of this test alone."""
+    with small_disk() as folder:
+        yield folder
 
 
 class Lines:
@@ -63,7 +60,10 @@ class Lines:
         """Wait for a line that holds `words`; fail at the end of the program or of our patience."""
         line = ""
         while words not in line:
-            line = self._coming.get(timeout=PATIENCE)
+            try:
+                line = self._coming.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"{PATIENCE:.0f} s passed without {words!r}: {self.text}") from None
             assert line, f"ended without {words!r}: {self.text}"
 
     @property
@@ -100,17 +100,6 @@ def running(home: Path, *words: str, **settings: str) -> Iterator[tuple[subproce
         err.to_the_end()
 
 
-def fill(disk: Path) -> None:
-    """Write until not a byte more fits."""
-    with (disk / "filler").open("wb", buffering=0) as filler:
-        size = MIB
-        while size:
-            try:
-                filler.write(bytes(size))
-            except OSError:
-                size //= 2
-
-
 def assert_whole(home: Path, **settings: str) -> None:
     """The log verifies, the views follow from it, and nothing was given up."""
     for command in (("events", "verify"), ("replay", "--check")):
@@ -121,17 +110,14 @@ def assert_whole(home: Path, **settings: str) -> None:
 
 @pytest.mark.parametrize("when", ["baseline", "trial"])
 def test_a_cycle_waits_while_the_disk_is_full_and_goes_on_afterwards(
-    small_disk: Path, target: Repositories, when: str
+    disk: Path, target: Repositories, when: str
 ) -> None:
     root = target(name=when)
-    with running(small_disk, "improve", str(root)) as (cycle, out, err):
+    with running(disk, "improve", str(root)) as (cycle, out, err), told(disk):
         err.until(f"{when}: ")
-        fill(small_disk)
-        try:
+        with full(disk):
             err.until("MB free; waiting until")
             assert cycle.poll() is None
-        finally:
-            (small_disk / "filler").unlink()
         err.until("there is room on the disk again; going on")
         said = err.to_the_end()
         assert cycle.wait(PATIENCE) == 0, said
@@ -139,63 +125,54 @@ def test_a_cycle_waits_while_the_disk_is_full_and_goes_on_afterwards(
     assert "Traceback" not in said + out.to_the_end()
     assert "landed" in out.text
     assert git(root, "branch", "--list", BRANCH)
-    assert_whole(small_disk)
+    assert_whole(disk)
 
 
-async def test_a_log_that_could_not_be_written_takes_facts_again_once_there_is_room(small_disk: Path) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
+async def test_a_log_that_could_not_be_written_takes_facts_again_once_there_is_room(disk: Path) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
     async with (
-        stand(load({"APS_HOME": str(small_disk)}), told.put_nowait) as ground,
+        stand(load({"APS_HOME": str(disk)}), heard.put_nowait) as ground,
         ground.log("pm") as (_, book),
     ):
-        fill(small_disk)
-        try:
-            with pytest.raises(Unavailable):
+        with told(disk):
+            with full(disk), pytest.raises(Unavailable):
                 await book.keep(bytes(100_000), "report", "text/plain")
-        finally:
-            (small_disk / "filler").unlink()
-        heard = []
-        while "NATS is back" not in heard:
-            heard.append(await asyncio.wait_for(told.get(), PATIENCE))
-        kept = await book.keep(bytes(100_000), "report", "text/plain")
-        assert await book.fetch(kept) == bytes(100_000)
-    assert "NATS could not write its log; starting it again" in heard
-    assert sum("is full" in line for line in heard) == 1, heard
-    assert_whole(small_disk)
+            said = []
+            while "NATS is back" not in said:
+                said.append(await asyncio.wait_for(heard.get(), PATIENCE))
+            kept = await book.keep(bytes(100_000), "report", "text/plain")
+            assert await book.fetch(kept) == bytes(100_000)
+    assert "NATS could not write its log; starting it again" in said
+    assert sum("is full" in line for line in said) == 1, said
+    assert_whole(disk)
 
 
-def test_a_command_that_cannot_begin_on_a_full_disk_says_so(small_disk: Path, target: Repositories) -> None:
+def test_a_command_that_cannot_begin_on_a_full_disk_says_so(disk: Path, target: Repositories) -> None:
     root = target()
-    fill(small_disk)
-    try:
-        assert shortage([small_disk]) is not None
-        ended = aps(small_disk, "improve", str(root))
-    finally:
-        (small_disk / "filler").unlink()
+    with full(disk):
+        assert shortage([disk]) is not None
+        ended = aps(disk, "improve", str(root))
     assert ended.code == 6, ended.err
     assert ended.err.splitlines() == [
-        f"the disk that holds {small_disk} is full: 0 MB free; free {RESERVE // MIB} MB or more there, "
+        f"the disk that holds {disk} is full: 0 MB free; free {RESERVE // MIB} MB or more there, "
         "then run the same command again"
     ]
 
 
 async def test_a_cycle_waits_for_room_on_servers_of_ones_own(
-    small_disk: Path, target: Repositories, fresh_home: Callable[[str], Path]
+    empty_disk: Path, target: Repositories, fresh_home: Callable[[str], Path]
 ) -> None:
     root, home = target(name="own"), fresh_home("own")
-    async with stand(load({"APS_HOME": str(small_disk / "theirs")})) as ground:
-        await asyncio.to_thread(_wait_for_room, home, root, small_disk, own_servers(ground))
+    async with stand(load({"APS_HOME": str(empty_disk / "theirs")})) as ground:
+        await asyncio.to_thread(_wait_for_room, home, root, empty_disk, own_servers(ground))
 
 
 def _wait_for_room(home: Path, root: Path, disk: Path, servers: dict[str, str]) -> None:
-    with running(home, "improve", str(root), **servers) as (cycle, out, err):
+    with running(home, "improve", str(root), **servers) as (cycle, out, err), told(disk):
         err.until("baseline: ")
-        fill(disk)
-        try:
+        with full(disk):
             err.until("the log is away")
             assert cycle.poll() is None
-        finally:
-            (disk / "filler").unlink()
         err.until("the log is back; going on")
         said = err.to_the_end()
         assert cycle.wait(PATIENCE) == 0, said
