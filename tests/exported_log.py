@@ -37,11 +37,11 @@ def export_of(log: Sequence[Recorded], heads: Sequence[Head], key: SigningKey | 
     """The lines of an export."""
     out = io.BytesIO()
     last = log[-1].seq if log else 0
-    writer = ExportWriter(out, Opening(last, OURS.public.text, NOON), heads)
+    writer = ExportWriter(out, Opening(last, OURS.public.text, NOON), heads, key)
     for event in log:
         message = stored(event)
         writer.event(message.seq, message.subject, NOON, message.body)
-    writer.close(key)
+    writer.close()
     return out.getvalue().splitlines(keepends=True)
 
 

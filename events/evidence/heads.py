@@ -23,6 +23,7 @@ SEED_BYTES = 32
 INFO = b"aps/heads/ed25519/1"
 DOMAIN = b"aps head 1\n"  # nothing else that is ever signed with this key begins so
 SEAL = b"aps export 1\n"
+INNER_SEAL = b"aps export stretch 1\n"
 
 
 class NoKey(ValueError):  # noqa: N818 -- says what the text is

@@ -5,8 +5,9 @@ Rules
 2. Heads and the seal count only when a trusted key signed them: one that was given, else the one inside.
    Every export is sealed, so one without a seal is altered.
 3. Artefacts must fit their names, and all chunks of each must be there.
-4. A seal that does not fit is told with every place that does not look as it was written (`Clues`); that it
-   is somewhere is said only where nothing else is known.
+4. A seal that does not fit is told with the first stretch between two seals that was altered (`Stretches`),
+   and with every place that does not look as it was written (`Clues`); that it is somewhere is said only
+   where nothing else is known.
 5. A file without one line of an export is none: that is said once, in place of a fault for each line.
 """
 
@@ -17,8 +18,9 @@ from itertools import chain, islice
 from events.envelope import NO_HASH, Unreadable
 from events.evidence.archive import ArtefactProof
 from events.evidence.clues import Clues
-from events.evidence.export import Closing, Exported, Line, Opening, Other, decoded
+from events.evidence.export import Closing, Exported, InnerSeal, Line, Opening, Other, decoded
 from events.evidence.heads import Head, NoKey, PublicKey, gaps, wrong
+from events.evidence.stretches import Stretches, said, unproven
 from events.evidence.verify import LOG, Fault, LogProof, Notice, chained, item, respelt
 
 HEADS = "heads"
@@ -54,6 +56,8 @@ class ExportProof:
         self._lines = hashlib.sha256()
         self._artefacts = ArtefactProof()
         self._clues = Clues(self._artefacts.whole)
+        self._stretches = Stretches()
+        self._number = 0
         self._faulty = False
 
     @property
@@ -99,13 +103,19 @@ class ExportProof:
                 line = decoded(raw)
             except Unreadable as problem:
                 line = None
-                yield Fault(self._last if self._log else 0, f"line {number}", str(problem))
+                yield Fault(self._last, f"line {number}", str(problem))
+            yield from self._stretches.see(number, line, self._found, self._last, self.trusted)
             if line is not None:
                 self._clues.see(line, raw, f"line {number}")
                 yield from self._see(line, f"line {number}")
             if not isinstance(line, Closing):
                 self._lines.update(raw)
+                self._number = number
         yield from self._end()
+
+    def _found(self) -> tuple[int, str, str]:
+        """Return what the lines so far come to, as a seal says it."""
+        return self.events, self._chain, self._lines.hexdigest()
 
     @property
     def _last(self) -> int:
@@ -126,6 +136,8 @@ class ExportProof:
                 self.closing = line
             case Other():
                 yield from self._artefacts.see(line, where)
+            case InnerSeal():
+                pass  # looked at before the line itself counts
 
     def _open(self, line: Opening, where: str) -> Iterator[Fault]:
         if self.opening is not None or self._heads or self._log:
@@ -180,9 +192,10 @@ class ExportProof:
             yield Fault(self._log.last, LOG, f"the events end here; {until}")
         yield from self._artefacts.end()
 
-    def _altered(self) -> Iterator[Fault]:
+    def _altered(self, closing: Closing) -> Iterator[Fault]:
         what = "what stands before is not what the export was closed with"
-        clues = [*self._clues.told()]
+        last = [] if unproven(closing, self.trusted) else [*self._stretches.end(self._number + 1)]
+        clues = [*last, *self._clues.told()]
         yield from clues
         if not clues and not self._faulty:
             what = f"{what}. {SOMEWHERE}"
@@ -193,17 +206,10 @@ class ExportProof:
         if closing is None:
             yield Fault(self._last, LOG, "the export was cut off: its end is missing")
             return
-        found = (self.events, self._chain, self._lines.hexdigest())
-        if found != (closing.events, closing.chain, closing.sha256):
-            yield from self._altered()
-        if not closing.signature:
-            yield Fault(self._last, SEALED, "is missing: nobody vouches for the whole")
-            return
-        key = next((key for key in self.trusted if key.id == closing.key), None)
-        if key is None:
-            yield Fault(self._last, SEALED, f"signed with key {closing.key}, which is not trusted here")
-        elif not key.signed(closing.signature, closing.content()):
-            yield Fault(self._last, SEALED, "was altered: its signature does not fit")
+        if self._found() != said(closing):
+            yield from self._altered(closing)
+        if problem := unproven(closing, self.trusted):
+            yield Fault(self._last, SEALED, problem)
         else:
             self.sealed = True
 

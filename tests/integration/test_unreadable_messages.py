@@ -244,9 +244,9 @@ async def test_export_and_journal_bring_it_back_byte_for_byte(
 async def exported(connection: Client, end: int) -> list[bytes]:
     """The lines of an export."""
     out = io.BytesIO()
-    writer = ExportWriter(out, Opening(end, OURS.public.text, now().isoformat()))
+    writer = ExportWriter(out, Opening(end, OURS.public.text, now().isoformat()), key=OURS)
     await write_events(StreamReader(connection, STREAM), writer, end, lambda _: None)
-    writer.close(OURS)
+    writer.close()
     return out.getvalue().splitlines(keepends=True)
 
 

@@ -33,10 +33,10 @@ async def export(settings: Settings, file: str, until: str, *, packed: bool, as_
             end = await end_of(desk, until)
             heads = [head for head in (await published(desk.connection))[0] if head.seq <= end]
             key = require_key(settings, heads)
-            writer = ExportWriter(out, opening(settings, end, key), heads)
+            writer = ExportWriter(out, opening(settings, end, key), heads, key)
             with progress("exporting", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
-        closing = writer.close(key)
+        closing = writer.close()
     tell(file, closing, heads, end, as_json=as_json)
 
 

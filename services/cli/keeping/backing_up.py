@@ -68,13 +68,12 @@ async def backup(settings: Settings, file: str, *, with_keys: bool, as_json: boo
             await signer(settings, desk.pool, desk.connection).sign()
             end = await end_of(desk, "")
             heads, _ = await published(desk.connection)
-            writer = ExportWriter(
-                out, opening(settings, end, key), [head for head in heads if head.seq <= end]
-            )
+            counting = [head for head in heads if head.seq <= end]
+            writer = ExportWriter(out, opening(settings, end, key), counting, key)
             await _others(desk.connection, writer, settings, with_keys=with_keys)
             with progress("the log", end) as advance:
                 await write_events(StreamReader(desk.connection, STREAM), writer, end, advance)
-        writer.close(key)
+        writer.close()
     written = _proven(path, len(heads), key.public)
     if as_json:
         print_json(written)

@@ -72,10 +72,10 @@ async def keep_dropped(
     file = str(settings.home / f"dropped-{now():%Y%m%dT%H%M%S}.jsonl")
     key = require_key(settings, [])
     with draft(file, packed=False, mode=OWNER_ALONE) as out:
-        writer = ExportWriter(out, opening(settings, head, key))
+        writer = ExportWriter(out, opening(settings, head, key), key=key)
         async with aclosing(found) as messages:
             async for stored in messages:
                 writer.event(stored.seq, stored.subject, stored_at(stored, known), stored.body)
-        writer.close(key)
+        writer.close()
     say(f"kept in {file}")
     return file
