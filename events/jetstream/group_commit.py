@@ -2,8 +2,9 @@
 
 Rules
 1. A lone append goes straight out; nothing waits for company. While commits are under way, what comes
-   gathers, and leaves together as one atomic batch when its turn comes. Of many, a group takes its share
-   only, and their writers are woken a few at a time: so the next group is at the server while they decide.
+   gathers, and leaves together when its turn comes: as one atomic batch, a few single events side by side.
+   Of many, a group takes its share only, and their writers are woken a few at a time: so the next group is
+   at the server while they decide.
 2. Appends of one aggregate leave in the order they came, one at a time: each names the position it was
    decided on, so who waited while another was stored is refused without asking the server.
 3. A batch that is refused is tried again member by member: one member's conflict is its own.
@@ -25,6 +26,7 @@ from events.store import Denied
 
 UNDER_WAY = 2  # while the server flushes one group the next is written; more of them make smaller groups
 WHOLE = 64  # so few appends are not parted: a group costs the server as much as some 150 events in it
+FEW = 8  # so few events are stored sooner side by side: an atomic batch is staged by the server first
 WOKEN_AT_ONCE = 8  # between them the loop writes and reads
 GROUP_EVENTS = 500
 GROUP_BYTES = 1024 * 1024
@@ -157,13 +159,17 @@ class GroupCommit:
 
     async def _send(self, group: list[Member], aggregates: frozenset[str]) -> None:
         try:
-            await self._settle(group)
+            few = len(group) <= FEW and all(len(member.messages) == 1 for member in group)
+            await (self._settle_each(group) if few else self._settle(group))
         except asyncio.CancelledError:
             for member in group:
                 member.outcome.cancel()
             raise
         finally:
             self._end(aggregates)
+
+    async def _settle_each(self, group: list[Member]) -> None:
+        await asyncio.gather(*(self._settle([member]) for member in group))
 
     async def _settle(self, group: list[Member]) -> None:
         messages = [message for member in group for message in member.messages]
@@ -173,7 +179,7 @@ class GroupCommit:
             if len(group) == 1:
                 _give_up(group, problem)
             else:
-                await asyncio.gather(*(self._settle([member]) for member in group))
+                await self._settle_each(group)
         except Uncertain as problem:
             _give_up(group, problem)
             self._empty_queue(problem)
