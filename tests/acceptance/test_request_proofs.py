@@ -46,7 +46,7 @@ def test_a_missing_test_is_written_and_lands_where_it_runs_what_none_ran(
     assert not any(isinstance(fact, ChangeRefuted) for fact in facts)
     (proven,) = [fact for fact in facts if isinstance(fact, ChangeValidated)]
     shown = next(gate for gate in proven.gates if gate.gate == "behaviours_shown")
-    assert "runs 2 lines that no test ran before" in shown.evidence
+    assert "runs 1 line that no test ran before" in shown.evidence
 
 
 def test_where_there_is_no_suite_a_request_is_proven_by_its_own_tests_and_waits_for_a_person(

@@ -5,6 +5,7 @@ import pytest
 from schemas.suite import SuiteEnd, SuiteReport
 from services.gherkin.steps import GuardedByTests, KeptByTests, Proven, ShownByTests
 from services.pm.asked import Wanted
+from services.qa.importing import importing, within_functions
 from services.qa.reaching import asserts, newly_run
 from services.workspace.git.repository import Entry
 
@@ -37,11 +38,50 @@ def ran(**covered: tuple[int, ...]) -> SuiteReport:
 def test_only_lines_that_no_test_ran_before_count(
     before: SuiteReport, alone: SuiteReport, count: int
 ) -> None:
-    assert newly_run(before, alone, THERE, THERE | {"tiny/new.py": Entry("100644", "n")}) == count
+    new = newly_run((before, ran()), alone, THERE, THERE | {"tiny/new.py": Entry("100644", "n")})
+    assert sum(map(len, new.values())) == count
 
 
 def test_lines_of_a_source_that_changed_meanwhile_do_not_count() -> None:
-    assert newly_run(ran(), ran(source=(1,)), THERE, THERE | {SOURCE: Entry("100644", "c")}) == 0
+    assert newly_run((ran(),), ran(source=(1,)), THERE, THERE | {SOURCE: Entry("100644", "c")}) == {}
+
+
+def test_lines_that_importing_alone_runs_do_not_count() -> None:
+    imported, alone = ran(source=(1, 2, 5)), ran(source=(1, 2, 3, 5))
+    assert newly_run((ran(), imported), alone, THERE, THERE) == {SOURCE: {3}}
+
+
+MODULE = """import os
+TABLE = {
+    "a": 1,
+}
+@cached
+def doubled(
+    number=default(),
+):
+    \"\"\"Twice.\"\"\"
+    return number * 2
+class Words:
+    many = 2
+    def said(self): return 1
+    async def heard(self):
+        def inner():
+            return 3
+        return inner()
+"""
+
+
+def test_only_what_stands_within_a_function_can_be_a_tests_own_doing() -> None:
+    assert within_functions(MODULE) == {9, 10, 15, 16, 17}
+    assert within_functions("def broken(:\n    pass\n") == set()
+
+
+def test_a_module_is_imported_by_whatever_name_it_may_have() -> None:
+    source = "from __future__ import annotations\n"
+    made = importing(source, ["src/tiny/words.py", "tiny/__init__.py", "tiny/__main__.py"])
+    assert made.startswith(source)
+    assert "['src.tiny.words', 'tiny.words', 'words', 'tiny']" in made
+    compile(made, "made", "exec")
 
 
 @pytest.mark.parametrize(

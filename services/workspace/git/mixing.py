@@ -32,6 +32,18 @@ async def mixed_tree(repository: Repository, onto: str, source: str, paths: Iter
         return (await repository.git("write-tree", env=env)).text
 
 
+async def with_file(repository: Repository, onto: str, path: str, content: bytes) -> str:
+    """Return a commit on `onto` with one file more, or with another content of it."""
+    sha = (await repository.git("hash-object", "-w", "--stdin", stdin=content)).text
+    with tempfile.TemporaryDirectory(prefix="aps-index-") as scratch:
+        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        await repository.git("read-tree", onto, env=env)
+        line = os.fsencode(f"100644 {sha}\t{path}") + b"\0"
+        await repository.git("update-index", "-z", "--replace", "--index-info", stdin=line, env=env)
+        tree = (await repository.git("write-tree", env=env)).text
+    return await repository.commit_tree(tree, (onto,), "A file beside", _NOBODY, _EPOCH)
+
+
 async def mixed(repository: Repository, onto: str, source: str, paths: Iterable[str]) -> str:
     """Return a commit on `onto` of what `mixed_tree` gives."""
     tree = await mixed_tree(repository, onto, source, paths)
