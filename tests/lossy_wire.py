@@ -59,9 +59,11 @@ class Wire:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, far_writer):
-                end.close()
+            try:
+                await asyncio.gather(*ways, return_exceptions=True)
+            finally:  # a cut meanwhile leaves nothing open
+                for end in (writer, far_writer):
+                    end.close()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, which: str) -> None:
         while chunk := await source.read(1 << 16):

@@ -13,6 +13,7 @@ import structlog
 from nats.aio.client import Client
 
 from events.store import Unavailable
+from services.gateway.reach import Reach
 from services.runtime.ending import end
 from services.runtime.log import Clock
 from services.runtime.replaying import Taken, taken_by
@@ -26,16 +27,18 @@ log = structlog.get_logger()
 class Redelivery:
     """Dead letters over one connection, which stays the caller's."""
 
-    def __init__(self, connection: Client, clock: Clock) -> None:
-        """Try nothing yet."""
+    def __init__(self, connection: Client, clock: Clock, reach: Reach) -> None:
+        """Try nothing yet. `reach` is the way to the connection's server."""
         self._connection = connection
+        self._reach = reach
         self._clock = clock
         self._trying: dict[int, asyncio.Task[None]] = {}
         self._failures: dict[int, str] = {}
 
     async def all(self) -> list[DeadLetter]:
         """Return every letter, oldest first. Raises `Unavailable`."""
-        return await letters(self._connection)
+        async with self._reach.awaited():
+            return await letters(self._connection)
 
     def under_way(self, number: int) -> bool:
         """Whether a role is at the event of a letter now."""
@@ -50,7 +53,8 @@ class Redelivery:
         closing = Closing(
             letter=letter.number, how="discarded", reason=reason, by=by, at=self._clock(), key=key
         )
-        await close(self._connection, closing, letter.closed_number)
+        async with self._reach.awaited():
+            await close(self._connection, closing, letter.closed_number)
 
     async def replay(self, letter: DeadLetter, by: str, key: str) -> None:
         """Have its role take the event; return as soon as a copy does. Raises `NobodyThere`.

@@ -2,7 +2,9 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import cast
 
+from projections.connection import Pool
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
@@ -13,6 +15,9 @@ from services.gateway.listening import listen, runner_of
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import metering
+from services.gateway.reach import to_nats, to_postgresql
+from services.gateway.reached_log import ReachedLog
+from services.gateway.reached_pool import ReachedPool
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import intake
@@ -29,17 +34,22 @@ CONNECTIONS = 8
 async def run_gateway(ground: Ground) -> None:
     """Serve until cancelled. Raises as `listen` does."""
     async with (
-        ground.log(NAME) as (connection, book),
+        ground.log(NAME) as (connection, given),
         # No connection at first: the gateway answers while the database is away, and says so.
         ground.pool(0, CONNECTIONS, 2) as pool,
     ):
-        views = Views(pool)
-        feed, position = Feed(book.store), ViewsPosition(pool, views)
+        reaches = to_nats(connection), to_postgresql(ground)
+        book = ReachedLog(
+            reaches[0], given.store, given.artefacts, given.clock, given.fork, ground.keyring(connection)
+        )
+        reached = cast("Pool", ReachedPool(pool, reaches[1]))  # it has what is asked of it, and is no pool
+        views = Views(reached)
+        feed, position = Feed(book.store), ViewsPosition(pool, Views(pool))
         signer = Signer(session_key(ground.settings))
-        asker = Asker(ground, connection, book.store, pool)
+        asker = Asker(ground, connection, given.store, reached)
         watch = HealthWatch(asker, position.stir)
-        letters = Redelivery(connection, book.clock)
-        metered, denials = metering(connection, pool), Denials(book)
+        letters = Redelivery(connection, book.clock, reaches[0])
+        metered, denials = metering(connection, reached), Denials(book)
         webhooks = intake(ground.settings, book)
         desk = GatewayDesk(
             ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters, denials
@@ -51,7 +61,7 @@ async def run_gateway(ground: Ground) -> None:
             closing.push_async_callback(runner.cleanup)
             following = [
                 asyncio.create_task(one.run())
-                for one in (feed, position, watch, webhooks.refusals, metered.counting)
+                for one in (*reaches, feed, position, watch, webhooks.refusals, metered.counting)
             ]
             for task in following:
                 closing.push_async_callback(end, task)
