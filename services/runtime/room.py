@@ -54,7 +54,11 @@ def is_full(problem: BaseException) -> bool:
 
 
 async def watch_room(look: Look, tell: Callable[[str], None]) -> None:
-    """Say once when a disk is full, and once when there is room again; until cancelled."""
+    """Say once when a disk is full, and once when there is room again; until cancelled.
+
+    A disk that cannot be asked for a while is told of too, and taken to be as it last was.
+    """
+    look = _lasting(look, tell)
     while True:
         tell(f"{await until_full(look)}; waiting until {RESERVE // MIB} MB are free")
         await until_room(look)
@@ -103,6 +107,24 @@ class RoomySandbox:
     def _refuse_without_room(self) -> None:
         if (short := self._look()) is not None:
             raise NoRoom(short)
+
+
+def _lasting(look: Look, tell: Callable[[str], None]) -> Look:
+    """Let a look that fails answer as the one before it did; each new reason is told."""
+    short: str | None = None
+    said = ""
+
+    def answer() -> str | None:
+        nonlocal short, said
+        try:
+            short, said = look(), ""
+        except OSError as problem:
+            if str(problem) != said:
+                said = str(problem)
+                tell(f"how much room the disk has cannot be seen: {said}; looking again")
+        return short
+
+    return answer
 
 
 def _existing(folder: Path) -> Path:

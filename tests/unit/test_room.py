@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.ending import end
 from services.runtime.room import (
     RESERVE,
     NoRoom,
@@ -147,5 +148,32 @@ async def test_a_full_disk_is_told_once_and_so_is_its_end() -> None:
     watching.cancel()
     assert told == [
         "the disk that holds /x is full: 3 MB free; waiting until 32 MB are free",
+        "there is room on the disk again; going on",
+    ]
+
+
+async def test_a_disk_that_cannot_be_asked_for_a_while_is_looked_at_again() -> None:
+    trouble = OSError(errno.EIO, "Input/output error")
+    answers: list[str | OSError] = ["full", trouble, trouble]
+    told: list[str] = []
+    went_on = asyncio.Event()
+
+    def look() -> str | None:
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if "going on" in text:
+            went_on.set()
+
+    watching = asyncio.create_task(watch_room(look, tell))
+    await asyncio.wait_for(went_on.wait(), 30)
+    await end(watching)
+    assert told == [
+        "full; waiting until 32 MB are free",
+        "how much room the disk has cannot be seen: [Errno 5] Input/output error; looking again",
         "there is room on the disk again; going on",
     ]

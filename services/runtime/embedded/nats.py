@@ -19,7 +19,8 @@ from services.runtime.embedded.process import Launch, give_to_service
 from services.runtime.embedded.programs import nats_server
 
 _ANSWER_SECONDS = 5.0
-_WRITE_ERROR = "write error"
+# What `/healthz` says of states that last until the server is started anew, and what a person is told.
+_LASTING = {"write error": "could not write its log", "JetStream not enabled": "switched its log off"}
 
 
 class _Info(BaseModel):
@@ -103,15 +104,12 @@ class NatsServer:
             return f"{type(error).__name__}: {error}"
 
     async def stuck(self) -> str | None:
-        """Ask for a stream that once failed to write: it takes nothing more, not even when there is room."""
+        """Ask how it is: after a failed write it takes nothing more, not even when the cause is gone."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                page = _Health.model_validate_json(
-                    await _get(self.addresses.monitoring, "/healthz?details=true")
-                )
+                return lasting(await _get(self.addresses.monitoring, "/healthz?details=true"))
         except (OSError, EOFError, ValueError, TimeoutError):
             return None  # starting, or gone: `wrong` and its lock tell
-        return "could not write its log" if any(_WRITE_ERROR in one.error for one in page.errors) else None
 
     def pid(self) -> int:
         """Return the process to signal; called while the lock is held."""
@@ -173,6 +171,15 @@ class NatsServer:
         if not jetstream.config.sync_always:
             raise ServerProblem("NATS runs without `sync_interval: always`, so it could lose events")
         return None
+
+
+def lasting(page: bytes) -> str | None:
+    """Return what is said on `/healthz?details=true` to be wrong for as long as the server lives, or None.
+
+    Raises ValueError for another page.
+    """
+    errors = [one.error for one in _Health.model_validate_json(page).errors]
+    return next((told for words, told in _LASTING.items() if any(words in said for said in errors)), None)
 
 
 async def _get(port: int, path: str) -> bytes:

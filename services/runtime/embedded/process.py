@@ -3,7 +3,9 @@
 1. A server holds an exclusive lock on its lock file for as long as any process of it lives. Pid files
    are read only while that lock is held, so a stale one, a zombie or a reused pid never matters.
 2. A server is used only after it proved to be the one of this data folder (`wrong` is None).
-3. Every function here is called under the start lock of the data folder, `is_alive` excepted.
+3. Every function here is called under the start lock of the data folder; `is_alive` and `has_long_log`,
+   which only look, are not.
+4. A server appends to its log, whoever shortens it meanwhile, and knows no file's name or length.
 """
 
 import asyncio
@@ -112,6 +114,24 @@ async def stop(server: Server) -> None:
         raise ServerProblem(f"{server.title} does not end, not even when killed; see {server.lock}")
 
 
+def has_long_log(server: Server) -> bool:
+    """Whether its log is longer than one file should be."""
+    return server.log.exists() and server.log.stat().st_size > _LOG_BYTES
+
+
+def shorten_log(server: Server) -> None:
+    """Keep the end of a long log beside it, in place of what was kept there, and let it begin anew.
+
+    Nothing happens where another process did so just now. A line that the server writes between the copy and
+    the cut is lost.
+    """
+    if has_long_log(server):
+        with server.log.open("rb") as log, _former_log(server).open("wb") as former:
+            log.seek(-_LOG_BYTES, os.SEEK_END)
+            former.write(log.read(_LOG_BYTES))
+        os.truncate(server.log, 0)
+
+
 def run_as_service(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> str | None:
     """Run a command to its end under the servers' uid; return the last it said if it failed."""
     ended = subprocess.run(
@@ -159,8 +179,8 @@ def _launch_unless_alive(server: Server) -> bool:
 def _spawn(server: Server, launch: Launch, lock: int) -> None:
     """Start the process in a session of its own, so that no terminal's interrupt reaches it."""
     _reap()
-    if server.log.exists() and server.log.stat().st_size > _LOG_BYTES:
-        server.log.replace(server.log.with_suffix(".1.log"))
+    if has_long_log(server):
+        server.log.replace(_former_log(server))  # which needs no room
     with server.log.open("ab") as log:
         _children.append(
             subprocess.Popen(
@@ -178,6 +198,10 @@ def _spawn(server: Server, launch: Launch, lock: int) -> None:
                 extra_groups=[] if is_root() else None,
             )
         )
+
+
+def _former_log(server: Server) -> Path:
+    return server.log.with_suffix(".1.log")
 
 
 def _reap() -> None:

@@ -21,7 +21,14 @@ from services.runtime.embedded.lock import exclusive, open_lock, try_lock
 from services.runtime.embedded.nats import NatsServer
 from services.runtime.embedded.postgres import DATABASE, USER, PostgresServer
 from services.runtime.embedded.problem import ServerProblem
-from services.runtime.embedded.process import Server, is_alive, start_or_adopt, stop
+from services.runtime.embedded.process import (
+    Server,
+    has_long_log,
+    is_alive,
+    shorten_log,
+    start_or_adopt,
+    stop,
+)
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.room import shortage
 
@@ -41,6 +48,7 @@ NATS_USERS = (
 _TURN_SECONDS = 90.0  # longer than one start may take
 # Between looks at a server; the longer ones between attempts to start one that does not start.
 _PAUSES = (0.5, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LOG_SECONDS = 5.0  # between looks at how long the logs are
 
 
 class EmbeddedServers:
@@ -124,9 +132,11 @@ class EmbeddedServers:
         """Start again, on the same ports and data, each server that dies or cannot write any more.
 
         `tell` is called with one sentence for each death and restart, and for each new reason why one does
-        not start. Goes on until cancelled.
+        not start. Logs that grew long are shortened meanwhile. Goes on until cancelled.
         """
-        await asyncio.gather(*(self._watch(server.title, tell) for server in self._servers))
+        await asyncio.gather(
+            *(self._watch(server.title, tell) for server in self._servers), self._keep_logs_short(tell)
+        )
 
     @property
     def place(self) -> Path:
@@ -244,6 +254,24 @@ class EmbeddedServers:
             else:
                 said, attempts = "", 0
                 tell(f"{title} is back")
+
+    async def _keep_logs_short(self, tell: Callable[[str], None]) -> None:
+        """Shorten the log of a server that lives for months; why that fails is told once."""
+        said = ""
+        while True:
+            await asyncio.sleep(_LOG_SECONDS)
+            try:
+                await self._shorten_logs()
+            except (ServerProblem, OSError) as problem:
+                if str(problem) != said:
+                    tell(f"the logs of the servers cannot be shortened: {(said := str(problem))}")
+
+    async def _shorten_logs(self) -> None:
+        """Take turns with other users of the servers; wait while there is no room for what is kept."""
+        for server in self._servers:
+            if has_long_log(server) and shortage((self._folder.home,)) is None:
+                async with exclusive(self._start_lock, _TURN_SECONDS):
+                    await asyncio.to_thread(shorten_log, server)
 
     async def _ailment(self, title: str) -> str | None:
         """Say why a server must be started again; nothing while the disk is full: it would die again."""
