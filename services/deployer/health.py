@@ -1,11 +1,13 @@
 """Runs the target's health command on what was deployed, in the sandbox, and says what came of it."""
 
+import asyncio
 import shlex
 from dataclasses import dataclass, replace
 
 from events.deployment import HealthChecked
 from services.runtime.workbench import Workbench
 from services.sandbox.port import Command, Ended
+from services.workspace.suites.hiding import printed
 
 KEPT_OUTPUT = 64 * 1024
 
@@ -25,7 +27,7 @@ async def check_health(bench: Workbench, target: str, deployment: str, tip: str,
         bench.sandbox.hand_over(tree)
         argv = ("/bin/sh", "-c", health)
         result = await bench.sandbox.run(Command(argv, tree, writable=(tree,)), limits)
-    output = (result.stdout + result.stderr)[-KEPT_OUTPUT:]
+    output = await asyncio.to_thread(printed, result.stdout + result.stderr, KEPT_OUTPUT)
     why = _why(result.ended, result.exit_code, bench.health_seconds)
     fact = HealthChecked(
         command=shlex.join(argv),

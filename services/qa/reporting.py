@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from events.improvement import Improvement
 from schemas.improvement import LeftOut
 from schemas.suite import SuiteReport
+from services.masking.mask import masked
 
 SHOWN_FAILURES = 10
 SHOWN_CHARACTERS = 4000
@@ -19,7 +20,7 @@ def bug_report(
     *,
     again: bool = False,
 ) -> str:
-    """Return the report as Markdown; `red` is the suite run that showed the harm, where one did.
+    """Return the report as Markdown, without secrets; `red` is the suite run that showed the harm, if any.
 
     `again` says that the change is to be written anew.
     """
@@ -36,7 +37,7 @@ def bug_report(
         lines += ["It is to be written again." if again else "Nothing of the change can be kept.", ""]
     if red is not None and (red.failures or not again):
         lines += ["## What the suite said", "", *_failures(red)]
-    return "\n".join(lines)
+    return masked("\n".join(lines))
 
 
 def failing_tests(report: str) -> dict[str, str]:

@@ -331,3 +331,21 @@ async def test_a_suite_cannot_write_outside_its_tree_nor_alter_its_environment(b
     report = await bench.run(files)
     assert set(report.tests.values()) == {Outcome.FAILED}
     assert place.read_bytes() == before
+
+
+async def test_a_secret_that_a_suite_prints_stands_nowhere_in_its_report(bench):
+    secret = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    source = f"""
+    import pytest
+    SECRET = {secret!r}
+    print("at import", SECRET)
+    @pytest.mark.parametrize("given", [SECRET])
+    def test_named(given): pass
+    def test_fails():
+        print("printed", SECRET)
+        assert SECRET == ""
+    """
+    report = await bench.run({"tests/test_all.py": source, "conftest.py": f"print({secret!r})\n"})
+    assert list(report.tests.values()) == [Outcome.FAILED, Outcome.PASSED]
+    assert "[***]" in report.failures["tests/test_all.py::test_fails"]
+    assert secret not in report.model_dump_json()

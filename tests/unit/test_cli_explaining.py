@@ -38,3 +38,19 @@ def test_failing_tests_are_read_back_from_the_report_that_names_them() -> None:
     assert list(said) == list(failures)
     assert said["tests/test_a.py::test_a[x y]"] == PRINTED.replace("```", "'''")
     assert failing_tests("") == {}
+
+
+def test_a_bug_report_holds_no_secret_that_a_reason_or_an_older_run_repeats() -> None:
+    secret = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    name = f"tests/test_a.py::test_a[{secret}]"
+    report = SuiteReport(
+        end=SuiteEnd.FINISHED,
+        exit_code=1,
+        tests={name: Outcome.FAILED},
+        failures={name: f"assert {secret!r} == ''"},
+        duration_ms=1,
+    )
+    state = Improvement(discovered=f.discovered())
+    said = bug_report("a-1", state, f"breaks {name}", (), report)
+    assert secret not in said
+    assert failing_tests(said) == {"tests/test_a.py::test_a[[***]]": "assert '[***]' == ''"}

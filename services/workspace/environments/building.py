@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.masking.mask import masked
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environments.dependencies import ALWAYS, metadata_declares
 from services.workspace.environments.plan import Plan
@@ -174,7 +175,7 @@ def _reason(result: Result) -> str:
         return f"it was stopped: {result.ended}"
     lines = [line.strip() for line in result.stderr.decode("utf-8", "replace").splitlines()]
     errors = [line for line in lines if line.startswith("ERROR") or "Error:" in line]
-    return (errors or [line for line in lines if line] or [f"exit {result.exit_code}"])[-1]
+    return masked((errors or [line for line in lines if line] or [f"exit {result.exit_code}"])[-1])
 
 
 def _append(log: Path, argv: Sequence[str], result: Result) -> None:

@@ -18,6 +18,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from schemas.base import Frozen
+from services.masking.mask import masked
 from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environments.environment import Environment
 from services.workspace.migrations.outcome import Ran, Went
@@ -148,9 +149,9 @@ def _told(result: Result, mark: str, limits: Limits) -> tuple[Went, tuple[str, .
             f"it ended {result.ended.value.replace('_', ' ')} ({limits.wall_seconds:.0f} s)",
         )
     lines = result.stdout.decode("utf-8", "replace").splitlines()
-    said = tuple(line.removeprefix(mark) for line in lines if line.startswith(mark))[:_MOST_LINES]
+    said = tuple(masked(line.removeprefix(mark)) for line in lines if line.startswith(mark))[:_MOST_LINES]
     went = _CODES.get(result.exit_code, Went.FAILED)
     if went is Went.FAILED and not said:
         last = result.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        said = (f"it ended with {result.exit_code}{': ' if last else ''}{' '.join(last)[:300]}",)
+        said = (f"it ended with {result.exit_code}{': ' if last else ''}{masked(' '.join(last))[:300]}",)
     return went, said

@@ -15,7 +15,7 @@ import re
 
 import pytest
 
-_MOST_TEXT = 4000
+_MOST_TEXT = 8000  # twice what is kept: secrets are taken out of it first
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
@@ -60,7 +60,9 @@ def _asked_for(name: str, wanted: set[str]) -> bool:
 
 def _text(report: pytest.TestReport | pytest.CollectReport) -> str:
     try:
-        return report.longreprtext[-_MOST_TEXT:]
+        text = report.longreprtext
+        cut = text[-_MOST_TEXT:]
+        return cut if cut == text else cut.partition("\n")[2] or cut
     except Exception as error:  # noqa: BLE001 -- a plugin's own report may not render; its outcome still counts
         return f"the report could not be shown: {error!r}"
 

@@ -22,6 +22,7 @@ from services.sandbox.port import Command, Ended, Limits, Result, Sandbox
 from services.workspace.environments.environment import Environment
 from services.workspace.files import read_regular
 from services.workspace.links import links_astray
+from services.workspace.suites.hiding import printed, without_secrets
 from services.workspace.suites.pytest_options import (
     CONFIGURATION_FILES,
     Configured,
@@ -123,7 +124,8 @@ async def _attempt(
         result = await sandbox.run(command, limits)
         said = told(await asyncio.to_thread(_read, place.out / "report.jsonl"))
         lines = await _coverage(sandbox, command, place, env) if coverage else ({}, {})
-    return _reported(result, said, lines), _configuration_refused(result, said)
+    report = await asyncio.to_thread(_reported, result, said, lines)
+    return report, _configuration_refused(result, said)
 
 
 def _command(
@@ -224,15 +226,14 @@ def _configuration_refused(result: Result, said: Told) -> bool:
 def _reported(
     result: Result, said: Told, lines: tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]
 ) -> SuiteReport:
-    output = (result.stdout + result.stderr)[-_OUTPUT_TAIL:].decode("utf-8", "replace")
-    end = ending(result.ended, result.exit_code, said)
+    end, shown = ending(result.ended, result.exit_code, said), without_secrets(said)
     return SuiteReport(
         end=SuiteEnd(end),
         exit_code=result.exit_code,
-        tests=dict(said.tests),
-        failures=dict(said.failures),
+        tests=dict(sorted(shown.tests.items())),
+        failures=dict(sorted(shown.failures.items())),
         duration_ms=int(result.seconds * 1000),
-        output=output,
+        output=printed(result.stdout + result.stderr, _OUTPUT_TAIL),
         covered=lines[0],
         missing=lines[1],
     )
