@@ -21,6 +21,7 @@ def waited(told: Story) -> None:
     told.tell("devops-1", "improvement", id, blocked)
     _escalated(told, "improvement", id, Obstacle.PERSON, told.now, blocked.reason, blocked.needs)
     _escalated(told, "budget", DAY, Obstacle.BUDGET, _exhausted_at(told), "nothing is left", "its limit")
+    _short(told)
     told.tell("cli", "swarm", "all", swarm.Paused(reason="nobody is there"))
     _escalated(told, "swarm", "all", Obstacle.PAUSE, told.now, "nobody is there", "aps resume")
     told.tell("cli", "swarm", "all", swarm.Resumed())
@@ -31,6 +32,21 @@ def waited(told: Story) -> None:
         ("deployment", "deployment-1", "deploy"),
     ):
         _left_lying(told, aggregate, one, work)
+
+
+def _short(told: Story) -> None:
+    """Tell of work that a budget lets go on, and that it refuses again."""
+    id = "short-of-budget"
+    designed(told, id, "SIM102", 5, RiskClass.LOW)
+    blocked = i.Blocked(
+        reason=f"no engine wrote the change: the budget {DAY} is exhausted: nothing is left",
+        needs="the budget that begins at 2026-01-06 00:00 UTC, or a higher APS_BUDGET_DAY or"
+        " APS_BUDGET_DAY_RUNS",
+        budget=DAY,
+    )
+    free = i.Unblocked(reason=f"the budget {DAY} refuses no longer what it refused")
+    told.tell("developer-1", "improvement", id, blocked, free, blocked)
+    _escalated(told, "improvement", id, Obstacle.BUDGET, told.now, blocked.reason, blocked.needs)
 
 
 def _left_lying(told: Story, aggregate: str, id: str, work: str) -> None:

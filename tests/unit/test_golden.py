@@ -79,6 +79,11 @@ def test_the_newest_history_tells_every_fact_in_its_newest_version() -> None:
     )
 
 
+def test_the_newest_history_tells_of_work_that_waits_for_a_budget() -> None:
+    blocked = [event for event in NEWEST.events if event.envelope.address.fact == "blocked"]
+    assert {bool(event.envelope.data.get("budget")) for event in blocked} == {True, False}
+
+
 @pytest.fixture
 def golden(tmp_path: Path) -> Path:
     """A copy of the golden histories."""
