@@ -1,5 +1,6 @@
-"""Where the gateway listens, how it is reached there, and under which certificate."""
+"""Where the gateway listens, and how it is reached there."""
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -11,9 +12,9 @@ from aiohttp import web
 from services.gateway.connections import GatewayRunner
 from services.runtime.listening_settings import LOOPBACK, MOST_CONNECTIONS
 from services.runtime.settings import Settings
-from services.runtime.tls import UnusableCertificate
 
 IDLE_SECONDS = 75.0  # longer than proxies keep theirs, or they would send on a connection that just ended
+HANDSHAKE_SECONDS = 10.0  # for whoever connects and says nothing, or goes on too slowly
 
 log = structlog.get_logger()
 
@@ -59,26 +60,6 @@ def port_to_use(settings: Settings) -> int:
         return port
 
 
-def certificate(settings: Settings) -> ssl.SSLContext | None:
-    """Return what encrypts the connections to the gateway; None where they are plain.
-
-    Raises `UnusableCertificate`.
-    """
-    if settings.tls_cert is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # A password would be asked for on the terminal: a key that needs one is refused instead.
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")
-    except OSError as problem:
-        pair = f"APS_TLS_CERT={settings.tls_cert} and APS_TLS_KEY={settings.tls_key}"
-        raise UnusableCertificate(
-            f"{pair} are no certificate with its key: {problem}; give both as PEM, the key without a password"
-        ) from problem
-    return context
-
-
 def runner_of(
     app: web.Application, idle_seconds: float = IDLE_SECONDS, most: int = MOST_CONNECTIONS
 ) -> web.AppRunner:
@@ -89,11 +70,48 @@ def runner_of(
     return GatewayRunner(app, idle_seconds, most)
 
 
-async def listen(runner: web.AppRunner, settings: Settings) -> None:
-    """Answer at the settings' address. Raises `PortInUse`, `NoSuchAddress`, `UnusableCertificate`."""
-    context = certificate(settings)
+class Site(web.BaseSite):
+    """One address; a connection that is not encrypted in a time is ended."""
+
+    __slots__ = ("_host", "_port", "_seconds")
+
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        address: tuple[str, int],
+        context: ssl.SSLContext | None,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
+    ) -> None:
+        """`context` encrypts; None is in the open."""
+        super().__init__(runner, ssl_context=context)
+        self._host, self._port = address
+        self._seconds = None if context is None else handshake_seconds
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+        return f"{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        await super().start()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 -- the runner was set up
+        # aiohttp's own site gives no bound to a handshake, so asyncio's of a minute would hold
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=self._seconds,
+            backlog=self._backlog,
+        )
+
+
+async def listen(runner: web.AppRunner, settings: Settings, context: ssl.SSLContext | None) -> None:
+    """Answer at the settings' address, encrypted by `context`. Raises `PortInUse`, `NoSuchAddress`."""
     try:
-        await web.TCPSite(runner, settings.host, settings.port, ssl_context=context).start()
+        await Site(runner, (settings.host, settings.port), context).start()
     except OSError as problem:
         raise _explained(problem, settings) from problem
     for address in runner.addresses:

@@ -8,6 +8,7 @@ from projections.connection import Pool
 from projections.queries import Views
 from services.access.sessions import Signer
 from services.gateway.app import application
+from services.gateway.certificates import certificates
 from services.gateway.denials import Denials
 from services.gateway.desk import GatewayDesk
 from services.gateway.health import Asker
@@ -54,6 +55,7 @@ async def run_gateway(ground: Ground) -> None:
         desk = GatewayDesk(
             ground, book, views, signer, feed, position, asker, watch, webhooks, metered, letters, denials
         )
+        shown = certificates(ground.settings)
         runner = runner_of(application(desk), most=ground.settings.connections_per_address)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
@@ -61,11 +63,12 @@ async def run_gateway(ground: Ground) -> None:
             closing.push_async_callback(runner.cleanup)
             following = [
                 asyncio.create_task(one.run())
-                for one in (*reaches, feed, position, watch, webhooks.refusals, metered.counting)
+                for one in (*reaches, feed, position, watch, webhooks.refusals, metered.counting, shown)
+                if one is not None
             ]
             for task in following:
                 closing.push_async_callback(end, task)
-            await listen(runner, ground.settings)
+            await listen(runner, ground.settings, shown.context if shown else None)
             await closing.enter_async_context(announced(connection, NAME, PURPOSE, actor(NAME)))
             ended, _ = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
             ended.pop().result()

@@ -38,14 +38,13 @@ async def reach(server: Server) -> AsyncIterator[Reach]:
     reach = Reach("a server", server.word, Away, patient_seconds=0.01)
     running = asyncio.create_task(reach.run())
     try:
-        async with asyncio.timeout(PATIENCE):
-            yield reach
+        yield reach
     finally:
         await end(running)
 
 
 async def wait(reach: Reach, answer: "asyncio.Future[int]") -> int:
-    async with reach.awaited():
+    async with asyncio.timeout(PATIENCE), reach.awaited():
         return await answer
 
 

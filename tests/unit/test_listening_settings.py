@@ -4,12 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.listening import (
-    NoSuchAddress,
-    certificate,
-    port_to_use,
-    url_of,
-)
+from services.gateway.certificates import certificate
+from services.gateway.listening import NoSuchAddress, port_to_use, url_of
 from services.runtime.settings import Settings, WrongSettings, load
 from services.runtime.tls import UnusableCertificate
 from tests.certificates import Authority, Pair

@@ -16,7 +16,8 @@ from services.cli.asking import cause
 from services.cli.session import Exit, Stop, print_json_line, say
 from services.cli.swarm.running import SERVICES, process_of, runnable, service_of, swarm
 from services.cycle.requesting import Asked, Wish, ask, locate
-from services.gateway.listening import PortInUse, certificate, port_to_use, url_of
+from services.gateway.certificates import certificate
+from services.gateway.listening import PortInUse, port_to_use, url_of
 from services.runtime.answering import copies
 from services.runtime.ground import Ground, actor, stand
 from services.runtime.log import Log
