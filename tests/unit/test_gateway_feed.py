@@ -11,7 +11,7 @@ from events.envelope import Cause
 from events.memory import InMemoryEventStore
 from events.store import Batch, Recorded
 from events.swarm import ALL, SWARM, Paused
-from services.gateway.live.feed import PART, Feed, Told
+from services.gateway.live.feed import PART, PART_BYTES, Feed, Told
 from services.gateway.live.stream import TOGETHER_BYTES, joined
 from services.runtime.ending import end
 
@@ -58,10 +58,10 @@ async def feed(store: Watched) -> AsyncIterator[Feed]:
     await end(running)
 
 
-async def append(store: Watched, number: int) -> None:
+async def append(store: Watched, number: int, reason: str = "a test") -> None:
     for _ in range(number):
         position = await store.position(SWARM.name, ALL)
-        await store.append_many([Batch(SWARM.name, ALL, position, (Paused(reason="a test"),))], CAUSE)
+        await store.append_many([Batch(SWARM.name, ALL, position, (Paused(reason=reason),))], CAUSE)
 
 
 async def heard(feed: Feed, after: int, until: int) -> list[int]:
@@ -133,6 +133,30 @@ async def test_who_waits_for_an_event_is_woken_when_following_begins_and_by_the_
         async with asyncio.timeout(PATIENCE):
             await coming
         assert not other.done()
+
+
+async def test_large_events_are_kept_in_part_and_heard_in_whole(store: Watched) -> None:
+    feed = Feed(store, kept_bytes=100_000)
+    running = asyncio.create_task(feed.run())
+    with feed.listening():
+        await store.until_followed_by(1)
+        await append(store, 20, "x" * 20_000)
+        assert await heard(feed, 0, 20) == list(range(1, 21))
+        assert 60_000 < feed.kept_bytes <= 100_000
+        await append(store, 1, "x" * 200_000)
+        assert await heard(feed, 0, 21) == list(range(1, 22))
+        assert feed.kept_bytes == 0
+        await append(store, 1)
+        assert await heard(feed, 20, 22) == [21, 22]
+    await end(running)
+
+
+async def test_a_listener_is_given_no_more_at_once_than_a_part_in_bytes(feed: Feed, store: Watched) -> None:
+    await append(store, 8, "x" * (PART_BYTES // 4))
+    with feed.listening():
+        async with asyncio.timeout(PATIENCE):
+            told = await feed.beyond(0)
+    assert [one.seq for one in told] == [1, 2, 3, 4]
 
 
 async def test_each_event_is_encoded_once_and_on_one_line(feed: Feed, store: Watched) -> None:

@@ -22,7 +22,9 @@ from events.store import Broken, EventStore, Unavailable
 from services.gateway.live.message import event_message
 
 KEPT = 4096
+KEPT_BYTES = 16 << 20
 PART = 256  # events given to a listener at once
+PART_BYTES = 1 << 20
 AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -38,15 +40,22 @@ class Told(NamedTuple):
 class Feed:
     """Follows the log while it runs and somebody listens."""
 
-    def __init__(self, store: EventStore) -> None:
-        """Keep nothing yet."""
+    def __init__(self, store: EventStore, kept_bytes: int = KEPT_BYTES) -> None:
+        """Keep nothing yet, and never more than `KEPT` events and `kept_bytes` of them."""
         self._store = store
-        self._kept: deque[Told] = deque(maxlen=KEPT)
+        self._kept: deque[Told] = deque()
+        self._most_bytes = kept_bytes
+        self._bytes = 0
         self._moved = asyncio.Event()
         self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self._listeners = 0
         self._wanted = asyncio.Event()
         self._head: int | None = None  # the last event it has, while it follows
+
+    @property
+    def kept_bytes(self) -> int:
+        """How large the events are together that it keeps."""
+        return self._bytes
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -112,9 +121,10 @@ class Feed:
             async for event in events:
                 if not self._listeners:
                     self._kept.clear()
+                    self._bytes = 0
                     self._head = None
                     return
-                self._kept.append(Told(event.seq, event_message(event)))
+                self._keep(Told(event.seq, event_message(event)))
                 self._head = event.seq
                 self._wake(event.envelope.subject)
                 self._move()
@@ -124,8 +134,21 @@ class Feed:
         first = self._kept[0].seq if self._kept else head + 1
         if seq + 1 >= first:
             return list(islice(self._kept, seq + 1 - first, seq + 1 - first + PART))
-        past = self._store.read_all(seq, min(first - 1, seq + PART))
-        return [Told(event.seq, event_message(event)) async for event in past]
+        part: list[Told] = []
+        size = 0
+        async with aclosing(self._store.read_all(seq, min(first - 1, seq + PART))) as past:  # type: ignore[type-var]  # the port promises less than a generator
+            async for event in past:
+                part.append(Told(event.seq, event_message(event)))
+                size += len(part[-1].message)
+                if size >= PART_BYTES:
+                    break
+        return part
+
+    def _keep(self, told: Told) -> None:
+        self._kept.append(told)
+        self._bytes += len(told.message)
+        while len(self._kept) > KEPT or self._bytes > self._most_bytes:
+            self._bytes -= len(self._kept.popleft().message)
 
     def _wake(self, subject: str) -> None:
         """Wake whoever waits now for an event of an aggregate; who comes later waits for the next."""
