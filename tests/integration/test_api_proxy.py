@@ -1,6 +1,7 @@
 """The way from a confined program to its API: what is forwarded, signed, counted, and told when it fails."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -28,6 +29,7 @@ class Upstream:
         self.headers: dict[str, str] = {}
         self.breaks_off = False
         self.may_end = asyncio.Event()
+        self.left = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
@@ -39,7 +41,11 @@ class Upstream:
             assert request.transport is not None
             request.transport.abort()
             return response
-        await self.may_end.wait()
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:  # whoever asked is gone
+            self.left.set()
+            raise
         await response.write(b"last")
         return response
 
@@ -52,7 +58,7 @@ async def way(
     upstream.may_end.set()
     app = web.Application(client_max_size=2 * LARGEST)
     app.router.add_route("*", "/{path:.*}", upstream.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}/base"
@@ -175,3 +181,22 @@ async def test_a_call_still_under_way_does_not_hold_up_the_end(tmp_path: Path) -
         answer = await program.post(CALL)
         assert await answer.content.readany() == b"first "
         answer.close()
+
+
+async def test_a_call_ends_with_the_program_that_made_it(tmp_path: Path) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    before = asyncio.all_tasks()
+    async with way(tmp_path) as (upstream, proxy, program):
+        upstream.may_end.clear()
+        answer = await program.post(CALL, data=b"")
+        assert await answer.content.readany() == b"first "
+        answer.close()
+        async with asyncio.timeout(10):
+            await upstream.left.wait()
+        assert proxy.trouble is None
+    async with asyncio.timeout(30):
+        while left := asyncio.all_tasks() - before:
+            await asyncio.wait(left)
+    gc.collect()
+    assert told == []

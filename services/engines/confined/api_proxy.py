@@ -4,6 +4,7 @@ Rules:
 1. Only the calls named are forwarded; all else is answered here with 404 and leaves the machine never.
 2. No redirect is followed and no cookie kept: the credential goes to the one base address.
 3. What went wrong on the way is kept, for the program tells less of it than the API did.
+4. A call ends with the program that made it: nobody would read the rest, which is paid for all the same.
 """
 
 import asyncio
@@ -72,7 +73,8 @@ class ApiProxy:
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._handle(request, session)
 
-            runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=ENDING)
+            server = web.Server(handle, access_log=None, handler_cancellation=True)
+            runner = web.ServerRunner(server, shutdown_timeout=ENDING)
             await runner.setup()
             try:
                 await web.UnixSite(runner, str(path)).start()
