@@ -171,6 +171,19 @@ class Views:
         """Return the measures of a time, of one target or all; by time in parts of a `width`."""
         return await self._rows(outcomes.SUMMED, by.sums, at_seq, since, until, target, width)
 
+    async def outcome_parts(
+        self,
+        since: datetime,
+        until: datetime,
+        at_seq: int | None = None,
+        target: str | None = None,
+        width: timedelta = DAY,
+    ) -> tuple[OutcomeSums | None, tuple[OutcomeSums, ...]]:
+        """Return the measures of a time and of its parts, read at once; None before a projector ever ran."""
+        statement = OutcomesBy.TIME.sums_and_whole
+        rows = await self._rows(outcomes.SUMMED, statement, at_seq, since, until, target, width)
+        return (rows[0], rows[1:]) if rows else (None, ())
+
     async def improvement_counts(self) -> tuple[CountRow, ...]:
         """Return how many improvements of each target have each status."""
         return await self._rows(counts.COUNTS, counts.IMPROVEMENTS)

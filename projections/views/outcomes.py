@@ -170,7 +170,7 @@ with told as (
   where ($1::bigint is null or seq <= $1) and time >= $2 and time < $3 and ($4::text is null or target = $4)
     and $5::interval is not null
 ), counted as (
-  select what,
+  select coalesce(what, '') as what,
     count(*) filter (where outcome = 'discovered') as discovered,
     count(*) filter (where outcome = 'refuted') as refuted,
     count(*) filter (where outcome = 'declined') as declined,
@@ -185,17 +185,19 @@ with told as (
     percentile_disc(0.9) within group (order by lead_ms) as lead_ms_p90,
     percentile_disc(0.5) within group (order by restore_ms) as restore_ms_p50,
     percentile_disc(0.9) within group (order by restore_ms) as restore_ms_p90
-  from told group by what
-), spent as (
-  select {by_call} as what, count(*) as calls,
-    coalesce(sum(cost_micros) filter (where billing = 'price'), 0)::bigint as priced_micros
+  from told group by {grouped}
+), paid as (
+  select {by_call} as what, cost_micros, billing
   from {schema}.engine_usage r
   left join {schema}.outcomes d on d.id = r.improvement and d.outcome = 'discovered'
   where case when $1::bigint is null then valid_to_seq is null
       else int8range(valid_from_seq, valid_to_seq) @> $1 end
     and r.outcome not in ('requested', 'started') and updated_at >= $2 and updated_at < $3
     and ($4::text is null or d.target = $4)
-  group by 1
+), spent as (
+  select coalesce(what, '') as what, count(*) as calls,
+    coalesce(sum(cost_micros) filter (where billing = 'price'), 0)::bigint as priced_micros
+  from paid group by {grouped}
 )
 select what, coalesce(discovered, 0) as discovered, coalesce(refuted, 0) as refuted,
   coalesce(declined, 0) as declined, coalesce(abandoned, 0) as abandoned, coalesce(landed, 0) as landed,
@@ -206,6 +208,8 @@ select what, coalesce(discovered, 0) as discovered, coalesce(refuted, 0) as refu
   coalesce(calls, 0) as calls, coalesce(priced_micros, 0) as priced_micros
 from counted full join spent using (what) order by what
 """
+EACH = "what"
+EACH_AND_WHOLE = "grouping sets ((what), ())"  # the row of the whole names nothing
 PART = """to_char(date_bin($5, {time}, 'epoch') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 
 
@@ -219,6 +223,14 @@ class OutcomesBy(StrEnum):
     @property
     def sums(self) -> str:
         """The statement for the sums."""
+        return self._summed(EACH)
+
+    @property
+    def sums_and_whole(self) -> str:
+        """The statement for the sums, and first for that of all of them, which is named by nothing."""
+        return self._summed(EACH_AND_WHOLE)
+
+    def _summed(self, grouped: str) -> str:
         match self:
             case OutcomesBy.ALL:
                 outcome, call = "''", "''"
@@ -226,7 +238,8 @@ class OutcomesBy(StrEnum):
                 outcome, call = "o.target", "coalesce(d.target, '')"
             case OutcomesBy.TIME:
                 outcome, call = PART.replace("{time}", "o.time"), PART.replace("{time}", "r.updated_at")
-        return SUMS.replace("{by_outcome}", outcome).replace("{by_call}", call)
+        statement = SUMS.replace("{grouped}", grouped)
+        return statement.replace("{by_outcome}", outcome).replace("{by_call}", call)
 
 
 TABLE = Table("outcomes", OutcomeRow, ("seq",), ("(time)", "(id, seq)"))

@@ -30,6 +30,7 @@ ENDED: tuple[Told, ...] = (
     ("improvement", "imp-2", i.Abandoned(reason="not wanted")),
     ("improvement", "imp-1", ROLLED_BACK),
 )
+NOTHING = OutcomeSums("", *(0,) * 11, None, None, None, None, 0, 0)
 
 
 @pytest.fixture
@@ -89,6 +90,19 @@ async def test_parts_of_time_hold_what_happened_in_them(pool: Pool) -> None:
     assert [one.what for one in before] == ["2026-03-01T12:00:00Z"]
 
 
+@pytest.mark.parametrize("story", [(), CYCLE, (*CYCLE, *ENDED)])
+async def test_a_time_and_its_parts_read_at_once_are_as_each_read_alone(
+    pool: Pool, story: tuple[Told, ...]
+) -> None:
+    views = await views_of(story, pool)
+    wide = timedelta(seconds=10)
+    for end, seq, target in ((LATER, None, None), (START + wide, 3, None), (LATER, None, "toolz")):
+        both = await views.outcome_parts(START, end, seq, target, wide)
+        assert both[1] == await views.outcome_sums(OutcomesBy.TIME, START, end, seq, target, wide)
+        alone = await views.outcome_sums(OutcomesBy.ALL, START, end, seq, target)
+        assert both[0] == (alone[0] if alone else NOTHING)
+
+
 async def test_only_what_has_a_price_was_paid_for(pool: Pool) -> None:
     free = f.run_completed().model_copy(update={"billing": Billing.SUBSCRIPTION, "cost_micros": 99})
     paid = f.run_completed().model_copy(update={"billing": Billing.PRICE, "cost_micros": 7})
@@ -115,3 +129,4 @@ async def test_what_is_taken_back_again_is_measured_from_its_own_failure(pool: P
 
 async def test_without_views_there_are_no_measures(pool: Pool) -> None:
     assert await Views(pool).outcome_sums(OutcomesBy.ALL, START, LATER) == ()
+    assert await Views(pool).outcome_parts(START, LATER) == (None, ())

@@ -117,11 +117,25 @@ async def measured(
     call: Call, seq: int | None, by: OutcomesBy, wanted: Range, target: str
 ) -> tuple[Span, tuple[OutcomeMeasures, ...]]:
     """Return the outcome measures of a time that ends now, or when an event happened."""
-    views = call.desk.views
-    registered = [row.registered_at for row in await views.targets(seq)]
-    span = span_of(wanted, await _end(call, seq), min(registered, default=None))
-    sums = await views.outcome_sums(by, span.since, span.until, seq, target or None, span.width)
+    span = await spanned(call, seq, wanted)
+    sums = await call.desk.views.outcome_sums(by, span.since, span.until, seq, target or None, span.width)
     return span, tuple(measures_of(one) for one in sums)
+
+
+async def measured_in_parts(
+    call: Call, seq: int | None, span: Span, target: str
+) -> tuple[OutcomeMeasures, tuple[OutcomeMeasures, ...]]:
+    """Return the outcome measures of a time as a whole, and of each part of it, summed at once."""
+    views = call.desk.views
+    whole, parts = await views.outcome_parts(span.since, span.until, seq, target or None, span.width)
+    told = OutcomeMeasures(what="") if whole is None else measures_of(whole)
+    return told, tuple(measures_of(one) for one in parts)
+
+
+async def spanned(call: Call, seq: int | None, wanted: Range) -> Span:
+    """Return the time that ends now, or when an event happened."""
+    registered = [row.registered_at for row in await call.desk.views.targets(seq)]
+    return span_of(wanted, await _end(call, seq), min(registered, default=None))
 
 
 async def _end(call: Call, seq: int | None) -> datetime:

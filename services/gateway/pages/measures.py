@@ -8,14 +8,13 @@ from aiohttp import web
 from pydantic import Field
 
 from projections.views.deployments import DeploymentRow
-from projections.views.outcomes import OutcomesBy
 from schemas.access import Scope
 from services.gateway.api.reading import seq_of
 from services.gateway.http.lists import At
 from services.gateway.http.route import LOOKING, Call, Route
 from services.gateway.metering.charts import TONES, Chart, Kind, Line, Mark, in_unit_of_time
 from services.gateway.metering.measures import OutcomeMeasures, begun
-from services.gateway.metering.routes import measured
+from services.gateway.metering.routes import measured_in_parts, spanned
 from services.gateway.metering.spans import Range, Span
 from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
@@ -57,8 +56,8 @@ async def measures(call: Call) -> web.StreamResponse:
     """Show the measures of a time."""
     asked: Shown = call.query
     seq, views = await seq_of(call), call.desk.views
-    span, parts = await measured(call, seq, OutcomesBy.TIME, asked.range, asked.target)
-    _, whole = await measured(call, seq, OutcomesBy.ALL, asked.range, asked.target)
+    span = await spanned(call, seq, asked.range)
+    whole, parts = await measured_in_parts(call, seq, span, asked.target)
     wants = withheld(call)
     known = () if wants["deployments"] else await views.deployments(asked.target or None, seq)
     moves = [row for row in known if span.since <= row.updated_at < span.until]
@@ -72,7 +71,7 @@ async def measures(call: Call) -> web.StreamResponse:
         targets=() if wants["choice"] else await views.targets(seq),
         names=sorted({one.name for one, _ in series}),
         span=span,
-        whole=whole[0] if whole else OutcomeMeasures(what=""),
+        whole=whole,
         charts=(*_charts(frame), *([await _custom(call, frame, asked.metric)] if asked.metric else ())),
         moves=moves[: -MOST_MARKS - 1 : -1],
     )
