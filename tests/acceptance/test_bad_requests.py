@@ -146,6 +146,9 @@ def test_a_model_that_a_server_does_not_know_is_named_and_not_asked_again(
     ended, calls = through_chat(place.home, *words, script=(unknown,), OPENAI_COMPATIBLE_MODEL=NOBODY)
     assert NOBODY in ended.out, "a person on the terminal is not told"
     assert ended.code == 1
+    assert "Name a model that it knows (APS_ENGINES, such as claude_code:opus; OPENAI_COMPATIBLE_MODEL)" in (
+        " ".join(ended.err.split())
+    ), ended.err
     assert re.search(r"^again: .* improvements retry \S+$", ended.err, re.MULTILINE), ended.err
     assert "Traceback" not in ended.out + ended.err
     assert fingerprint(repository) == before
