@@ -20,8 +20,10 @@ from events.target import TARGET, Registered
 from schemas.access import Role
 from schemas.improvement import Status
 from services.access.tokens import grant
+from services.changes.brief import DEMANDED
 from services.changes.recipes import MAKING, Written
 from services.developer.agent import Developer
+from services.gherkin.steps import GuardedByTests, ShownByTests
 from services.runtime.claims import Later
 from services.runtime.role import workbench
 from services.runtime.secret import settle_secret
@@ -46,6 +48,10 @@ FEATURE = """Feature: Parse nothing
   Scenario: shown
     Then the behaviour "an empty list gives 0" is shown by tests that fail without it
 """
+GUARDED = """Feature: Parse something
+  Scenario: shown
+    Then the behaviour "a list gives its first" is guarded by new tests
+"""
 SECRET = "sk-ant-api03-Zq8vT1bW5xY2kL9mN4pR7sD3fG6hJ0aC"
 HAND = {"title": "a hand", "role": "developer", "capabilities": ["python"], "capacity": 1}
 
@@ -62,15 +68,15 @@ async def place(server: LogServer, database: str, tmp_path: Path, free_port: int
             first = Registered(path=str(folder), title="shop", origin=str(folder))
             asked = f.scan_requested().model_copy(update={"base": head, "request": "parse nothing"})
             await book.record(TARGET, TARGET_ID, first, asked, cause=CAUSE)
-            for id in (ID, "imp-2"):
-                await _designed(book, id, head, asked.scan)
+            for id, text in ((ID, FEATURE), ("imp-2", GUARDED)):
+                await _designed(book, id, head, asked.scan, text)
         await opened.seen()
         yield opened
 
 
-async def _designed(book: Any, id: str, head: str, scan: str) -> None:
+async def _designed(book: Any, id: str, head: str, scan: str, text: str) -> None:
     known = {"target": TARGET_ID, "scan": scan, "base": head, "source": "request", "why": "parse nothing"}
-    feature = await book.keep(FEATURE, f"{id}.feature", "text/x-gherkin")
+    feature = await book.keep(text, f"{id}.feature", "text/x-gherkin")
     plan = await book.keep("Return 0 early.", f"{id}.md", "text/markdown")
     facts = (
         f.discovered().model_copy(update=known),
@@ -162,6 +168,13 @@ async def test_a_claim_gives_what_the_work_needs(place: Place) -> None:
     claim = (await place.book.state(IMPROVEMENT, ID)).claim
     assert claim is not None
     assert (claim.token, claim.agent) == (said.json["claim"], f"outside/{place.tokens[Role.AGENT].id}")
+
+
+async def test_a_claim_says_what_the_tests_have_to_prove(place: Place) -> None:
+    await do(place, "agents", HAND | {"capacity": 2})
+    shown, guarded = [(await do(place, f"work/{id}/claim")).json for id in (ID, "imp-2")]
+    assert shown["proof"] == DEMANDED[ShownByTests]
+    assert (guarded["behaviours"], guarded["proof"]) == (["a list gives its first"], DEMANDED[GuardedByTests])
 
 
 async def test_of_many_who_claim_at_once_one_does(place: Place) -> None:

@@ -125,6 +125,7 @@ class Claimed(Frozen):
     request: str
     requirements: tuple[str, ...]
     behaviours: tuple[str, ...]
+    proof: Annotated[str, Field(description="What the tests of each behaviour have to do.")]
     plan: str
     refusals: tuple[str, ...]
     context: tuple[Words, ...]
@@ -216,6 +217,7 @@ async def _claimed(call: Call, id: str, agent: str, token: int) -> Claimed:
         request=found.why,
         requirements=tuple(one.text for one in state.requirements.requirements) if state.requirements else (),
         behaviours=tuple(told.behaviours),
+        proof=told.proof,
         plan=told.plan,
         refusals=tuple(told.bug_reports),
         context=tuple(_words(one) for one in told.context),
