@@ -20,6 +20,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from services.engines.choosing import WrongPolicy
 from services.runtime.encryption_settings import EncryptionSettings, contradictions
 from services.runtime.engine_settings import EngineSettings
 from services.runtime.listening_settings import ListeningSettings, unfit_address
@@ -280,14 +281,14 @@ def _validated(given: Mapping[str, str], wrong: list[str]) -> Settings | None:
         # A value of a union is reported once for each member.
         for name, detail in {str(detail["loc"][0]): detail for detail in error.errors()}.items():
             shown = _MASK if _is_secret(name) else repr(values[name])
-            wrong.append(f"{name}={shown}: {_because(name, detail)}give {_allowed(name)}")
+            wrong.append(f"{name}={shown}: {_because(detail)}give {_allowed(name)}")
         return None
 
 
-def _because(name: str, detail: ErrorDetails) -> str:
-    """Return what a check of ours says of a value that is no secret; most say nothing."""
-    said = "" if _is_secret(name) else str(detail.get("ctx", {}).get("error", ""))
-    return f"{said}; " if said else ""
+def _because(detail: ErrorDetails) -> str:
+    """Return which part of a policy is wrong; of other values what is allowed says enough."""
+    error = detail.get("ctx", {}).get("error")
+    return f"{error}; " if isinstance(error, WrongPolicy) else ""
 
 
 def _unknown(name: str) -> str:
