@@ -88,11 +88,13 @@ async def take(book: Log, agent: str, id: str, lease: timedelta, cause: Cause) -
 async def held_by(book: Log, agent: str, state: OutsideAgent) -> tuple[str, ...]:
     """Return which of what an agent claimed it still holds."""
     now, states = book.clock(), await book.states(IMPROVEMENT, state.holding)
-    return tuple(
-        id
-        for id, one in states.items()
-        if one.claim is not None and one.claim.agent == name_of(agent) and now < one.claim.lease_until
-    )
+    return tuple(id for id, one in states.items() if is_held(one, agent, now))
+
+
+def is_held(state: Improvement, agent: str, now: datetime) -> bool:
+    """Whether an agent holds the work of an improvement."""
+    claim = state.claim
+    return claim is not None and claim.agent == name_of(agent) and now < claim.lease_until
 
 
 async def renew(book: Log, agent: str, id: str, token: int, lease: timedelta, cause: Cause) -> datetime:

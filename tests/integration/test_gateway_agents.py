@@ -137,6 +137,43 @@ async def test_an_agent_registers_sees_itself_and_is_seen(place: Place) -> None:
     assert (await place.ask("GET", "/api/agents/0123456789ab", Role.AGENT)).status == 404
 
 
+async def test_who_is_registered_is_listed_with_what_they_hold_and_when_they_were_heard_of(
+    place: Place,
+) -> None:
+    assert (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"] == []
+    began = await place.seen()
+    token, agent = (await claimed(place)).json["claim"], place.tokens[Role.AGENT].id
+    (one,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
+    assert (one["id"], one["title"], one["capabilities"]) == (agent, "a hand", ["python"])
+    assert (one["present"], one["holding"], one["capacity"]) == (True, [ID], 1)
+    assert (await do(place, f"work/{ID}/renew", {"claim": token})).status == 200
+    (renewed,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
+    assert renewed["last_heard"] > one["last_heard"]
+    held = await place.seen()
+    assert (await do(place, "agents/leave")).status == 202
+    (left,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
+    assert (left["present"], left["holding"]) == (False, [])
+    then = (await place.ask("GET", f"/api/agents?at={held}", Role.VIEWER)).json
+    assert (then["items"], then["position"]) == ([renewed], held)
+    assert (await place.ask("GET", f"/api/agents?at={began}", Role.VIEWER)).json["items"] == []
+    assert (await place.ask("GET", "/api/agents", Role.AGENT)).status == 403
+
+
+async def test_the_page_of_tasks_shows_agents_or_says_how_one_comes(place: Place) -> None:
+    began = await place.seen()
+    assert "No agent from outside is registered" in (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
+    assert (
+        await do(place, "agents", HAND | {"title": "<b>hand</b>", "capabilities": ["\u202ego"]})
+    ).status == 201
+    assert (await do(place, f"work/{ID}/claim")).status == 201
+    shown = (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
+    assert "&lt;b&gt;hand" in shown
+    assert "\u202e" not in shown
+    assert f'<a href="/ai/improvements/{ID}">' in shown
+    before = (await place.ask("GET", f"/ai/tasks?at={began}", Role.VIEWER)).text
+    assert "No agent from outside is registered" in before
+
+
 @pytest.mark.parametrize(
     "wrong", [{"role": "qa"}, {"capacity": 0}, {"capacity": 99}, {"title": ""}, {"capabilities": [""]}]
 )

@@ -96,6 +96,8 @@ async def test_without_nats_what_needs_the_log_is_refused_soon(
             assert (said.status, "NATS" in said.json["detail"]) == (503, True), (path, said.text)
             assert int(said.headers["Retry-After"]) > 0
         assert (await soon(opened, "GET", "/api/improvements", Role.VIEWER)).status == 200
+        tasks = await soon(opened, "GET", "/ai/tasks", Role.VIEWER)
+        assert (tasks.status, "NATS is away" in tasks.text) == (200, True)
 
 
 async def test_nats_that_was_silent_is_found_again(place: Place, server: LogServer) -> None:

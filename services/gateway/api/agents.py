@@ -5,13 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from events.agent import AGENT, MOST, OutsideAgent, Progressed, Registered
+from events.agent import AGENT, MOST, OutsideAgent, Registered
 from schemas.access import Role, Scope
 from schemas.base import Frozen
+from services.gateway.api.reading import seq_of, time_of
+from services.gateway.api.roster import AgentState, agent, agents
 from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, loaded, was_done
+from services.gateway.http.lists import Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, WORKING, Call, Reply, Route
-from services.steering.outside import held_by, leave
+from services.steering.outside import leave
 
 PATH = "/api/agents"
 Word = Annotated[str, Field(min_length=1, max_length=100)]
@@ -24,19 +27,6 @@ class Registration(Frozen):
     role: Literal["developer"]
     capabilities: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
     capacity: Annotated[int, Field(ge=1, le=MOST)] = 1
-
-
-class AgentState(Frozen):
-    """An agent, what it holds now, and how far it says that it is."""
-
-    id: str
-    title: str
-    role: str
-    capabilities: tuple[str, ...]
-    capacity: int
-    present: bool
-    holding: tuple[str, ...]
-    progress: Progressed | None
 
 
 def own_id(call: Call) -> str:
@@ -84,20 +74,20 @@ async def go(call: Call) -> Reply:
     return Reply(await _told(call, id), HTTPStatus.ACCEPTED, {"Location": f"{PATH}/{id}"})
 
 
+async def listed(call: Call) -> Reply:
+    """Answer all agents, those first who are registered now, or were at a moment."""
+    asked, seq = call.query, await seq_of(call)
+    book = call.desk.book
+    rows = await agents(book, seq, book.clock() if seq is None else await time_of(call, seq))
+    at = await book.store.head() if seq is None else seq
+    return Reply(page_of(rows, lambda one: one.id, asked, at))
+
+
 async def _told(call: Call, id: str) -> AgentState:
-    state = (await loaded(call, AGENT, id)).state
-    registered = state.registered
-    assert registered is not None  # noqa: S101 -- the first fact of every agent
-    return AgentState(
-        id=id,
-        title=registered.title,
-        role=registered.role,
-        capabilities=registered.capabilities,
-        capacity=registered.capacity,
-        present=state.present,
-        holding=await held_by(call.desk.book, id, state),
-        progress=state.progress,
-    )
+    await loaded(call, AGENT, id)
+    found = await agent(call.desk.book, id, None, call.desk.book.clock())
+    assert found is not None  # noqa: S101 -- the first fact of every agent is that it registered
+    return found
 
 
 ROUTES = (
@@ -122,6 +112,16 @@ ROUTES = (
         body=Why,
         answers={HTTPStatus.ACCEPTED: AgentState},
         problems=(*PROBLEMS, HTTPStatus.NOT_FOUND),
+    ),
+    Route(
+        "GET",
+        PATH,
+        listed,
+        LOOKING,
+        Scope.TASKS,
+        "List agents",
+        query=Paged,
+        answers={HTTPStatus.OK: Page[AgentState]},
     ),
     Route(
         "GET",

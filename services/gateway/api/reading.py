@@ -1,5 +1,6 @@
 """What the views hold: improvements, targets, tasks, runs, budgets, deployments, now or at a moment."""
 
+from datetime import datetime
 from http import HTTPStatus
 
 from aiohttp import web
@@ -58,6 +59,12 @@ async def seq_of(call: Call) -> int | None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(problem)) from None
     except NothingThen as problem:
         raise Problem(HTTPStatus.NOT_FOUND, str(problem)) from None
+
+
+async def time_of(call: Call, seq: int) -> datetime:
+    """Return the time of an event on the log."""
+    (envelope,) = [one.envelope async for one in call.desk.book.store.read_all(seq - 1, seq)]
+    return envelope.at
 
 
 async def position(call: Call, seq: int | None) -> int:

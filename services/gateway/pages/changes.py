@@ -12,10 +12,11 @@ from events.store import Recorded
 from projections.views.summary import summary
 from schemas.access import Scope
 from schemas.base import Frozen
+from services.gateway.api.reading import time_of
 from services.gateway.http.lists import At
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Route
-from services.gateway.pages.moment import moment_of, time_of
+from services.gateway.pages.moment import moment_of
 from services.gateway.pages.rendering import page
 from services.runtime.moments import NoMoment, NothingThen, seq_named
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from services.gateway.api.reading import seq_of
+from services.gateway.api.reading import seq_of, time_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import Call
 from services.runtime.ground import now
@@ -53,9 +53,3 @@ async def reached(call: Call, seq: int) -> int:
     except TimeoutError:
         late = f"the views have not reached event {seq} yet: look again"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, late, headers={"Retry-After": "2"}) from None
-
-
-async def time_of(call: Call, seq: int) -> datetime:
-    """Return the time of an event on the log."""
-    (envelope,) = [one.envelope async for one in call.desk.book.store.read_all(seq - 1, seq)]
-    return envelope.at

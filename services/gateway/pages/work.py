@@ -6,14 +6,16 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
+from events.store import Unavailable
 from projections.views.task_board import TaskState
 from schemas.access import Scope
 from services.gateway.api import deciding
+from services.gateway.api.roster import AgentState, agents
 from services.gateway.http.commands import Why
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Handler, Route
 from services.gateway.pages.forms import back_to
-from services.gateway.pages.moment import moment_of
+from services.gateway.pages.moment import Moment, moment_of
 from services.gateway.pages.rendering import page
 
 TASKS = "/ai/tasks"
@@ -28,7 +30,7 @@ class Claims(At):
 
 
 async def tasks(call: Call) -> web.StreamResponse:
-    """Show claims on work and the latest calls of engines."""
+    """Show claims on work, the latest calls of engines, and who works from outside."""
     moment = await moment_of(call)
     seq, views = moment.at_seq, call.desk.views
     asked = call.query.state
@@ -43,7 +45,16 @@ async def tasks(call: Call) -> web.StreamResponse:
         rows=[(row, row.expired(moment.time)) for row in rows[-LATEST:]],
         runs=runs[: -LATEST - 1 : -1],
         releasable=deciding.RELEASABLE,
+        agents=await _agents(call, moment),
     )
+
+
+async def _agents(call: Call, moment: Moment) -> tuple[AgentState, ...] | None:
+    """Return the agents from outside; None while the log, which alone knows them, is away."""
+    try:
+        return await agents(call.desk.book, moment.at_seq, moment.time)
+    except Unavailable:
+        return None
 
 
 async def deployments(call: Call) -> web.StreamResponse:
