@@ -148,6 +148,14 @@ def test_the_layout_of_an_old_migration_is_nobodys_affair(alembic: Bench) -> Non
     assert gate.passed, gate.evidence
 
 
+def test_a_secret_that_a_failing_migration_prints_is_not_repeated(alembic: Bench) -> None:
+    secret = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    printing = t.SECOND.replace("def upgrade():\n", f"def upgrade():\n    raise OSError({secret!r})\n")
+    assert secret in printing
+    gate = alembic.judged({NEW: printing, "shelf/models.py": t.INDEXED_MODELS})
+    assert f"{NEW}: going up fails: OSError: [***]" in gate.evidence
+
+
 def test_what_touches_no_database_is_not_tried(alembic: Bench) -> None:
     gate = alembic.judged({"shelf/prices.py": "VAT = 7\n"})
     assert (gate.passed, gate.evidence, gate.person) == (True, "no migration and no model is touched", "")
