@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from events.catalogue import read_fact
+from events.deployment import HealthChecked
 from tests.acceptance.command import aps, improve
 from tests.acceptance.conftest import Repositories
 from tests.acceptance.targets import BRANCH, commit, fingerprint, git, subjects, write
-from tests.acceptance.watching import events_of
+from tests.acceptance.watching import events_of, watching
 
 pytestmark = pytest.mark.slow
 
-SICK = "test ! -e tiny/words.py"
+# What it prints is a token's form, which the command itself does not hold.
+SICK = "echo token ghp_16C7e42F292c6912E771''0c838347Ae178B4a; test ! -e tiny/words.py"
 KEPT = ("B905", "C403", "C416", "F401", "RET505", "SIM103", "SIM201", "UP004", "UP015", "UP031")
 # SIM118 breaks the tiny project: it is left out before anything is deployed.
 ALL_TAKEN_BACK = {"SIM118": "abandoned", **dict.fromkeys(KEPT, "rolled_back")}
@@ -29,6 +32,16 @@ async def facts_of(home: Path, target: str) -> list[tuple[str, str]]:
     ]
 
 
+async def printed_by_health(home: Path, target: str) -> str:
+    """What the log keeps of what the health command printed."""
+    async with watching(home) as book:
+        events = [event.envelope async for event in book.store.read_all()]
+        checks = [read_fact(one) for one in events if one.address.id.startswith(target)]
+        (check,) = [one for one in checks if isinstance(one, HealthChecked)]
+        assert check.output is not None
+        return (await book.fetch(check.output)).decode()
+
+
 async def test_a_failing_health_command_removes_the_branch_it_made(home: Path, target: Repositories) -> None:
     root = target()
     before = fingerprint(root)
@@ -39,6 +52,7 @@ async def test_a_failing_health_command_removes_the_branch_it_made(home: Path, t
     assert ended.outcome["findings_after"] == ended.outcome["findings_before"]
     reasons = {one["reason"] for one in ended.outcome["improvements"] if one["status"] == "rolled_back"}
     assert reasons == {f"the health command ended with 1: {SICK}"}
+    assert await printed_by_health(home, ended.outcome["target_id"]) == "token [***]\n"
     told = await facts_of(home, ended.outcome["target_id"])
     assert [fact for _, fact in told] == [
         "started",
