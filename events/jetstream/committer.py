@@ -23,6 +23,7 @@ from events.store import Denied
 OPEN_BATCHES = 5  # the server allows 50 a stream, for all ten writers together
 ANSWER_SECONDS = 2.0  # then it is read back, which is always right
 ASK_SECONDS = 0.25  # an answer takes milliseconds; after this the server is asked whether it refused
+LOST_SECONDS = 0.25  # what the server answered to a connection that broke never comes
 
 
 class Uncertain(Exception):  # noqa: N818 -- says what is not known
@@ -85,15 +86,18 @@ class Committer:
         self, messages: Sequence[Message], headers: Mapping[str, str], error_before: Exception | None
     ) -> Msg:
         last = messages[-1]
+        reconnects = self._connection.stats["reconnects"]
         inbox, answer = await self._answers.expect()
         try:
             sent = dict(headers) or None  # headers that are empty would still take room
             await self._connection.publish(last.subject, last.body, reply=inbox, headers=sent)
             await asyncio.wait((answer,), timeout=ASK_SECONDS)
             if not answer.done():
+                rest = self._answer_seconds - ASK_SECONDS
                 await self._connection.flush(max(1, int(self._answer_seconds)))
                 self._check_permission(messages, error_before)
-                await asyncio.wait((answer,), timeout=self._answer_seconds - ASK_SECONDS)
+                lost = self._connection.stats["reconnects"] > reconnects
+                await asyncio.wait((answer,), timeout=LOST_SECONDS if lost else rest)
             if not answer.done():
                 raise TimeoutError("no answer")
             return answer.result()

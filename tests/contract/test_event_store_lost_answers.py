@@ -18,7 +18,9 @@ from events.envelope import Cause, envelop
 from events.evidence.verify import verify
 from events.fact import Fact
 from events.improvement_facts import ChangeDeployed, Reprioritised
+from events.jetstream.committer import Committer, Uncertain
 from events.jetstream.log import JetStreamEventStore
+from events.jetstream.wire import Message
 from events.store import Batch, Broken, Conflict, Position, Unavailable
 from events.subjects import Address, subject
 from tests.log_server import LogServer, started
@@ -66,6 +68,16 @@ async def test_an_append_whose_answer_was_lost_is_found_on_the_log(
         assert wire.cuts == 1
         assert await store.position("improvement", "i1") == position
     assert await ranks(server) == [0, *new]
+
+
+async def test_an_answer_to_a_connection_that_broke_is_not_waited_for(server: LogServer) -> None:
+    own = subject(Address("improvement", "i1", "reprioritised"))
+    async with over_wire(server) as (wire, client):
+        wire.lose["answer"] = b'"seq":'
+        async with asyncio.timeout(120):
+            with pytest.raises(Uncertain):
+                await Committer(client, answer_seconds=600).commit([Message(own, b"{}")])
+        assert wire.cuts == 1
 
 
 @pytest.mark.parametrize("new", [(1,), (1, 2, 3)], ids=["one event", "a batch"])
