@@ -24,11 +24,11 @@ def nobody(settings: Settings, wanted: Sequence[Wanted], whom: str) -> str:
     """
     lines = [f"{one.engine}: set {lacking(settings, one)}" for one in wanted]
     if not wanted:
-        names_nobody = f"APS_ENGINES={settings.engines} names no engine for {whom}"
+        names_nobody = f"APS_ENGINES={settings.engines!r} names no engine for {whom}"
         lines.append(f"{names_nobody}: name one for everybody, such as claude_code")
     others = [Wanted("", one, "") for one in ENGINES if one not in {each.engine for each in wanted}]
     lines += [
-        f"{one.engine} is set up, but APS_ENGINES={settings.engines} does not name it for {whom}"
+        f"{one.engine} is set up, but APS_ENGINES={settings.engines!r} does not name it for {whom}"
         for one in others
         if not lacking(settings, one)
     ]

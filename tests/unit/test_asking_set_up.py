@@ -59,13 +59,13 @@ async def test_only_the_engine_that_is_named_is_told_about(tmp_path: Path) -> No
 
 async def test_a_policy_that_names_nobody_is_told(tmp_path: Path) -> None:
     said = await unready(given(tmp_path, APS_ENGINES="pm=claude_code"), AUTO)
-    assert "APS_ENGINES=pm=claude_code names no engine for developer: name one for everybody" in said
+    assert "APS_ENGINES='pm=claude_code' names no engine for developer: name one for everybody" in said
 
 
 async def test_an_engine_that_is_ready_but_not_named_is_told(tmp_path: Path) -> None:
     settings = given(tmp_path, APS_ENGINES="claude_code", OPENAI_COMPATIBLE_MODEL="m", **(THERE | CHEAP))
     said = await unready(settings, AUTO)
-    assert "openai_compatible is set up, but APS_ENGINES=claude_code does not name it for developer" in said
+    assert "openai_compatible is set up, but APS_ENGINES='claude_code' does not name it for developer" in said
 
 
 @pytest.mark.parametrize(
