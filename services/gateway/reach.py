@@ -19,7 +19,7 @@ from events.store import Unavailable
 from services.runtime.ground import Ground
 
 PATIENT_SECONDS = 1.0  # somebody waits so long before the server is asked
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0  # a busy machine is no machine away
 LOOK_SECONDS = 0.25
 
 log = structlog.get_logger()

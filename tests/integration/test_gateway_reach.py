@@ -20,7 +20,7 @@ from tests.log_server import LogServer
 from tests.lossy_wire import Wire
 
 PATIENCE = 60.0
-SOON = 7.0  # it takes two seconds at most; without a bound ten, or for ever
+SOON = 7.0  # it takes three seconds or so; without a bound ten, or for ever
 
 
 @pytest.fixture
