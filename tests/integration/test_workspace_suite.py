@@ -338,7 +338,6 @@ async def test_a_secret_that_a_suite_prints_stands_nowhere_in_its_report(bench):
     source = f"""
     import pytest
     SECRET = {secret!r}
-    print("at import", SECRET)
     @pytest.mark.parametrize("given", [SECRET])
     def test_named(given): pass
     def test_fails():
