@@ -150,7 +150,7 @@ def test_links_that_lead_outside_and_submodules_are_not_followed(
     home: Path, ground: Path, target: Repositories
 ) -> None:
     outside = ground / "outside-of-target" / "theirs.py"
-    write(ground, {"outside/theirs.py": "import os\n"})
+    write(outside.parent, {outside.name: "import os\n"})
     inner = repository(ground / "targets" / "inner")
     root = target()
     (root / "tiny" / "link.py").symlink_to(outside)
