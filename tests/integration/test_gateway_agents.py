@@ -137,9 +137,7 @@ async def test_an_agent_registers_sees_itself_and_is_seen(place: Place) -> None:
     assert (await place.ask("GET", "/api/agents/0123456789ab", Role.AGENT)).status == 404
 
 
-async def test_who_is_registered_is_listed_with_what_they_hold_and_when_they_were_heard_of(
-    place: Place,
-) -> None:
+async def test_who_is_registered_is_listed_with_what_they_hold_and_since_when(place: Place) -> None:
     assert (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"] == []
     began = await place.seen()
     token, agent = (await claimed(place)).json["claim"], place.tokens[Role.AGENT].id
@@ -162,9 +160,8 @@ async def test_who_is_registered_is_listed_with_what_they_hold_and_when_they_wer
 async def test_the_page_of_tasks_shows_agents_or_says_how_one_comes(place: Place) -> None:
     began = await place.seen()
     assert "No agent from outside is registered" in (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
-    assert (
-        await do(place, "agents", HAND | {"title": "<b>hand</b>", "capabilities": ["\u202ego"]})
-    ).status == 201
+    hostile = {"title": "<b>hand</b>", "capabilities": ["\u202ego"]}
+    assert (await do(place, "agents", HAND | hostile)).status == 201
     assert (await do(place, f"work/{ID}/claim")).status == 201
     shown = (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
     assert "&lt;b&gt;hand" in shown
