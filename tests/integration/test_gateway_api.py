@@ -14,10 +14,13 @@ import pytest
 
 from events.access import ACCESS
 from events.improvement import IMPROVEMENT
+from events.improvement_facts import Abandoned
 from schemas.access import Role
 from schemas.improvement import Status
 from services.access.tokens import grant
+from services.gateway.app import ROUTES
 from services.gateway.http.bodies import MOST_BYTES
+from services.gateway.http.lists import Paged
 from tests import projection_facts as f
 from tests.gateway_place import CAUSE, Place, ground_at, open_place
 from tests.log_server import LogServer
@@ -107,8 +110,32 @@ async def test_a_list_comes_in_pages_that_miss_and_repeat_nothing(place: Place) 
         ids += [one["id"] for one in page["items"]]
         after = page["next"]
     assert sorted(ids) == ["imp-1", "imp-2", "imp-3", "imp-4"]
-    beyond = (await place.ask("GET", "/api/improvements?after=nobody", Role.VIEWER)).json
-    assert (beyond["items"], beyond["next"]) == ([], None)
+
+
+async def test_a_page_begins_behind_a_row_that_has_left_the_list_since(place: Place) -> None:
+    path = f"/api/improvements?status={Status.INITIALIZED.value}&limit=2"
+    first = (await place.ask("GET", path, Role.VIEWER)).json
+    last = first["items"][-1]["id"]
+    async with place.ground.log("admin") as (_, everybody):
+        await tell(everybody.store, [("improvement", last, Abandoned(reason="not wanted"))])
+    await place.seen()
+    rest = (await place.ask("GET", f"{path}&after={first['next']}", Role.VIEWER)).json
+    assert len({one["id"] for one in (*first["items"], *rest["items"])}) == 3
+    assert rest["next"] is None
+
+
+async def test_what_is_no_cursor_of_a_list_is_refused_in_every_list(place: Place) -> None:
+    paths = {route.path.replace("{id}", "imp-1") for route in ROUTES if issubclass(route.query, Paged)}
+    assert len(paths) == 11
+    other = (await place.ask("GET", "/api/improvements?limit=1", Role.VIEWER)).json["next"]
+    agent = {"title": "a", "role": "developer"}
+    assert (await place.ask("POST", "/api/agents", Role.AGENT, agent)).status == 201
+    for path in sorted(paths):
+        role = Role.AGENT if path == "/api/work" else Role.ADMIN
+        foreign = () if path == "/api/improvements" else (other,)
+        for cursor in ("zzz", "imp-1", "é", "_", "bnVsbA", "W10", *foreign):
+            said = await place.ask("GET", f"{path}?after={cursor}", role)
+            assert (said.status, said.json["errors"]) == (422, ["after: it is no cursor of this list"]), path
 
 
 async def test_events_come_in_pages_by_sequence(place: Place) -> None:

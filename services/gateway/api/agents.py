@@ -11,12 +11,13 @@ from schemas.base import Frozen
 from services.gateway.api.reading import seq_of, time_of
 from services.gateway.api.roster import AgentState, agent, agents
 from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, loaded, was_done
-from services.gateway.http.lists import Page, Paged, page_of
+from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, WORKING, Call, Reply, Route
 from services.steering.outside import leave
 
 PATH = "/api/agents"
+PRESENT_FIRST = Order[AgentState]("agents", (int, str), lambda one: (int(not one.present), one.id))
 Word = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -80,7 +81,7 @@ async def listed(call: Call) -> Reply:
     book = call.desk.book
     rows = await agents(book, seq, book.clock() if seq is None else await time_of(call, seq))
     at = await book.store.head() if seq is None else seq
-    return Reply(page_of(rows, lambda one: one.id, asked, at))
+    return Reply(page_of(rows, PRESENT_FIRST, asked, at))
 
 
 async def _told(call: Call, id: str) -> AgentState:

@@ -13,10 +13,11 @@ from schemas.base import Frozen
 from services.access.tokens import grant
 from services.gateway.api.reading import position, seq_of
 from services.gateway.http.commands import PROBLEMS, Accepted, Why, because, cause_of, record
-from services.gateway.http.lists import Page, Paged, page_of
+from services.gateway.http.lists import Order, Page, Paged, page_of, time_key
 from services.gateway.http.route import GOVERNING, Call, Reply, Route
 
 PATH = "/api/tokens"
+BY_GRANT = Order[AccessRow]("tokens", (str, str), lambda row: (time_key(row.granted_at), row.id))
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 
 
@@ -54,7 +55,7 @@ async def list_tokens(call: Call) -> Reply:
     """Answer tokens, those granted first before others; never their secrets."""
     seq = await seq_of(call)
     rows = await call.desk.views.access(seq)
-    return Reply(page_of(rows, lambda row: row.id, call.query, await position(call, seq)))
+    return Reply(page_of(rows, BY_GRANT, call.query, await position(call, seq)))
 
 
 async def take_away(call: Call) -> Reply:

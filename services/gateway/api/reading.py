@@ -15,13 +15,20 @@ from projections.views.task_board import TaskRow, TaskState
 from projections.views.timeline import TimelineRow
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.http.lists import At, Page, Paged, page_of
+from services.gateway.http.lists import At, Order, Page, Paged, page_of, time_key
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, Call, Handler, Reply, Route
 from services.runtime.ground import now
 from services.runtime.moments import NoMoment, NothingThen, seq_named
 
 OK = HTTPStatus.OK
+BY_RANK = Order[ImprovementRow]("improvements", (str, int, str), lambda row: (row.target, row.rank, row.id))
+BY_EVENT = Order[TimelineRow]("timeline", (int,), lambda row: (row.seq,))
+BY_TITLE = Order[TargetRow]("targets", (str, str), lambda row: (row.title, row.id))
+BY_CLAIM = Order[TaskRow]("tasks", (int,), lambda row: (row.claimed_seq,))
+BY_REQUEST = Order[RunRow]("runs", (str, str), lambda row: (time_key(row.requested_at), row.id))
+BY_OPENING = Order[BudgetRow]("budgets", (str, str), lambda row: (time_key(row.opened_at), row.id))
+BY_START = Order[DeploymentRow]("deployments", (str, str), lambda row: (time_key(row.started_at), row.id))
 
 
 class OfTarget(Paged):
@@ -77,7 +84,7 @@ async def improvements(call: Call) -> Reply:
     asked: Improvements = call.query
     seq = await seq_of(call)
     rows = await call.desk.views.improvements(asked.target or None, asked.status, seq)
-    return Reply(page_of(rows, lambda row: row.id, asked, await position(call, seq)))
+    return Reply(page_of(rows, BY_RANK, asked, await position(call, seq)))
 
 
 async def improvement(call: Call) -> Reply | web.StreamResponse:
@@ -106,14 +113,14 @@ async def timeline(call: Call) -> Reply:
     seq = await seq_of(call)
     row = await found_improvement(call, seq)
     rows = await call.desk.views.timeline(row.id, seq)
-    return Reply(page_of(rows, lambda one: str(one.seq), call.query, await position(call, seq)))
+    return Reply(page_of(rows, BY_EVENT, call.query, await position(call, seq)))
 
 
 async def targets(call: Call) -> Reply:
     """Answer targets by title."""
     seq = await seq_of(call)
     rows = await call.desk.views.targets(seq)
-    return Reply(page_of(rows, lambda row: row.id, call.query, await position(call, seq)))
+    return Reply(page_of(rows, BY_TITLE, call.query, await position(call, seq)))
 
 
 async def tasks(call: Call) -> Reply:
@@ -121,7 +128,7 @@ async def tasks(call: Call) -> Reply:
     asked: Tasks = call.query
     seq = await seq_of(call)
     rows = await call.desk.views.tasks(asked.state, asked.agent or None, asked.aggregate or None, at_seq=seq)
-    return Reply(page_of(rows, lambda row: str(row.claimed_seq), asked, await position(call, seq)))
+    return Reply(page_of(rows, BY_CLAIM, asked, await position(call, seq)))
 
 
 async def runs(call: Call) -> Reply:
@@ -129,14 +136,14 @@ async def runs(call: Call) -> Reply:
     asked: Runs = call.query
     seq = await seq_of(call)
     rows = await call.desk.views.runs(asked.improvement or None, asked.outcome or None, seq)
-    return Reply(page_of(rows, lambda row: row.id, asked, await position(call, seq)))
+    return Reply(page_of(rows, BY_REQUEST, asked, await position(call, seq)))
 
 
 async def budgets(call: Call) -> Reply:
     """Answer budgets, those opened first before others."""
     seq = await seq_of(call)
     rows = await call.desk.views.budgets(seq)
-    return Reply(page_of(rows, lambda row: row.id, call.query, await position(call, seq)))
+    return Reply(page_of(rows, BY_OPENING, call.query, await position(call, seq)))
 
 
 async def deployments(call: Call) -> Reply:
@@ -144,7 +151,7 @@ async def deployments(call: Call) -> Reply:
     asked: OfTarget = call.query
     seq = await seq_of(call)
     rows = await call.desk.views.deployments(asked.target or None, seq)
-    return Reply(page_of(rows, lambda row: row.id, asked, await position(call, seq)))
+    return Reply(page_of(rows, BY_START, asked, await position(call, seq)))
 
 
 def _list(path: str, handler: Handler, scope: Scope, summary: str, query: type[At], item: object) -> Route:

@@ -23,7 +23,7 @@ from services.changes.brief import Brief, brief
 from services.changes.keeping import keep_patch
 from services.gateway.api.agents import own_id, present
 from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, loaded, was_done
-from services.gateway.http.lists import Page, Paged, page_of
+from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import WORKING, Call, Handler, Reply, Route
 from services.prompting.material import Material
@@ -148,6 +148,9 @@ class WorkState(Frozen):
     reason: str
 
 
+BY_RANK = Order[Offer]("work", (str, int, str), lambda one: (one.target, one.rank, one.improvement))
+
+
 async def offers(call: Call) -> Reply:
     """Answer the work that is open now, by target and rank."""
     await present(call)
@@ -167,7 +170,7 @@ async def offers(call: Call) -> Reply:
         if not outside.why_closed(states[row.id], book.clock())
     ]
     at = (await call.desk.views.checkpoint()).seq
-    return Reply(page_of(found, lambda one: one.improvement, call.query, at))
+    return Reply(page_of(found, BY_RANK, call.query, at))
 
 
 async def claim(call: Call) -> Reply:

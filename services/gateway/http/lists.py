@@ -1,15 +1,31 @@
-"""Lists in pages: what is shown, where the next page begins, and at which position of the log it holds."""
+"""Lists in pages: in which order, what is shown, where the next page begins, at which position it holds.
 
-from collections.abc import Callable, Sequence
+Rules
+1. A cursor holds the sort key of the last row that was shown, so that the next page begins behind it whether
+   that row is still in the list or not.
+2. A row whose key changes between two pages may be missed or come twice; who must not have that asks for all
+   pages with the first one's `position` as `at`.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
 
+import orjson
 from pydantic import Field
 
 from schemas.base import Frozen
+from services.gateway.http.problems import Problem
 
 ItemT = TypeVar("ItemT")
+Key = tuple[int | str, ...]
 MOST = 1000
 USUAL = 100
+LONGEST_CURSOR = 6000  # in an address, whose longest line is 8190 bytes
 
 
 class At(Frozen):
@@ -21,7 +37,10 @@ class At(Frozen):
 class Paged(At):
     """Which part of a list."""
 
-    after: Annotated[str, Field(max_length=200, description="The id that the page begins behind.")] = ""
+    after: Annotated[
+        str,
+        Field(max_length=LONGEST_CURSOR, description="The `next` of the page before; empty for the first."),
+    ] = ""
     limit: Annotated[int, Field(ge=1, le=MOST, description="How many at most.")] = USUAL
 
 
@@ -36,12 +55,47 @@ class Page(Frozen, Generic[ItemT]):
     position: int
 
 
-def page_of(rows: Sequence[ItemT], id_of: Callable[[ItemT], str], asked: Paged, position: int) -> Page[ItemT]:
-    """Return the part of `rows` that is asked for; behind an id that is not there it is empty."""
-    begin = 0
+@dataclass(frozen=True)
+class Order(Generic[ItemT]):
+    """How a list is sorted. `key` is unique in it, and made of `kinds`; cursors are of the list `name`."""
+
+    name: str
+    kinds: tuple[type[int] | type[str], ...]
+    key: Callable[[ItemT], Key]
+
+    def cursor(self, row: ItemT) -> str:
+        """Return what the page behind a row is asked for with."""
+        packed = orjson.dumps([self.name, *self.key(row)])
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    def behind(self, cursor: str) -> Key:
+        """Return the key that a cursor holds. Raises `Problem` for what is no cursor of this list."""
+        try:
+            packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            name, *key = orjson.loads(packed)
+        except (binascii.Error, ValueError, TypeError) as problem:
+            raise _no_cursor() from problem
+        if name != self.name or tuple(map(type, key)) != self.kinds:
+            raise _no_cursor()
+        return tuple(key)
+
+
+def _no_cursor() -> Problem:
+    told = "`after` is no cursor of this list: give the `next` of the page before, or nothing for the first"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, errors=("after: it is no cursor of this list",))
+
+
+def time_key(time: datetime) -> str:
+    """Return a time as text that sorts as times do."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def page_of(rows: Iterable[ItemT], order: Order[ItemT], asked: Paged, position: int) -> Page[ItemT]:
+    """Return the part of `rows` that is asked for. Raises `Problem` for what is no cursor."""
+    found = sorted(rows, key=order.key)
     if asked.after:
-        places = (place for place, row in enumerate(rows) if id_of(row) == asked.after)
-        begin = next(places, len(rows)) + 1
-    items = tuple(rows[begin : begin + asked.limit])
-    more = begin + asked.limit < len(rows)
-    return Page(items=items, next=id_of(items[-1]) if more else None, position=position)
+        last = order.behind(asked.after)
+        found = [row for row in found if order.key(row) > last]
+    items = tuple(found[: asked.limit])
+    more = len(found) > asked.limit
+    return Page(items=items, next=order.cursor(items[-1]) if more else None, position=position)

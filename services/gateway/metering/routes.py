@@ -13,7 +13,7 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.api.reading import position, seq_of
 from services.gateway.http.commands import LONGEST_KEY
-from services.gateway.http.lists import At, Page, Paged, page_of
+from services.gateway.http.lists import At, Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, METERING, Call, Reply, Route
 from services.gateway.metering.custom import Kept, Sent, out_of_time
@@ -79,6 +79,9 @@ class Taken(Frozen):
     measurements: int
     sequence: int
     see: str
+
+
+BY_NAME = Order[CustomSeries]("custom", (str, str, str), lambda row: (row.name, row.unit, row.id))
 
 
 async def metrics(call: Call) -> Reply | web.StreamResponse:
@@ -152,7 +155,7 @@ async def custom(call: Call) -> Reply:
     asked: Custom = call.query
     rows = tuple(_row(*one) for one in await call.desk.metering.kept.series(asked.name))
     reached = await call.desk.metering.kept.reached()
-    return Reply(page_of(rows, lambda row: row.id, asked, reached.seq))
+    return Reply(page_of(rows, BY_NAME, asked, reached.seq))
 
 
 def _row(series: Series, tally: Tally) -> CustomSeries:
