@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ from services.runtime.data_folder import SERVICE_UID, DataFolder, is_root
 from services.runtime.embedded.lock import is_locked
 from services.runtime.embedded.problem import ServerProblem
 from services.runtime.embedded.servers import EmbeddedServers
+from tests.integration.test_embedded import pids
+
+SOON = 30.0  # one that starts is waited for twice as long
 
 
 def owners(servers: Path) -> set[int]:
@@ -70,3 +75,21 @@ async def test_the_name_and_the_flushing_of_nats_are_proved_before_use(
     (careless / "server.conf").write_text(text)
     with pytest.raises(ServerProblem, match="sync_interval"):
         await EmbeddedServers(home, configuration=careless).join()
+
+
+@pytest.mark.parametrize("hanging", [0, 1], ids=["NATS", "PostgreSQL"])
+async def test_a_running_server_that_hangs_is_told_before_long(
+    home: Path, nats_configuration: Path, hanging: int
+) -> None:
+    async with EmbeddedServers(home, configuration=nats_configuration):
+        hung = pids(home)[hanging]
+        os.kill(hung, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(ServerProblem, match="runs and does not answer"):
+                await EmbeddedServers(home, configuration=nats_configuration).join()
+        finally:
+            os.kill(hung, signal.SIGCONT)
+        assert time.monotonic() - began < SOON
+    async with EmbeddedServers(home, configuration=nats_configuration):
+        pass

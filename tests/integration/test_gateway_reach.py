@@ -113,6 +113,10 @@ async def test_without_a_word_of_postgresql_its_reads_are_refused_soon_and_the_l
 ) -> None:
     async with over_wire_to_postgresql(place, database) as (opened, wire):
         wire.stall()
+        measured = await soon(opened, "GET", "/metrics", Role.VIEWER)
+        assert (measured.status, 'aps_source_up{source="work"} 0.0' in measured.text) == (200, True)
+        whole = await soon(opened, "GET", "/", Role.VIEWER)
+        assert (whole.status, "PostgreSQL is away" in whole.text) == (503, True)
         for path in ("/api/improvements", "/api/tasks"):
             said = await soon(opened, "GET", path, Role.VIEWER)
             assert (said.status, "PostgreSQL is away" in said.json["detail"]) == (503, True), said.text

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from services.runtime.data_folder import make_folder, write_durably
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
 from services.runtime.embedded.problem import ServerProblem
-from services.runtime.embedded.process import Launch, give_to_service
+from services.runtime.embedded.process import Launch, Silent, give_to_service
 from services.runtime.embedded.programs import nats_server
 
 _ANSWER_SECONDS = 5.0
@@ -100,7 +100,9 @@ class NatsServer:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await self._proved()
-        except (OSError, EOFError, ValueError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise Silent(f"no word within {_ANSWER_SECONDS:.0f} s") from error
+        except (OSError, EOFError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
 
     async def stuck(self) -> str | None:

@@ -12,7 +12,7 @@ import asyncpg
 
 from services.runtime.embedded.addresses import LOOPBACK, Addresses
 from services.runtime.embedded.problem import ServerProblem
-from services.runtime.embedded.process import Launch, give_to_service, run_as_service
+from services.runtime.embedded.process import Launch, Silent, give_to_service, run_as_service
 from services.runtime.embedded.programs import postgres_programs
 
 USER = "aps"
@@ -96,6 +96,8 @@ class PostgresServer:
                 f"the password kept in the data folder does not open PostgreSQL's data in "
                 f"{self.folder}: {error}"
             ) from error
+        except TimeoutError as error:
+            raise Silent(f"no word within {_ANSWER_SECONDS:.0f} s") from error
         except _AWAY as error:
             return f"{type(error).__name__}: {error}"
 
@@ -125,9 +127,9 @@ class PostgresServer:
     async def _proved(self, database: str) -> str | None:
         connection = await self._connect(database)
         try:
-            served = await connection.fetchval("SHOW data_directory")
+            served = await connection.fetchval("SHOW data_directory", timeout=_ANSWER_SECONDS)
         finally:
-            await connection.close()
+            await connection.close(timeout=_ANSWER_SECONDS)
         if Path(served) != self.folder.resolve():
             return f"the server on port {self.addresses.postgres} is a stranger's (its data: {served})"
         return None

@@ -5,7 +5,9 @@
 2. A server is used only after it proved to be the one of this data folder (`wrong` is None).
 3. Every function here is called under the start lock of the data folder; `is_alive` and `has_long_log`,
    which only look, are not.
-4. A server appends to its log, whoever shortens it meanwhile, and knows no file's name or length.
+4. A server that was running is given one chance to answer: who starts or recovers refuses at once, so one
+   that says nothing hangs, and would go on to.
+5. A server appends to its log, whoever shortens it meanwhile, and knows no file's name or length.
 """
 
 import asyncio
@@ -38,6 +40,10 @@ class Launch:
     env: Mapping[str, str]
 
 
+class Silent(Exception):  # noqa: N818 -- what is wrong with the server
+    """The server takes connections and gives no word."""
+
+
 class Server(Protocol):
     """What is particular to one kind of server."""
 
@@ -65,7 +71,10 @@ class Server(Protocol):
         """Make its data folder if missing and say how to launch it; may take a second."""
 
     async def wrong(self) -> str | None:
-        """Say why it cannot be used now, or None when it answers and is this data folder's own."""
+        """Say why it cannot be used now, or None when it answers and is this data folder's own.
+
+        Raises `Silent`.
+        """
 
     async def stuck(self) -> str | None:
         """Say why it lives and will never work again unless it is started anew, or None."""
@@ -87,7 +96,7 @@ async def start_or_adopt(server: Server) -> bool:
     since = server.log.stat().st_size if server.log.exists() else 0
     deadline = time.monotonic() + _READY_SECONDS
     launched = await asyncio.to_thread(_launch_unless_alive, server)
-    while (why := await server.wrong()) is not None:
+    while (why := await _wrong(server, launched=launched)) is not None:
         if not is_alive(server):
             if launched:
                 raise ServerProblem(f"{server.title} ended while starting:\n{tail(server.log, since)}")
@@ -99,6 +108,16 @@ async def start_or_adopt(server: Server) -> bool:
             )
         await asyncio.sleep(_POLL_SECONDS)
     return launched
+
+
+async def _wrong(server: Server, *, launched: bool) -> str | None:
+    """Ask what is wrong; silence is, of a server that is no longer starting, for good."""
+    try:
+        return await server.wrong()
+    except Silent as silent:
+        if launched or not is_alive(server):
+            return str(silent)
+        raise ServerProblem(f"{server.title} runs and does not answer: {silent}") from silent
 
 
 async def stop(server: Server) -> None:
