@@ -265,6 +265,17 @@ async def test_a_key_claims_once(place: Place) -> None:
     first, again = [await do(place, f"work/{ID}/claim", {}, "one") for _ in range(2)]
     assert (first.status, again.status) == (201, 201)
     assert first.json["claim"] == again.json["claim"]
+    assert (await do(place, f"work/{ID}/claim", {"seconds": 60}, "one")).status == 422
+    for what, more, status in (
+        ("renew", {}, 200),
+        ("progress", {"percent": 5}, 202),
+        ("release", {"reason": "too hard"}, 202),
+    ):
+        body, before = {"claim": first.json["claim"], **more}, await place.book.store.head()
+        said = [await do(place, f"work/{ID}/{what}", body, "two") for _ in range(2)]
+        assert [one.status for one in said] == [status, status], what
+        assert said[1].json == {**said[0].json, **({"repeated": True} if status == 202 else {})}
+        assert await place.book.store.head() == before + 1
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,9 @@ async def test_discarding_is_kept_with_who_and_why(place: Place) -> None:
     assert said.json["closed"]["reason"] == "the target is gone"
     again = await do(place, "1/discard", {"reason": "the target is gone"}, "once")
     other = await do(place, "1/discard", {"reason": "another"})
-    assert (again.status, other.status) == (202, 409)
+    assert (again.status, again.headers["Idempotent-Replayed"], other.status) == (202, "true", 409)
+    wrong = await do(place, "1/discard", {"reason": "another"}, "once")
+    assert (wrong.status, "reason: the target is gone" in wrong.json["detail"]) == (422, True)
     async with place.ground.log("inspector") as (connection, _):
         kept = [one.closed for one in await letters(connection) if one.closed]
     assert [(one.how, place.tokens[Role.OPERATOR].id in one.by) for one in kept] == [("discarded", True)]

@@ -191,7 +191,8 @@ async def test_a_request_sent_again_counts_once(place: Place) -> None:
     again = await place.ask("POST", CUSTOM, Role.AGENT, ONE, key)
     assert (first.json, first.status) == (again.json, again.status)
     other = await place.ask("POST", CUSTOM, Role.AGENT, {**ONE, "value": 9}, key)
-    assert other.status == 409
+    assert other.status == 422
+    assert "Idempotency-Key" in other.json["detail"]
     assert (await place.ask("POST", CUSTOM, Role.OPERATOR, ONE, key)).status == 202
     assert (await counted(place, 2))["count"] == 2
 

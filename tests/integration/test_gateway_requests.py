@@ -146,7 +146,19 @@ async def test_a_key_makes_a_request_once_however_far_it_has_come(place: Place) 
 async def test_a_key_of_another_request_is_not_taken(place: Place) -> None:
     await ask(place, {}, "one")
     said = await ask(place, {"text": "something else"}, "one")
-    assert (said.status, "sent with another request" in said.json["detail"]) == (422, True)
+    assert (said.status, said.json["errors"]) == (422, ["text: it is another"])
+    assert "sent with another body before: request" in said.json["detail"]
+
+
+async def test_a_key_of_another_target_is_not_taken(place: Place) -> None:
+    registered = (await place.book.state(TARGET, ID)).registered
+    assert registered is not None
+    await place.book.record(TARGET, "other-1", registered, cause=CAUSE)
+    await ask(place, {}, "one")
+    before = await place.book.store.head()
+    said = await ask(place, {"target": "other-1"}, "one")
+    assert (said.status, said.json["errors"]) == (422, ["target: it is another"])
+    assert await place.book.store.head() == before
 
 
 async def test_context_is_kept_sealed_as_material_of_others(place: Place) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from events.agent import AGENT, MOST, OutsideAgent, Registered
+from events.envelope import Envelope
 from schemas.access import Role, Scope
 from schemas.base import Frozen
 from services.gateway.api.reading import seq_of, time_of
 from services.gateway.api.roster import AgentState, agent, agents
-from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, loaded, was_done
+from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, done_before, loaded, replayed
 from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, WORKING, Call, Reply, Route
@@ -48,7 +49,8 @@ async def register(call: Call) -> Reply:
     """Register the sender as an agent."""
     wanted: Registration = call.body
     id, cause = own_id(call), cause_of(call)
-    if not (cause.event and await was_done(call, AGENT, id, cause.event)):
+    before = await done_before(call, AGENT, id, cause)
+    if before is None:
         fact = Registered(
             title=wanted.title,
             role=wanted.role,
@@ -56,7 +58,7 @@ async def register(call: Call) -> Reply:
             capacity=wanted.capacity,
         )
         await call.desk.book.record(AGENT, id, fact, cause=cause)
-    return Reply(await _told(call, id), HTTPStatus.CREATED, {"Location": f"{PATH}/{id}"})
+    return Reply(await _told(call, id), HTTPStatus.CREATED, _headers(id, before))
 
 
 async def show(call: Call) -> Reply:
@@ -69,10 +71,16 @@ async def show(call: Call) -> Reply:
 
 async def go(call: Call) -> Reply:
     """Take no more work; what is still held is given back."""
-    id = own_id(call)
-    await present(call)
-    await leave(call.desk.book, id, because(call, "left"), cause_of(call))
-    return Reply(await _told(call, id), HTTPStatus.ACCEPTED, {"Location": f"{PATH}/{id}"})
+    id, cause = own_id(call), cause_of(call)
+    before = await done_before(call, AGENT, id, cause)
+    if before is None:
+        await present(call)
+        await leave(call.desk.book, id, because(call, "left"), cause)
+    return Reply(await _told(call, id), HTTPStatus.ACCEPTED, _headers(id, before))
+
+
+def _headers(id: str, before: Envelope | None) -> dict[str, str]:
+    return {"Location": f"{PATH}/{id}", **replayed(repeated=before is not None)}
 
 
 async def listed(call: Call) -> Reply:

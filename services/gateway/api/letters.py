@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from events.envelope import Cause
 from schemas.access import Scope
 from schemas.base import Frozen
-from services.gateway.http.commands import PROBLEMS, Why, cause_of
+from services.gateway.http.commands import PROBLEMS, Why, cause_of, key_reused, replayed
 from services.gateway.http.lists import Page, Paged
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Reply, Route
@@ -119,33 +120,46 @@ async def _named(call: Call) -> DeadLetter:
 async def replay(call: Call) -> Reply:
     """Have the role take the event again; what comes of it is told at the letter's address."""
     letter, cause = await _named(call), cause_of(call)
-    if not _sent_before(letter, cause.event):
+    before = _sent_before(letter, cause)
+    if not before:
         _refuse_closed(letter, "replayed")
         if letter.role == PROJECTOR:
             raise Problem(HTTPStatus.CONFLICT, f"replaying it does {_does(letter)}")
         try:
-            await call.desk.letters.replay(letter, cause.actor, cause.event)
+            await call.desk.letters.replay(letter, cause.actor, _key(cause))
         except NobodyThere as nobody:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(nobody)) from nobody
-    return await _accepted(call)
+    return await _accepted(call, repeated=before)
 
 
 async def discard(call: Call) -> Reply:
     """Close a letter without doing anything, for a reason that is kept with who gave it."""
     letter, cause = await _named(call), cause_of(call)
-    if not _sent_before(letter, cause.event):
+    before = _sent_before(letter, cause)
+    if not before:
         _refuse_closed(letter, "replayed", "discarded")
         if call.desk.letters.under_way(letter.number):
             raise Problem(HTTPStatus.CONFLICT, f"{letter.role} is at event {letter.seq} now: look again")
         try:
-            await call.desk.letters.discard(letter, call.body.reason, cause.actor, cause.event)
+            await call.desk.letters.discard(letter, call.body.reason, cause.actor, _key(cause))
         except ClosedMeanwhile as problem:
             raise Problem(HTTPStatus.CONFLICT, str(problem)) from problem
-    return await _accepted(call)
+    return await _accepted(call, repeated=before)
 
 
-def _sent_before(letter: DeadLetter, key: str) -> bool:
-    return bool(key) and letter.closed is not None and letter.closed.key == key
+def _key(cause: Cause) -> str:
+    """Return what a closing keeps of the key and the body it was asked for with, empty for no key."""
+    return cause.event and f"{cause.event} {cause.correlation}"
+
+
+def _sent_before(letter: DeadLetter, cause: Cause) -> bool:
+    """Whether a letter was closed by this very request. Raises `Problem` for another with its key."""
+    closed = letter.closed
+    if not cause.event or closed is None or closed.key.partition(" ")[0] != cause.event:
+        return False
+    if closed.key != _key(cause):
+        raise key_reused(f"letter {letter.number} was {closed.how}, reason: {closed.reason}")
+    return True
 
 
 def _refuse_closed(letter: DeadLetter, *ways: str) -> None:
@@ -155,9 +169,9 @@ def _refuse_closed(letter: DeadLetter, *ways: str) -> None:
         raise Problem(HTTPStatus.CONFLICT, said)
 
 
-async def _accepted(call: Call) -> Reply:
+async def _accepted(call: Call, *, repeated: bool) -> Reply:
     state = told(call, await _named(call))
-    return Reply(state, HTTPStatus.ACCEPTED, {"Location": state.see})
+    return Reply(state, HTTPStatus.ACCEPTED, {"Location": state.see, **replayed(repeated=repeated)})
 
 
 ONE = f"{PATH}/{{number:[0-9]+}}"

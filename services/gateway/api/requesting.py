@@ -24,7 +24,7 @@ from schemas.improvement import Status
 from services.asking.context import BYTES, MOST, Handed
 from services.cycle.requesting import Asked, Place, Wish, ask_because, place_of
 from services.cycle.wording import LONGEST, why_unfit
-from services.gateway.http.commands import PROBLEMS, cause_of, loaded
+from services.gateway.http.commands import PROBLEMS, cause_of, key_reused, loaded, replayed
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Reply, Route
 from services.runtime.log import NoSecret
@@ -124,7 +124,7 @@ async def look(call: Call) -> Reply:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no target {id[:80]!r}")
     cause = cause_of(call)
     if cause.event and (earlier := await _earlier(call, id, cause.event)):
-        return _looked(id, earlier, followed=True)
+        return _looked(id, earlier, followed=True, repeated=True)
     place = await _looked_at(call, id, registered)
     try:
         asked = await ask_because(call.desk.book, place, Wish(id), cause)
@@ -134,11 +134,11 @@ async def look(call: Call) -> Reply:
     return _looked(id, state.scans[asked.scan], followed=asked.followed)
 
 
-def _looked(id: str, scan: Scan, *, followed: bool) -> Reply:
+def _looked(id: str, scan: Scan, *, followed: bool, repeated: bool = False) -> Reply:
     see = f"/api/improvements?target={quote(id)}"
     asked = scan.requested
     value = Looked(target=id, scan=asked.scan, base=asked.base, followed=followed, see=see)
-    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see})
+    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see, **replayed(repeated=repeated)})
 
 
 async def request(call: Call) -> Reply:
@@ -154,7 +154,9 @@ async def request(call: Call) -> Reply:
     )
     cause = cause_of(call)
     if cause.event and (earlier := await _earlier(call, id, cause.event)):
-        return await _answered(call, id, _same(earlier, wish))
+        return await _answered(call, id, _same(earlier, wish), repeated=True)
+    if cause.event:
+        await _refuse_elsewhere(call, id, cause.event)
     place = await _looked_at(call, id, registered)
     try:
         asked: Asked = await ask_because(call.desk.book, place, wish, cause)
@@ -191,6 +193,15 @@ async def _looked_at(call: Call, id: str, registered: Registered) -> Place:
         raise Problem(HTTPStatus.CONFLICT, f"the target cannot be worked on now: {problem}") from problem
 
 
+async def _refuse_elsewhere(call: Call, id: str, key: str) -> None:
+    """Refuse a key with which something was asked of another target. Raises `Problem`."""
+    book = call.desk.book
+    for other in await book.store.ids(TARGET.name, Registered.name):
+        events, _ = ((), None) if other == id else await book.store.read(TARGET.name, other)
+        if any(one.envelope.causationid == key for one in events):
+            raise key_reused(f"a request of target {other}", ("target: it is another",))
+
+
 async def _earlier(call: Call, id: str, key: str) -> Scan | None:
     """Return the scan that was requested with the same key."""
     found = await loaded(call, TARGET, id)
@@ -201,16 +212,23 @@ async def _earlier(call: Call, id: str, key: str) -> Scan | None:
 
 def _same(earlier: Scan, wish: Wish) -> Scan:
     asked = earlier.requested
-    before = (asked.request, [one.digest for one in asked.context], asked.engine, asked.dry_run)
-    if before != (wish.request, [one.digest for one in wish.context], wish.engine, wish.dry_run):
-        told = f"this Idempotency-Key was sent with another request ({asked.scan}): give each its own"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told)
+    given = {
+        "text": (asked.request, wish.request),
+        "context": ([one.digest for one in asked.context], [one.digest for one in wish.context]),
+        "engine": (asked.engine, wish.engine),
+        "dry_run": (asked.dry_run, wish.dry_run),
+    }
+    other = tuple(f"{name}: it is another" for name, (then, now) in given.items() if then != now)
+    if other:
+        raise key_reused(f"request {asked.scan}", other)
     return earlier
 
 
-async def _answered(call: Call, id: str, scan: Scan, *, followed: bool = False) -> Reply:
+async def _answered(
+    call: Call, id: str, scan: Scan, *, followed: bool = False, repeated: bool = False
+) -> Reply:
     told = (await _told(call, id, scan)).model_copy(update={"followed": followed})
-    return Reply(told, HTTPStatus.ACCEPTED, {"Location": told.see})
+    return Reply(told, HTTPStatus.ACCEPTED, {"Location": told.see, **replayed(repeated=repeated)})
 
 
 async def show(call: Call) -> Reply:

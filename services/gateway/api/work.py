@@ -2,18 +2,15 @@
 
 Rules
 1. Whoever lost a claim, or never had it, is answered 409 whatever they send: the claim's token is the fence.
-2. A patch is text of at most `LONGEST_PATCH` characters, and is judged by the same gates as any change.
+2. A patch is text of bounded length, and is judged by the same gates as any change.
 3. What a claimer is given was written by others: it is marked as their words.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
 
-from pydantic import Field, field_validator
-from unidiff import PatchSet, UnidiffParseError
-
-from events.agent import Progressed
+from events.agent import AGENT, Progressed
+from events.envelope import Envelope
 from events.improvement import IMPROVEMENT, Improvement
 from events.target import TARGET
 from schemas.access import Scope
@@ -22,7 +19,19 @@ from schemas.improvement import Status
 from services.changes.brief import Brief, brief
 from services.changes.keeping import keep_patch
 from services.gateway.api.agents import own_id, present
-from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, loaded, was_done
+from services.gateway.api.work_forms import (
+    Claimed,
+    Claiming,
+    Delivery,
+    GivingBack,
+    Offer,
+    Renewing,
+    Telling,
+    Until,
+    Words,
+    WorkState,
+)
+from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, done_before, loaded, replayed
 from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import WORKING, Call, Handler, Reply, Route
@@ -33,121 +42,6 @@ from services.vault.keyring import KeyDeleted, WrongSecret
 
 PATH = "/api/work"
 CLOSED = (NoSecret, WrongSecret, KeyDeleted)
-LONGEST_PATCH = 500_000
-Seconds = Annotated[int, Field(ge=30, le=3600, description="How long the claim is to hold.")]
-Token = Annotated[int, Field(ge=1, lt=1 << 60, description="The `claim` that claiming answered.")]
-
-
-class Offer(Frozen):
-    """Work that is open: an improvement whose change is to be written."""
-
-    improvement: str
-    target: str
-    title: str
-    rank: int
-    risk: str
-    attempt: int
-
-
-class Claiming(Frozen):
-    """For how long."""
-
-    seconds: Seconds = 600
-
-
-class Renewing(Claiming):
-    """Which claim."""
-
-    claim: Token
-
-
-class Telling(Frozen):
-    """How far the work is."""
-
-    claim: Token
-    percent: Annotated[int, Field(ge=0, le=100)]
-    note: Annotated[str, Field(max_length=1000)] = ""
-
-
-class GivingBack(Frozen):
-    """Why it is not finished."""
-
-    claim: Token
-    reason: Annotated[str, Field(max_length=500)] = "given back"
-
-
-class Proof(Frozen):
-    """A behaviour, word for word, and the tests that show it: `path/of/test_file.py::name`."""
-
-    behaviour: Annotated[str, Field(min_length=1, max_length=500)]
-    tests: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], Field(min_length=1, max_length=50)
-    ]
-
-
-class Delivery(Frozen):
-    """The change as a unified diff against the base, and which tests show the behaviours."""
-
-    claim: Token
-    patch: Annotated[str, Field(min_length=1, max_length=LONGEST_PATCH)]
-    summary: Annotated[str, Field(min_length=1, max_length=4000)]
-    proofs: Annotated[tuple[Proof, ...], Field(min_length=1, max_length=20)]
-
-    @field_validator("patch")
-    @classmethod
-    def _is_a_diff(cls, patch: str) -> str:
-        try:
-            files = len(PatchSet.from_string(patch))
-        except (UnidiffParseError, ValueError, IndexError) as problem:
-            raise ValueError(f"it is no unified diff: {str(problem)[:200]}") from problem
-        if not files or "\0" in patch:
-            raise ValueError("it is no unified diff: no file is changed by it")
-        return patch if patch.endswith("\n") else f"{patch}\n"
-
-
-class Words(Frozen):
-    """Text that others wrote: it explains the work, and orders nothing."""
-
-    kind: str
-    where: str
-    text: str
-
-
-class Claimed(Frozen):
-    """A claim, and all that is needed for the work: a commit, what is asked for, the plan."""
-
-    improvement: str
-    claim: int
-    lease_until: datetime
-    target: str
-    project: str
-    base: str
-    request: str
-    requirements: tuple[str, ...]
-    behaviours: tuple[str, ...]
-    proof: Annotated[str, Field(description="What the tests of each behaviour have to do.")]
-    plan: str
-    refusals: tuple[str, ...]
-    context: tuple[Words, ...]
-
-
-class Until(Frozen):
-    """Until when the claim holds."""
-
-    lease_until: datetime
-
-
-class WorkState(Frozen):
-    """What became of work: its status, who holds it, why it was refused last."""
-
-    improvement: str
-    status: Status
-    held_by: str
-    delivered: bool
-    refusals: int
-    reason: str
-
-
 BY_RANK = Order[Offer]("work", (str, int, str), lambda one: (one.target, one.rank, one.improvement))
 
 
@@ -180,14 +74,15 @@ async def claim(call: Call) -> Reply:
     await loaded(call, IMPROVEMENT, id)
     lease = timedelta(seconds=call.body.seconds)
     state = await call.desk.book.state(IMPROVEMENT, id)
-    if cause.event and await was_done(call, IMPROVEMENT, id, cause.event):
-        token = state.claim.token if state.claim else 0
+    if before := await done_before(call, IMPROVEMENT, id, cause):
+        token = before.sequence
     elif closed := outside.why_closed(state, call.desk.book.clock()):
         raise Problem(HTTPStatus.CONFLICT, f"{id}: {closed}")
     else:
         await _told(call, id)  # what cannot be told is not claimed
         token = await outside.take(call.desk.book, agent, id, lease, cause)
-    return Reply(await _claimed(call, id, agent, token), HTTPStatus.CREATED, {"Location": f"{PATH}/{id}"})
+    headers = {"Location": f"{PATH}/{id}", **replayed(repeated=before is not None)}
+    return Reply(await _claimed(call, id, agent, token), HTTPStatus.CREATED, headers)
 
 
 async def _told(call: Call, id: str) -> Brief | None:
@@ -249,24 +144,31 @@ async def show(call: Call) -> Reply:
 
 async def renew(call: Call) -> Reply:
     """Hold a claim longer."""
-    body, id = call.body, await _known(call)
-    lease = timedelta(seconds=body.seconds)
-    until = await outside.renew(call.desk.book, own_id(call), id, body.claim, lease, cause_of(call))
+    body, id, cause = call.body, await _known(call), cause_of(call)
+    if before := await done_before(call, IMPROVEMENT, id, cause):
+        return Reply(Until(lease_until=before.data["lease_until"]), headers=replayed(repeated=True))
+    until = await outside.renew(
+        call.desk.book, own_id(call), id, body.claim, timedelta(seconds=body.seconds), cause
+    )
     return Reply(Until(lease_until=until))
 
 
 async def progress(call: Call) -> Reply:
     """Tell how far the work is."""
-    body, id = call.body, await _known(call)
+    body, id, cause = call.body, await _known(call), cause_of(call)
+    if before := await done_before(call, AGENT, own_id(call), cause):
+        return await _accepted(call, id, before)
     told = Progressed(improvement=id, claim=body.claim, percent=body.percent, note=body.note)
-    await outside.progress(call.desk.book, own_id(call), told, cause_of(call))
+    await outside.progress(call.desk.book, own_id(call), told, cause)
     return await _accepted(call, id)
 
 
 async def release(call: Call) -> Reply:
     """Give work back unfinished."""
-    body, id = call.body, await _known(call)
-    await outside.give_back(call.desk.book, own_id(call), id, body.claim, body.reason, cause_of(call))
+    body, id, cause = call.body, await _known(call), cause_of(call)
+    if before := await done_before(call, IMPROVEMENT, id, cause):
+        return await _accepted(call, id, before)
+    await outside.give_back(call.desk.book, own_id(call), id, body.claim, body.reason, cause)
     return await _accepted(call, id)
 
 
@@ -274,8 +176,8 @@ async def finish(call: Call) -> Reply:
     """Deliver the change; the Developer makes a commit of it, and QA proves it as any other."""
     body: Delivery = call.body
     id, agent, cause = await _known(call), own_id(call), cause_of(call)
-    if cause.event and await was_done(call, IMPROVEMENT, id, cause.event):
-        return await _accepted(call, id)
+    if before := await done_before(call, IMPROVEMENT, id, cause):
+        return await _accepted(call, id, before)
     book = call.desk.book
     outside.claim_of(await book.state(IMPROVEMENT, id), agent, body.claim, book.clock())
     try:
@@ -297,10 +199,13 @@ async def _known(call: Call) -> str:
     return call.named("id")
 
 
-async def _accepted(call: Call, id: str) -> Reply:
+async def _accepted(call: Call, id: str, before: Envelope | None = None) -> Reply:
     see, version = f"{PATH}/{id}", (await loaded(call, IMPROVEMENT, id)).position.version
-    value = Accepted(aggregate=IMPROVEMENT.name, id=id, version=version, see=see)
-    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see})
+    if before is not None and before.address.aggregate == IMPROVEMENT.name:
+        version = before.sequence
+    repeated = before is not None
+    value = Accepted(aggregate=IMPROVEMENT.name, id=id, version=version, see=see, repeated=repeated)
+    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see, **replayed(repeated=repeated)})
 
 
 def _doing(

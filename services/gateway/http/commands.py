@@ -2,18 +2,20 @@
 
 Rules
 1. `If-Match` holds the version that was looked at: where the aggregate has moved on, 412 and nothing happens.
-2. `Idempotency-Key` makes a repeated request the same request: it is answered as the first, and records
-   nothing. The key is kept in the log, as the cause of what was recorded, so it holds across restarts.
+2. `Idempotency-Key` makes a repeated request the same request: it is answered as the first, says so, and
+   records nothing. The key is kept in the log, as the cause of what was recorded: it holds across restarts.
+3. A key that comes again with another body is another command, and is refused: 422, never a yes. What tells
+   bodies apart is the chain of what was recorded, which is named by key and body.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from pydantic import Field
 
-from events.envelope import Cause
+from events.envelope import Cause, Envelope
 from events.fact import AggregateType, Fact, Rejected
 from events.store import Position
 from schemas.base import Frozen
@@ -23,6 +25,8 @@ from services.runtime.log import Change, Loaded
 
 StateT = TypeVar("StateT")
 LONGEST_KEY = 200
+SHOWN = 100
+REPLAYED = "Idempotent-Replayed"
 PROBLEMS = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.BAD_REQUEST)
 
 
@@ -39,6 +43,7 @@ class Accepted(Frozen):
     id: str
     version: int
     see: str
+    repeated: Annotated[bool, Field(description="It was done before, under this Idempotency-Key.")] = False
 
 
 async def loaded(call: Call, kind: AggregateType[StateT], id: str, *, first: bool = False) -> Loaded[StateT]:
@@ -70,8 +75,8 @@ async def record(
     """
     found = await loaded(call, kind, id, first=first)
     cause = cause_of(call)
-    if cause.event and await was_done(call, kind, id, cause.event):
-        return _accepted(kind, id, found.position.version, see)
+    if before := await done_before(call, kind, id, cause):
+        return _accepted(kind, id, before.sequence, see, repeated=True)
     require_match(call, found.position.version)
     wanted = fact if isinstance(fact, Fact) else fact(found)
     try:
@@ -90,8 +95,8 @@ def cause_of(call: Call) -> Cause:
     if not key:
         return call.desk.cause(call.holder, str(uuid4()))
     holder = call.holder.id if call.holder else ""
-    named = str(uuid5(NAMESPACE_URL, f"{holder} {call.request.method} {call.request.path} {key}"))
-    return call.desk.cause(call.holder, named, named)
+    named = uuid5(NAMESPACE_URL, f"{holder} {call.request.method} {call.request.path} {key}")
+    return call.desk.cause(call.holder, str(uuid5(named, call.body.model_dump_json())), str(named))
 
 
 def require_match(call: Call, version: int) -> None:
@@ -112,12 +117,47 @@ def because(call: Call, what: str) -> str:
     return reason.strip() or f"{what} by {who} through the gateway"
 
 
-async def was_done(call: Call, kind: AggregateType[Any], id: str, key: str) -> bool:
-    """Whether something was recorded on an aggregate under a key already."""
+async def done_before(call: Call, kind: AggregateType[Any], id: str, cause: Cause) -> Envelope | None:
+    """Return what was recorded on an aggregate under the key of a call before, None for nothing.
+
+    Raises `Problem` where the key was sent with another body then.
+    """
+    if not cause.event:
+        return None
     events, _ = await call.desk.book.store.read(kind.name, id)
-    return any(event.envelope.causationid == key for event in events)
+    before = next((one.envelope for one in events if one.envelope.causationid == cause.event), None)
+    if before is not None and before.correlationid != cause.correlation:
+        what = f"{told_as(before)} ({kind.name} {id}, version {before.sequence}, {before.time})"
+        raise key_reused(what, _differing(before.data, call.body.model_dump(mode="json")))
+    return before
 
 
-def _accepted(kind: AggregateType[Any], id: str, version: int, see: str) -> Reply:
-    value = Accepted(aggregate=kind.name, id=id, version=version, see=see)
-    return Reply(value, HTTPStatus.ACCEPTED, {"Location": see, "ETag": f'"{version}"'})
+def key_reused(before: str, differing: tuple[str, ...] = ()) -> Problem:
+    """Return the refusal of a key that did something else `before`."""
+    told = f"this Idempotency-Key was sent with another body before: {before}; give each command its own key"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, errors=differing)
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which fields that were given are other than what was recorded under the same name."""
+    return tuple(
+        f"{name}: {repr(then[name])[:SHOWN]} then, {repr(given)[:SHOWN]} now"
+        for name, given in now.items()
+        if given != "" and name in then and then[name] != given and not isinstance(then[name], dict)
+    )
+
+
+def told_as(event: Envelope) -> str:
+    """Return what an event says happened, in words."""
+    return event.address.fact.replace("_", " ")
+
+
+def replayed(*, repeated: bool) -> dict[str, str]:
+    """Return the header by which an answer says that what it tells of was done before."""
+    return {REPLAYED: "true"} if repeated else {}
+
+
+def _accepted(kind: AggregateType[Any], id: str, version: int, see: str, *, repeated: bool = False) -> Reply:
+    value = Accepted(aggregate=kind.name, id=id, version=version, see=see, repeated=repeated)
+    headers = {"Location": see, "ETag": f'"{version}"', **replayed(repeated=repeated)}
+    return Reply(value, HTTPStatus.ACCEPTED, headers)

@@ -12,7 +12,7 @@ from projections.views.outcomes import OutcomesBy
 from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.api.reading import position, seq_of
-from services.gateway.http.commands import LONGEST_KEY
+from services.gateway.http.commands import LONGEST_KEY, key_reused
 from services.gateway.http.lists import At, Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, METERING, Call, Reply, Route
@@ -185,8 +185,7 @@ async def take(call: Call) -> Reply:
     try:
         seq = await call.desk.metering.sending.put(_name(call), kept)
     except AnotherRequest:
-        told = "this Idempotency-Key came with other measurements before"
-        raise Problem(HTTPStatus.CONFLICT, told) from None
+        raise key_reused("other measurements were stored") from None
     except TooLarge as problem:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send less at once: {problem}") from problem
     call.desk.metering.counting.tell()
@@ -253,6 +252,5 @@ ROUTES = (
         "Store one measurement, or several",
         body=Sent,
         answers={ACCEPTED: Taken},
-        problems=(HTTPStatus.CONFLICT,),
     ),
 )

@@ -1,0 +1,76 @@
+"""A command sent again under its `Idempotency-Key`: done once, told as such, and never for another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from events.swarm import ALL, SWARM
+from schemas.access import Role
+from tests import projection_facts as f
+from tests.gateway_place import Place, Said, ground_at, open_place
+from tests.log_server import LogServer
+from tests.projection_facts import tell
+
+
+@pytest.fixture
+async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
+    """A gateway, and two improvements that were found."""
+    async with open_place(ground_at(server, database, tmp_path, free_port)) as opened:
+        async with opened.ground.log("admin") as (_, everybody):
+            await tell(everybody.store, [("improvement", f"imp-{n}", f.discovered(n)) for n in (1, 2)])
+        await opened.seen()
+        yield opened
+
+
+async def send(
+    place: Place, path: str, body: Mapping[str, object], key: str, role: Role = Role.OPERATOR
+) -> Said:
+    return await place.ask("POST", f"/api/{path}", role, body, {"Idempotency-Key": key})
+
+
+async def test_a_repeated_pause_is_told_as_done_before_and_pauses_nothing(place: Place) -> None:
+    first = await send(place, "pause", {"reason": "A"}, "p1")
+    assert (first.status, first.json["version"], first.json["repeated"]) == (202, 1, False)
+    assert "Idempotent-Replayed" not in first.headers
+    assert (await send(place, "resume", {}, "p1")).status == 202
+    again = await send(place, "pause", {"reason": "A"}, "p1")
+    assert (again.status, again.json) == (202, {**first.json, "repeated": True})
+    assert (again.headers["Idempotent-Replayed"], again.headers["ETag"]) == ("true", '"1"')
+    assert (await place.book.state(SWARM, ALL)).paused is None
+
+
+async def test_a_key_with_another_body_is_refused_and_what_differs_is_named(place: Place) -> None:
+    await send(place, "pause", {"reason": "A"}, "p1")
+    await send(place, "resume", {}, "r1")
+    before = await place.book.store.head()
+    said = await send(place, "pause", {"reason": "C"}, "p1")
+    assert (said.status, said.json["errors"]) == (422, ["reason: 'A' then, 'C' now"])
+    assert "paused (swarm all, version 1" in said.json["detail"]
+    ranked = await send(place, "improvements/imp-1/priority", {"rank": 3}, "k")
+    other = await send(place, "improvements/imp-1/priority", {"rank": 4}, "k")
+    assert (ranked.status, other.status, other.json["errors"]) == (202, 422, ["rank: 3 then, 4 now"])
+    assert await place.book.store.head() == before + 1
+
+
+async def test_a_key_is_its_senders_and_its_paths_alone(place: Place) -> None:
+    said = [
+        await send(place, "improvements/imp-1/priority", {"rank": 3}, "k"),
+        await send(place, "improvements/imp-2/priority", {"rank": 4}, "k"),
+        await send(place, "improvements/imp-2/priority", {"rank": 5}, "k", Role.ADMIN),
+    ]
+    assert [(one.status, one.json["repeated"]) for one in said] == [(202, False)] * 3
+
+
+async def test_an_agents_commands_are_repeated_as_any_other(place: Place) -> None:
+    hand = {"title": "a hand", "role": "developer"}
+    for path, body, other in (
+        ("agents", hand, {**hand, "title": "another"}),
+        ("agents/leave", {"reason": "done"}, {"reason": "tired"}),
+    ):
+        first, again, wrong = [await send(place, path, one, "k", Role.AGENT) for one in (body, body, other)]
+        assert (first.status, again.status, wrong.status) == (first.status, first.status, 422), path
+        assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
+        assert "then" in wrong.json["errors"][0]
