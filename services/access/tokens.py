@@ -97,9 +97,14 @@ async def grant(
     cause: Cause,
     lifetime: timedelta = LIFETIME,
     scopes: tuple[str, ...] = (),
+    id: str = "",
 ) -> Token:
-    """Make a token and record what it allows."""
+    """Make a token, with an `id` that is given or one of its own, and record what it allows.
+
+    Raises `Rejected` where there is one of that id.
+    """
     token = mint()
+    token = Token(id or token.id, token.secret)
     granted = Granted(
         title=title,
         role=role,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -74,3 +75,27 @@ async def test_an_agents_commands_are_repeated_as_any_other(place: Place) -> Non
         assert (first.status, again.status, wrong.status) == (first.status, first.status, 422), path
         assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
         assert "then" in wrong.json["errors"][0]
+
+
+async def test_one_key_makes_one_token_and_a_repetition_names_it(place: Place) -> None:
+    wanted = {"title": "CI", "role": "admin"}
+    said = await asyncio.gather(*(send(place, "tokens", wanted, "t1", Role.ADMIN) for _ in range(3)))
+    (made,) = [one for one in said if one.status == 201]
+    id = made.json["id"]
+    for one in (*said, await send(place, "tokens", wanted, "t1", Role.ADMIN)):
+        if one is not made:
+            assert (one.status, f"POST /api/tokens/{id}/revoke" in one.json["detail"]) == (409, True)
+    other = await send(place, "tokens", {**wanted, "role": "viewer"}, "t1", Role.ADMIN)
+    assert (other.status, other.json["errors"]) == (422, ["role: 'admin' then, 'viewer' now"])
+    next_one = await send(place, "tokens", wanted, "t2", Role.ADMIN)
+    await place.seen()
+    rows = (await place.ask("GET", "/api/tokens", Role.ADMIN)).json["items"]
+    assert {one["id"] for one in rows if one["title"] == "CI"} == {id, next_one.json["id"]}
+    bearer = {"Authorization": f"Bearer {made.json['token']}"}
+    assert (await place.ask("GET", "/api/tokens", headers=bearer)).status == 200
+
+
+async def test_tokens_made_without_a_key_are_each_their_own(place: Place) -> None:
+    wanted = {"title": "CI", "role": "viewer"}
+    said = [await place.ask("POST", "/api/tokens", Role.ADMIN, wanted) for _ in range(2)]
+    assert len({one.json["id"] for one in said}) == 2

@@ -7,13 +7,25 @@ from typing import Annotated
 from pydantic import Field
 
 from events.access import ACCESS, Revoked
+from events.envelope import Cause
+from events.fact import Rejected
 from projections.views.access import AccessRow
 from schemas.access import Role, Scope
 from schemas.base import Frozen
-from services.access.tokens import grant
+from services.access.tokens import ID_BYTES, grant
 from services.gateway.api.reading import position, seq_of
-from services.gateway.http.commands import PROBLEMS, Accepted, Why, because, cause_of, record
+from services.gateway.http.commands import (
+    PROBLEMS,
+    Accepted,
+    Why,
+    because,
+    cause_of,
+    done_before,
+    record,
+    replayed,
+)
 from services.gateway.http.lists import Order, Page, Paged, page_of, time_key
+from services.gateway.http.problems import Problem
 from services.gateway.http.route import GOVERNING, Call, Reply, Route
 
 PATH = "/api/tokens"
@@ -38,17 +50,40 @@ class Made(Frozen):
 
 
 async def create(call: Call) -> Reply:
-    """Grant a token; its text is in this answer and nowhere else."""
+    """Grant a token; its text is in this answer and nowhere else.
+
+    One key makes one token: the id is the key's, so that a second is refused by the first.
+    """
     wanted: Wanted = call.body
-    token = await grant(
-        call.desk.book,
-        wanted.title,
-        wanted.role,
-        cause_of(call),
-        timedelta(days=wanted.days),
-        tuple(dict.fromkeys(wanted.scopes)),
-    )
+    cause = cause_of(call)
+    id = cause.event.replace("-", "")[: 2 * ID_BYTES]
+    await _refuse_made(call, id, cause)
+    try:
+        token = await grant(
+            call.desk.book,
+            wanted.title,
+            wanted.role,
+            cause,
+            timedelta(days=wanted.days),
+            tuple(dict.fromkeys(wanted.scopes)),
+            id,
+        )
+    except Rejected:
+        await _refuse_made(call, id, cause)  # by the same request, which was faster
+        raise
     return Reply(Made(id=token.id, token=token.text), HTTPStatus.CREATED, {"Location": PATH})
+
+
+async def _refuse_made(call: Call, id: str, cause: Cause) -> None:
+    """Refuse a key that a token was made with: it cannot be shown again. Raises `Problem`."""
+    made = await done_before(call, ACCESS, id, cause)
+    if made is None:
+        return
+    told = (
+        f"token {id} was made with this Idempotency-Key at {made.time}; its text was shown then and is"
+        f" kept nowhere: if you do not have it, revoke it (POST {PATH}/{id}/revoke) and make a new one"
+    )
+    raise Problem(HTTPStatus.CONFLICT, told, headers={"Location": PATH, **replayed(repeated=True)})
 
 
 async def list_tokens(call: Call) -> Reply:
@@ -84,6 +119,7 @@ ROUTES = (
         "Make a token",
         body=Wanted,
         answers={HTTPStatus.CREATED: Made},
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "POST",
