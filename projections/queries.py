@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 RECHECK_SECONDS = 1.0  # a notification lost in a reconnect costs this much
 JOURNAL = "select * from {schema}.journal where seq > $1 order by seq limit $2"
+OF_AGGREGATE = """
+select * from {schema}.journal
+where aggregate = $1 and id = $2 and version > 0 and ($3::bigint is null or seq <= $3)
+order by version
+"""
 POISONED = "select * from {schema}.poisoned order by seq"
 
 RowT = TypeVar("RowT", bound=Row)
@@ -199,6 +204,11 @@ class Views:
     async def journal(self, after: int = 0, limit: int = 1000) -> tuple[JournalRow, ...]:
         """Return lines of the journal in order."""
         found = await self._pool.fetch(within(self._schema, JOURNAL), after, limit)
+        return tuple(JournalRow(**{name: line[name] for name in journal.COLUMNS}) for line in found)
+
+    async def journaled(self, aggregate: str, id: str, at_seq: int | None = None) -> tuple[JournalRow, ...]:
+        """Return the lines of one aggregate's events, oldest first."""
+        found = await self._pool.fetch(within(self._schema, OF_AGGREGATE), aggregate, id, at_seq)
         return tuple(JournalRow(**{name: line[name] for name in journal.COLUMNS}) for line in found)
 
     async def poisoned(self) -> tuple[Poisoned, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from events.store import Broken
+from events.store import Broken, Unavailable
 from schemas.artefacts import ArtefactRef
 from services.changes.keeping import without_secrets
 from services.runtime.log import Log, NoSecret
@@ -16,12 +16,14 @@ CLOSED = "it is sealed, and not shown here"
 class Shelf:
     """Kept texts of a log; `missing` says which of those asked for could not be read, and why.
 
-    With `opens` unset nothing sealed is read, and `missing` says so.
+    With `opens` unset nothing sealed is read, and `missing` says so; with `bears_outages` set, it says it too
+    where the store is away, which is raised otherwise.
     """
 
     book: Log
     missing: list[str] = field(default_factory=list)
     opens: bool = True
+    bears_outages: bool = False
 
     async def text(self, ref: ArtefactRef | None) -> str:
         """Return a kept text; empty when there is none, or it cannot be read."""
@@ -36,6 +38,10 @@ class Shelf:
             self.missing.append(f"{ref.name} (sha256 {ref.sha256}) is not in the store")
         except Broken as broken:
             self.missing.append(f"{ref.name}: {broken}")
+        except Unavailable as away:
+            if not self.bears_outages:
+                raise
+            self.missing.append(f"{ref.name}: NATS: {away}")
         except (NoSecret, KeyDeleted, KeyMissing, WrongSecret, Unopened) as sealed:
             self.missing.append(f"{ref.name}: {sealed}")
         return ""

@@ -11,11 +11,11 @@ from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import Metering
+from services.gateway.reached_log import ReachedLog
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import Intake
 from services.runtime.ground import Ground, actor
-from services.runtime.log import Log
 from services.runtime.tracing import current
 
 
@@ -24,7 +24,7 @@ class GatewayDesk:
     """Open for as long as the gateway runs; whoever opened it closes it."""
 
     ground: Ground
-    book: Log
+    book: ReachedLog
     views: Views
     signer: Signer
     feed: Feed
@@ -35,6 +35,13 @@ class GatewayDesk:
     metering: Metering
     letters: Redelivery
     denials: Denials
+
+    @property
+    def log_away(self) -> str:
+        """Why nothing is to be asked of the log now, and nothing can be decided; empty while it answers."""
+        why = "" if self.asker.connection.is_connected else "not connected; connecting again"
+        why = self.book.why_away or why
+        return f"NATS is away: {why}" if why else ""
 
     def cause(self, holder: Holder | None, chain: str, key: str = "") -> Cause:
         """Return the cause of facts that a holder asks for; `key` tells a repeated request from another."""

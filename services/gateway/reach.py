@@ -48,6 +48,11 @@ class Reach:
         """Whether the server was found not to answer."""
         return bool(self._why)
 
+    @property
+    def why_away(self) -> str:
+        """Why the server was found not to answer; empty where it was not."""
+        return self._why
+
     def awaited(self) -> "Awaited":
         """Wait in the block for as long as the server answers at all; else what `away` makes is raised."""
         return Awaited(self)

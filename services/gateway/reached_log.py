@@ -97,6 +97,11 @@ class ReachedLog(Log):
         super().__init__(ReachedStore(store, reach), artefacts, clock, fork, keyring)
         self._reach = reach
 
+    @property
+    def why_away(self) -> str:
+        """Why NATS was found not to answer; empty where it was not."""
+        return self._reach.why_away
+
     async def keep(
         self, content: bytes | str, name: str, media_type: str, *, sealed_for: str | None = None
     ) -> ArtefactRef:

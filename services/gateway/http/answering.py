@@ -101,14 +101,16 @@ class Answering:
         self, route: Route, request: web.Request, holder: Holder | None, query: Any
     ) -> web.StreamResponse:
         at = await self._desk.views.checkpoint()
-        tag = f'W/"{at.seq}-{at.hash[:8]}-{self._looker(route, request, holder)}"'
+        looker = self._looker(route, request, holder)
+        tag = f'W/"{at.seq}-{at.hash[:8]}-{looker}"'
         if tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag, **_policy(route)})
         key = (str(request.rel_url), tag)
         made = self._kept.get(key)
         if made is None:
             response = _response(await route.handler(Call(request, self._desk, holder, query, None)))
-            if response.status != HTTPStatus.OK or not isinstance(response, web.Response):
+            is_same = looker == self._looker(route, request, holder)
+            if response.status != HTTPStatus.OK or not is_same or not isinstance(response, web.Response):
                 return response
             made = _Made(bytes(response.body or b""), response.content_type)  # type: ignore[arg-type]  # pages and JSON are bytes here, never a stream
             self._keep(key, made)
@@ -120,7 +122,8 @@ class Answering:
         role = holder.role.value if holder else ""
         if not route.page:
             return role
-        mine = f"{self._version} {holder.id if holder else ''} {request.cookies.get(COOKIE, '')}"
+        seen_as = f"{holder.id if holder else ''} {request.cookies.get(COOKIE, '')}"
+        mine = f"{self._version} {seen_as} {self._desk.log_away}"  # which a page tells, and is drawn by
         return f"{role}-{hashlib.sha256(mine.encode()).hexdigest()[:16]}"
 
     def _keep(self, key: tuple[str, str], made: _Made) -> None:

@@ -17,7 +17,7 @@ from projections.views.engine_usage import RunRow
 from schemas.access import Scope
 from schemas.base import Frozen
 from services.dossier.demands import Stand, demands_of, refusal_standing, words_in
-from services.dossier.improvement import dossier_of, state_at
+from services.dossier.improvement import dossier_of
 from services.dossier.patch import changes_in
 from services.dossier.shelf import Shelf
 from services.dossier.suites import suites_of
@@ -30,6 +30,7 @@ from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.drawing import drawn
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
+from services.gateway.pages.outage import events_of, state_of
 from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 from services.runtime.log import Loaded
@@ -82,9 +83,9 @@ async def detail(call: Call) -> web.StreamResponse:
     seq = moment.at_seq
     row = await found_improvement(call, seq)
     book, views, id = call.desk.book, call.desk.views, row.id
-    state = await state_at(book, IMPROVEMENT, id, seq)
-    shelf = Shelf(book, opens=False)
-    suites = await suites_of(shelf, await state_at(book, TARGET, row.target, seq), state)
+    state = await state_of(call.desk, IMPROVEMENT, id, seq)
+    shelf = Shelf(book, opens=False, bears_outages=True)
+    suites = await suites_of(shelf, await state_of(call.desk, TARGET, row.target, seq), state)
     wants = withheld(call)
     moves = () if wants["deployments"] else await _moves(call, shelf, row.target, id, seq)
     one = await dossier_of(shelf, views, id, state, seq, diff=True)
@@ -121,7 +122,7 @@ async def _moves(call: Call, shelf: Shelf, target: str, id: str, seq: int | None
     for row in rows:
         if id not in row.improvements:
             continue
-        health = (await state_at(call.desk.book, DEPLOYMENT, row.id, seq)).health
+        health = (await state_of(call.desk, DEPLOYMENT, row.id, seq)).health
         if health is None:
             found.append(Moved(row=row))
             continue
@@ -139,8 +140,7 @@ def _spent(runs: tuple[RunRow, ...]) -> Spent:
 
 
 async def _raw(call: Call, id: str, seq: int | None) -> tuple[RawEvent, ...]:
-    recorded, _ = await call.desk.book.store.read(IMPROVEMENT.name, id)
-    shown = [one for one in recorded if seq is None or one.seq <= seq][-SHOWN_EVENTS:]
+    shown = (await events_of(call.desk, IMPROVEMENT.name, id, seq))[-SHOWN_EVENTS:]
     return tuple(
         RawEvent(
             seq=one.seq,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
-from services.gateway.api.reading import seq_of, time_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import Call
+from services.gateway.pages.outage import seq_of, time_of
 from services.runtime.ground import now
 
 VIEWS_SECONDS = 5.0
@@ -36,8 +36,8 @@ class Moment:
 
 async def moment_of(call: Call) -> Moment:
     """Return the moment a page is asked for, with the views that far. Raises `Problem`."""
-    seq = await seq_of(call)
     head = (await call.desk.views.checkpoint()).seq
+    seq = await seq_of(call, head)
     kept = {name: value for name, value in call.request.query.items() if name not in GIVEN and value}
     if seq is None:
         return Moment(head, head, now(), None, kept)

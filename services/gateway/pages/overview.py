@@ -9,6 +9,7 @@ from datetime import datetime
 
 from aiohttp import web
 
+from events.store import Unavailable
 from events.swarm import ALL, SWARM, Paused, Resumed
 from projections.queries import Views
 from projections.views.board_search import Order, Search
@@ -16,13 +17,13 @@ from projections.views.improvement_board import ImprovementRow
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.dossier.improvement import state_at
 from services.gateway.api import letters, requesting
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
 from services.gateway.pages.forms import back_to
 from services.gateway.pages.moment import moment_of
+from services.gateway.pages.outage import state_of
 from services.gateway.pages.parts import withheld
 from services.gateway.pages.rendering import page
 
@@ -47,13 +48,12 @@ async def overview(call: Call) -> web.StreamResponse:
     views, seq = call.desk.views, moment.at_seq
     wants = withheld(call)
     tasks = () if wants["flight"] else await views.tasks(TaskState.RUNNING, at_seq=seq)
-    number = None if seq or wants["applied"] else len(await letters.open_letters(call, closed=False))
     return page(
         call,
         "overview.html",
         moment=moment,
         seen=None if seq else await call.desk.watch.last(),
-        paused=(await state_at(call.desk.book, SWARM, ALL, seq)).paused,
+        paused=(await state_of(call.desk, SWARM, ALL, seq)).paused,
         targets=() if wants["targets"] else await views.targets(seq),
         budgets=() if wants["spend"] else await views.budgets(seq),
         found=Found({}, (), 0, ()) if wants["latest"] else await _found(views, seq),
@@ -61,8 +61,16 @@ async def overview(call: Call) -> web.StreamResponse:
         ages=_ages(tasks, moment.time),
         poisoned=() if seq or wants["applied"] else await views.poisoned(),
         position=moment.seq,
-        letters=number,
+        letters=None if seq or wants["applied"] else await _letters(call),
     )
+
+
+async def _letters(call: Call) -> str:
+    """Count the open letters, which nobody but NATS knows."""
+    try:
+        return str(len(await letters.open_letters(call)))
+    except Unavailable:
+        return "not known"
 
 
 async def _found(views: Views, seq: int | None) -> Found:

@@ -44,7 +44,15 @@ def page(call: Call, template: str, **values: Any) -> web.Response:
 
 def problem_page(problem: Problem, path: str) -> web.Response:
     """Return why a page is not shown; who is not let in is shown the way in."""
-    values = {"holder": None, "form_key": "", "path": path, "at": "", "live": False, "may_decide": False}
+    values = {
+        "holder": None,
+        "form_key": "",
+        "path": path,
+        "at": "",
+        "away": "",
+        "live": False,
+        "may_decide": False,
+    }
     response = _response("problem.html", problem.status, {**values, "problem": problem})
     response.headers.update(problem.headers)
     return response
@@ -57,6 +65,7 @@ def _of(call: Call) -> Mapping[str, Any]:
         "form_key": form_key(call),
         "path": call.request.path,
         "at": at,
+        "away": call.desk.log_away,
         "live": not at and call.holder is not None and call.holder.may(LOOKING, LIVE),
         "wants": withheld(call),
         "may_decide": not at and call.holder is not None and call.holder.role in DECIDERS,
