@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +123,11 @@ async def open_place(ground: Ground) -> AsyncIterator[Place]:
             yield place
         finally:
             await end(projecting)
+
+
+@asynccontextmanager
+async def from_address(place: Place, address: str) -> AsyncIterator[Place]:
+    """The same place, asked from another address of this machine."""
+    connector = aiohttp.TCPConnector(local_addr=(address, 0), force_close=True)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield replace(place, session=session)

@@ -31,6 +31,7 @@ LIFETIME = timedelta(days=90)
 LINK_LIFETIME = timedelta(minutes=15)
 ENTERING = "entering"
 LONGEST_TEXT = 128
+NO_SUCH = "there is no such token"
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,10 @@ async def holder_of(book: Log, text: str) -> Holder:
     if token is None:
         raise NotLetIn("this is no token")
     state = await book.state(ACCESS, token.id)
-    if state.granted is None or not hmac.compare_digest(state.granted.secret_sha256, token.digest):
-        raise NotLetIn("there is no such token")
+    if state.granted is None:
+        raise NotLetIn(NO_SUCH)
+    if not hmac.compare_digest(state.granted.secret_sha256, token.digest):
+        raise NotLetIn(NO_SUCH, token.id)  # told on the token that was attacked, and not to whom it was
     return held(state, token.id, book)
 
 

@@ -1,11 +1,15 @@
-"""Records on the log who was not let in, or was refused something.
+"""Records on the log who was not let in, or was refused something, so that no flood of it can fill the log.
 
 Rules
-1. Every denial is a fact on the token it was told with, else on `nobody`. Those that come close together
-   from one address are recorded as one, with their number.
+1. Every denial is a fact on the token it was told with, else on `nobody`.
+2. The first of its kind is recorded at once; what follows within seconds is counted, and recorded together.
+   A kind is a sender's place, a token, a reason and a route, so that no number is told of something else.
+3. Within that time there are only so many kinds. What is beyond them is counted by its token alone.
+4. Nothing is lost at an ordinary end: what was counted is recorded then. While the log is away it is kept.
 """
 
-from datetime import datetime, timedelta
+import asyncio
+from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
@@ -14,37 +18,85 @@ from aiohttp import web
 from events.access import ACCESS, NOBODY, Denied
 from events.envelope import Cause
 from events.store import Unavailable
+from services.gateway.http.guests import place_of
 from services.runtime.ground import actor
 from services.runtime.log import Log
 from services.runtime.tracing import current
 
-TOGETHER = timedelta(seconds=10)
-MOST_KNOWN = 1000
+SECONDS = 10.0
+MOST_KINDS = 16
 LONGEST = 200
+SEVERAL = "several"
+BEYOND = "more kinds of denials at once than are told apart"
 
 log = structlog.get_logger()
 
 
-class Denials:
-    """The denials of one gateway."""
+@dataclass(frozen=True)
+class Kind:
+    """What is counted together; without a `place`, all that is beyond what is told apart."""
 
-    def __init__(self, book: Log) -> None:
+    id: str
+    place: str = ""
+    route: str = ""
+    why: str = ""
+
+
+class Denials:
+    """Counts for one gateway; `run` is to be run beside it."""
+
+    def __init__(self, book: Log, seconds: float = SECONDS) -> None:
         """Know of none yet."""
         self._book = book
-        self._held_back: dict[tuple[str, str], tuple[datetime, int]] = {}
+        self._seconds = seconds
+        self._recent: set[Kind] = set()
+        self._pending: dict[Kind, Denied] = {}
 
     async def tell(self, request: web.Request, id: str, why: str) -> None:
-        """Record a denial; one more of many within seconds is counted, and told with the next."""
-        now, address = self._book.clock(), request.remote or ""
-        last, times = self._held_back.get((id, address), (None, 0))
-        if last is not None and now - last < TOGETHER:
-            self._held_back[id, address] = (last, times + 1)
-            return
-        if len(self._held_back) >= MOST_KNOWN:
-            self._held_back.clear()
-        self._held_back[id, address] = (now, 0)
+        """Count the denial of a request, told with the token `id`, empty for none."""
+        resource = request.match_info.route.resource
+        route = f"{request.method} {resource.canonical if resource else ''}"
         what = f"{request.method} {request.path}"[:LONGEST]
-        fact = Denied(what=what, why=why[:LONGEST], address=address, times=times + 1)
+        await self.count(id, route, Denied(what=what, why=why[:LONGEST], address=request.remote or ""))
+
+    async def count(self, id: str, route: str, denied: Denied) -> None:
+        """Count a denial; the first of its kind is on the log when this returns, if that can be reached."""
+        exact = Kind(id or NOBODY, place_of(denied.address) or "?", route, denied.why)
+        kind, fact = self._counted_as(exact, denied)
+        self._count(kind, fact)
+        if kind not in self._recent:
+            self._recent.add(kind)
+            await self._record(kind)
+
+    async def run(self) -> None:
+        """Record what was counted, time and again, until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(self._seconds)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Record all that was counted; what follows on it is held back again."""
+        self._recent = set(self._pending)
+        for kind in tuple(self._pending):
+            await self._record(kind)
+
+    def _counted_as(self, exact: Kind, fact: Denied) -> tuple[Kind, Denied]:
+        known = self._recent | self._pending.keys()
+        if exact in known or len(known) < MOST_KINDS:
+            return exact, fact
+        kind = Kind(exact.id)
+        self._recent.add(kind)  # the number is what matters of these: none is recorded at once
+        return kind, Denied(what=SEVERAL, why=BEYOND, address=SEVERAL)
+
+    def _count(self, kind: Kind, fact: Denied) -> None:
+        before = self._pending.get(kind)
+        self._pending[kind] = _together(kind, before, fact) if before else fact
+
+    async def _record(self, kind: Kind) -> None:
+        fact = self._pending.pop(kind)
         cause = Cause(
             actor=f"{actor('gateway')}/nobody",
             source="aps/gateway",
@@ -52,6 +104,17 @@ class Denials:
             traceparent=current(),
         )
         try:
-            await self._book.record(ACCESS, id or NOBODY, fact, cause=cause)
+            await self._book.record(ACCESS, kind.id, fact, cause=cause)
         except (Unavailable, TimeoutError) as away:
-            log.warning("a denial could not be recorded", what=what, why=why, problem=str(away))
+            log.warning("a denial could not be recorded yet", what=fact.what, why=fact.why, problem=str(away))
+            self._count(kind, fact)
+
+
+def _together(kind: Kind, one: Denied, other: Denied) -> Denied:
+    """Return one fact of two; where they differ, it names what they share."""
+    return Denied(
+        what=one.what if one.what == other.what else kind.route[:LONGEST],
+        why=one.why,
+        address=one.address if one.address == other.address else kind.place,
+        times=one.times + other.times,
+    )

@@ -59,11 +59,13 @@ async def run_gateway(ground: Ground) -> None:
         runner = runner_of(application(desk), most=ground.settings.connections_per_address)
         async with AsyncExitStack() as closing:  # each is closed, also when told again to hurry
             closing.push_async_callback(letters.end)
+            closing.push_async_callback(denials.flush)  # also what is denied while the last are answered
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
+            counting = webhooks.refusals, denials, metered.counting
             following = [
                 asyncio.create_task(one.run())
-                for one in (*reaches, feed, position, watch, webhooks.refusals, metered.counting, shown)
+                for one in (*reaches, feed, position, watch, *counting, shown)
                 if one is not None
             ]
             for task in following:

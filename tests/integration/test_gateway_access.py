@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,11 +13,12 @@ import pytest
 
 from events.access import ACCESS, NOBODY, Revoked
 from schemas.access import Role, Scope
-from services.access.tokens import grant
+from services.access.tokens import grant, mint
 from services.gateway.app import ROUTES
+from services.gateway.http.floods import NOBODYS_RATE, RATE
 from services.gateway.http.route import ANYBODY, Route
 from tests import projection_facts as f
-from tests.gateway_place import CAUSE, Place, ground_at, open_place
+from tests.gateway_place import CAUSE, Place, Said, from_address, ground_at, open_place
 from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, tell
 
@@ -57,16 +59,26 @@ def test_only_these_are_open_to_anybody() -> None:
     }
 
 
+async def asked(
+    place: Place, number: int, method: str, path: str, role: Role | None, body: object = None
+) -> Said:
+    """Ask as a role, or as nobody from one of many addresses, so that no flood comes from any."""
+    if role is not None:
+        return await place.ask(method, path, role, body)
+    async with from_address(place, f"127.0.1.{number % 250 + 1}") as other:
+        return await other.ask(method, path, None, body)
+
+
 async def test_every_route_lets_in_the_roles_of_its_table_and_nobody_else(place: Place) -> None:
     wrong = []
-    for route in ROUTES:
+    for number, route in enumerate(ROUTES):
         if route.media_type == "text/event-stream" or route.path == "/live":
             continue
         for role in (*Role, None):
             if route.method == "POST":  # a body that no model takes: it is let in, and changes nothing
-                said = await place.ask("POST", concrete(route), role, {"nothing": "fits"})
+                said = await asked(place, number, "POST", concrete(route), role, {"nothing": "fits"})
             else:
-                said = await place.ask("GET", concrete(route), role)
+                said = await asked(place, number, "GET", concrete(route), role)
             to_enter = said.status == 303 and said.headers["Location"].startswith("/enter")
             let_in = said.status not in REFUSED and not to_enter
             if let_in != (route.roles is ANYBODY or role in route.roles):
@@ -93,6 +105,32 @@ async def test_a_flood_of_denials_is_one_event(place: Place) -> None:
     for _ in range(10):
         assert (await place.ask("GET", "/api/tasks")).status == 401
     assert await place.book.store.head() == before + 1
+
+
+async def test_a_flood_of_wrong_tokens_is_limited_and_costs_nobody_elsewhere(place: Place) -> None:
+    assert (await place.ask("GET", "/api/tasks", Role.VIEWER)).status == 200
+    wrong = [{"Authorization": f"Bearer {mint().text}"} for _ in range(2 * NOBODYS_RATE.at_once)]
+    said = [(await place.ask("GET", "/api/tasks", headers=one)).status for one in wrong]
+    assert set(said) == {401, 429}
+    assert (await place.ask("GET", "/api/tasks", Role.VIEWER)).status == 200  # known, in the same place
+    async with from_address(place, "127.0.2.1") as other:
+        assert (await other.ask("GET", "/api/tasks", Role.OPERATOR)).status == 200
+
+
+async def test_what_a_role_may_not_is_limited_as_what_it_may(place: Place) -> None:
+    body = {"reason": "not mine"}
+    said = [
+        (await place.ask("POST", "/api/pause", Role.VIEWER, body)).status for _ in range(2 * RATE.at_once)
+    ]
+    assert set(said) == {403, 429}
+
+
+async def test_a_wrong_secret_is_told_on_the_token_it_was_tried_on(place: Place) -> None:
+    mine = place.tokens[Role.VIEWER]
+    tried = {"Authorization": f"Bearer {replace(mine, secret=mint().secret).text}"}
+    said = await place.ask("GET", "/api/tasks", headers=tried)
+    assert (said.status, "no such token" in said.text) == (401, True)
+    assert (await place.book.state(ACCESS, mine.id)).denied == 1
 
 
 async def test_who_asks_too_often_is_told_when_to_come_back(place: Place) -> None:

@@ -17,7 +17,7 @@ from events.access import ACCESS, NOBODY, Revoked
 from schemas.access import Role
 from services.access.sessions import COOKIE
 from services.access.tokens import link, mint, revoke
-from services.gateway.http.answering import NOBODYS_RATE
+from services.gateway.http.floods import NOBODYS_RATE
 from services.gateway.listening import runner_of
 from services.runtime.embedded.addresses import free_port
 from tests.gateway_place import CAUSE, Place, ground_at, open_place, serving
@@ -122,7 +122,7 @@ async def test_no_other_site_lets_anybody_in(place: Place, headers: dict[str, st
     token = place.tokens[Role.VIEWER].text
     assert (await enter(place, token, **headers)).status == status
     assert (await place.ask("GET", f"/enter?token={token}", headers=headers)).status == status
-    assert (await place.book.state(ACCESS, NOBODY)).denied == (status == 403)  # two together are one
+    assert (await place.book.state(ACCESS, NOBODY)).denied == 2 * (status == 403)
 
 
 async def test_the_form_of_a_browser_that_tells_only_its_origin_is_ours(place: Place) -> None:

@@ -9,7 +9,6 @@ Rules
 4. What is away is 503 and named; what nobody foresaw is 500, and whole in the log.
 """
 
-import asyncio
 import hashlib
 import json
 from collections import OrderedDict
@@ -34,7 +33,6 @@ from services.gateway.http.bodies import form, whole
 from services.gateway.http.guard import SAFE, Guard
 from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
-from services.gateway.http.rates import Buckets, Rate
 from services.gateway.http.route import DECIDING, Call, Nothing, Reply, Route
 from services.runtime.moments import is_relative
 from services.runtime.tracing import HEADER, span
@@ -43,8 +41,6 @@ from services.runtime.version import own_version
 JSON = "application/json"
 KEPT = 256
 KEPT_BYTES = 1 << 20
-RATE = Rate(per_second=50, at_once=200)
-NOBODYS_RATE = Rate(per_second=5, at_once=30)
 RETRY_SECONDS = "2"
 
 log = structlog.get_logger()
@@ -68,7 +64,6 @@ class Answering:
         self._guard = Guard(desk)
         self._version = own_version()
         self._kept: OrderedDict[tuple[str, str], _Made] = OrderedDict()
-        self._rates = {True: Buckets(RATE), False: Buckets(NOBODYS_RATE)}
 
     def answer(self, route: Route) -> Answer:
         """Return the handler of a route; it never raises but to be cancelled."""
@@ -84,8 +79,6 @@ class Answering:
 
     async def _answered(self, route: Route, request: web.Request) -> web.StreamResponse:
         holder = await self._guard.admit(route, request)
-        if not route.signed:
-            self._refuse_flood(holder, request, route.path if route.watched else "")
         query = _query(route, request)
         if route.conditional and not is_relative(str(getattr(query, "at", ""))):
             return await self._conditional(route, request, holder, query)
@@ -131,16 +124,6 @@ class Answering:
             self._kept[key] = made
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-
-    def _refuse_flood(self, holder: Holder | None, request: web.Request, apart: str) -> None:
-        sender = f"{holder.id if holder else request.remote or ''} {apart}"
-        wait = self._rates[holder is not None].wait(sender, asyncio.get_running_loop().time())
-        if wait:
-            raise Problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"more requests than are answered; again in {wait} s",
-                headers={"Retry-After": str(wait)},
-            )
 
 
 def _policy(route: Route) -> dict[str, str]:

@@ -4,7 +4,9 @@ Rules
 1. A token comes in the header `Authorization: Bearer`, a session in its cookie. A session changes something
    only with the key of its forms, in the field `form_key` or the header `X-Form-Key`.
 2. Where the log is away, a token that was let in within the last minutes is let in still.
-3. Every denial is told, as `services.gateway.denials` has it.
+3. Who sends too much is refused before anything is looked up or told, as `services.gateway.http.floods` has
+   it. Every denial else is told, as `services.gateway.denials` has it.
+4. Who signs what they send is found out by that: no token of theirs is looked at.
 """
 
 import hmac
@@ -18,6 +20,7 @@ from services.access.sessions import COOKIE, Session
 from services.access.tokens import Holder, NotLetIn, holder_in, holder_of
 from services.gateway.desk import GatewayDesk
 from services.gateway.http.bodies import form
+from services.gateway.http.floods import Floods
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, Route
 
@@ -37,11 +40,14 @@ class Guard:
         """Know nobody yet."""
         self._desk = desk
         self._known: dict[str, tuple[datetime, Holder]] = {}
+        self._floods = Floods()
 
     async def admit(self, route: Route, request: web.Request) -> Holder | None:
         """Return who sends the request, None for nobody. Raises `Problem` where they may not."""
+        if route.signed:
+            return None
         try:
-            holder = await self._holder(request)
+            holder = await self._limited(route, request)
         except NotLetIn as refused:
             if route.roles is ANYBODY:
                 return None
@@ -58,11 +64,34 @@ class Guard:
             raise Problem(HTTPStatus.FORBIDDEN, why)
         return holder
 
+    async def _limited(self, route: Route, request: web.Request) -> Holder | None:
+        """Return who sends it, unless they send too much. Raises `NotLetIn`, `Problem`."""
+        known = self._is_known(request)
+        if not known:
+            self._floods.count_place(route, request)
+        try:
+            holder = await self._holder(request)
+        except NotLetIn:
+            if known:
+                self._floods.count_place(route, request)
+            raise
+        if holder is not None:
+            if not known:
+                self._floods.forgive_place(route, request)
+            self._floods.count_holder(route, holder)
+        return holder
+
+    def _is_known(self, request: web.Request) -> bool:
+        """Whether what the request carries was let in within the last minutes."""
+        text = request.headers.get("Authorization", "").partition(" ")[2].strip()
+        when, _ = self._known.get(text or request.cookies.get(COOKIE, ""), (None, None))
+        return when is not None and self._desk.book.clock() - when <= REMEMBERED
+
     async def _holder(self, request: web.Request) -> Holder | None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme:
             if scheme.lower() != "bearer":
-                raise NotLetIn(f"{scheme[:20]!r} is not a way in")
+                raise NotLetIn("only Bearer is a way in")
             return await self._seen(text.strip(), None)
         if cookie := request.cookies.get(COOKIE):
             return await self._in_session(request, cookie)

@@ -32,3 +32,9 @@ class Buckets:
         if len(self._buckets) > MOST_SENDERS:
             self._buckets.popitem(last=False)
         return 0 if taken else math.ceil((1 - left) / self._rate.per_second)
+
+    def give_back(self, sender: str) -> None:
+        """Put back the one that was taken last."""
+        if sender in self._buckets:
+            left, since = self._buckets[sender]
+            self._buckets[sender] = (min(self._rate.at_once, left + 1), since)
