@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from aiohttp import web
 
 from services.gateway.http.problems import Problem, problem_response
-from services.gateway.webhooks.bodies import KIB, TOO_LARGE, Bodies
+from services.gateway.webhooks.bodies import KIB, LARGE, LARGE_AT_ONCE, RETRY_SECONDS, TOO_LARGE, Bodies
 
 MOST = 100 * KIB
 PATIENCE = 30.0
@@ -82,3 +82,54 @@ async def first_line(port: int, rest: bytes) -> bytes:
         line = await reader.readline()
         writer.close()
         return line
+
+
+async def begun(port: int, came: int, host: str) -> asyncio.StreamWriter:
+    """Send the beginning of a large delivery from an address, and no more of it."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(host, 0))
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n"
+    writer.write(head + b"x" * came)
+    await writer.drain()
+    return writer
+
+
+async def honest(url: str) -> tuple[int, str]:
+    """Deliver something large from an address of its own; return what is answered."""
+    connector = aiohttp.TCPConnector(local_addr=("127.0.3.1", 0))
+    headers = {"Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession(connector=connector, headers=headers) as session,
+        session.post(url, data=b"x" * (LARGE + KIB)) as answer,
+    ):
+        return answer.status, answer.headers.get("Retry-After", "")
+
+
+async def ended(writers: list[asyncio.StreamWriter]) -> None:
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_who_announces_much_and_sends_nothing_takes_no_room_from_others() -> None:
+    async with reading(Bodies(10_000 * KIB, seconds=PATIENCE)) as url, asyncio.timeout(PATIENCE / 2):
+        port = int(url.rstrip("/").rpartition(":")[2])
+        slow = [await begun(port, 1, "127.0.4.1") for _ in range(3 * LARGE_AT_ONCE)]
+        assert (await honest(url))[0] == 200
+        await ended(slow)
+
+
+async def test_who_sends_much_slowly_takes_only_the_room_of_one_place() -> None:
+    async with reading(Bodies(10_000 * KIB, seconds=PATIENCE)) as url, asyncio.timeout(PATIENCE / 2):
+        port = int(url.rstrip("/").rpartition(":")[2])
+        slow = [await begun(port, LARGE + KIB, "127.0.4.1") for _ in range(2 * LARGE_AT_ONCE)]
+        assert (await honest(url))[0] == 200
+        await ended(slow)
+
+
+async def test_who_finds_no_room_is_told_when_to_return_and_not_blamed() -> None:
+    bodies = Bodies(10_000 * KIB, seconds=0.2)
+    async with AsyncExitStack() as taken:
+        for number in range(LARGE_AT_ONCE):
+            await taken.enter_async_context(bodies.room(f"192.0.2.{number}"))
+        async with reading(bodies) as url:
+            assert await honest(url) == (503, RETRY_SECONDS)
