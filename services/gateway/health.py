@@ -22,6 +22,7 @@ from events.rights import SERVICES
 from events.store import EventStore
 from projections.queries import Views
 from schemas.base import Frozen
+from services.gateway.streams import letter_counts
 from services.runtime.answering import copies
 from services.runtime.embedded.programs import configuration_folder
 from services.runtime.ground import Ground
@@ -87,6 +88,7 @@ async def health(asker: Asker) -> Health:
         "streams": streams_as_declared,
         "postgresql": postgresql_answers,
         "projections": projections_lag,
+        "dead_letters": letters_open,
         "sandbox": sandbox_level,
         "disk": disk_space,
     }
@@ -188,6 +190,14 @@ async def projections_lag(asker: Asker) -> Answer:
         told += f"; messages that are no events, passed over: {strange}"
     state = worse if lag > LAG_DEGRADED or poisoned else State.OK
     return state, f"{lag} events behind the log{told}", figures
+
+
+async def letters_open(asker: Asker) -> Answer:
+    """Count the events that a role gave up on, and that nobody did anything about: they are work not done."""
+    number = (await letter_counts(asker.connection)).open
+    if not number:
+        return State.OK, "none is open", {"open": 0}
+    return State.DEGRADED, f"open: {number}; see: aps dead list", {"open": number}
 
 
 async def sandbox_level(asker: Asker) -> Answer:

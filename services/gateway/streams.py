@@ -7,9 +7,11 @@ from nats.aio.client import Client
 from pydantic import ConfigDict
 
 from events.rights import API, ROLES
-from events.subjects import STREAM
+from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS, STREAM
 from schemas.base import Frozen
 from services.runtime.embedded.programs import configuration_folder
+
+CLOSINGS = f"{DEAD_LETTERS}.{CLOSED}."
 
 
 class _Said(Frozen):
@@ -38,6 +40,21 @@ class _Stream(_Said):
     state: State
 
 
+class _Subjects(_Said):
+    subjects: dict[str, int] | None = None
+
+
+class _Letters(_Said):
+    state: _Subjects
+
+
+class LetterCounts(Frozen):
+    """How many dead letters something was done about, and of how many nothing was."""
+
+    open: int
+    closed: int
+
+
 def stream_names() -> tuple[str, ...]:
     """Return the names of the streams that are declared."""
     files = sorted((configuration_folder() / "streams").glob("*.json"))
@@ -57,3 +74,16 @@ async def queues(connection: Client) -> dict[str, Queue]:
     asked = (connection.request(f"{API}.CONSUMER.INFO.{STREAM}.{role}", b"") for role in ROLES)
     found = [Queue.model_validate_json(answer.data) for answer in await asyncio.gather(*asked)]
     return dict(zip(ROLES, found, strict=True))
+
+
+async def letter_counts(connection: Client) -> LetterCounts:
+    """Count the dead letters. Raises as `streams` does.
+
+    Letters and what was done about them are messages; of one that was closed twice there are two.
+    """
+    body = orjson.dumps({"subjects_filter": f"{DEAD_LETTERS}.>"})
+    answer = await connection.request(f"{API}.STREAM.INFO.{DEAD_LETTER_STREAM}", body)
+    subjects = _Letters.model_validate_json(answer.data).state.subjects or {}
+    closed = {name: number for name, number in subjects.items() if name.startswith(CLOSINGS)}
+    letters = sum(subjects.values()) - sum(closed.values())
+    return LetterCounts(open=max(0, letters - len(closed)), closed=len(closed))

@@ -239,6 +239,12 @@ def test_status_tells_what_does_not_run(aps: Aps) -> None:
     assert aps("status").returncode == aps("doctor").returncode == 0
 
 
+def test_status_tells_on_one_line_why_everything_is_paused(aps: Aps) -> None:
+    assert aps("pause", "--reason", "a release\nnats  failed").returncode == 0
+    told = aps("status").stderr
+    assert "everything is paused (a release nats failed)" in " ".join(told.split("\n")[:1]), told
+
+
 def test_reset_waits_for_nobody_and_spares_what_is_not_ours(
     start: Start, aps: Aps, home: Path, tmp_path: Path
 ) -> None:

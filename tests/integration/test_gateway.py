@@ -69,7 +69,16 @@ async def test_health_is_200_while_every_component_answers(ground: Ground) -> No
         status, kind, body = await asked(url, "/api/health")
     assert (status, kind) == (200, "application/json"), body
     names = {one["name"] for one in body["components"]}
-    assert names == {*SERVICES, "nats", "streams", "postgresql", "projections", "sandbox", "disk"}
+    assert names == {
+        *SERVICES,
+        "nats",
+        "streams",
+        "postgresql",
+        "projections",
+        "dead_letters",
+        "sandbox",
+        "disk",
+    }
 
 
 async def test_health_is_503_and_names_the_service_that_does_not_run(ground: Ground) -> None:

@@ -172,3 +172,14 @@ async def test_the_page_shows_hostile_reasons_as_text_and_its_forms_work(place: 
     )
     assert sent.status == 303
     assert "not needed" in (await place.ask("GET", "/ai/dead-letters?closed=true", headers=cookie)).text
+
+
+async def test_an_open_letter_is_no_good_health(place: Place) -> None:
+    def found(health: Any) -> tuple[str, int]:
+        (one,) = [one for one in health["components"] if one["name"] == "dead_letters"]
+        return one["state"], one["figures"]["open"]
+
+    assert found((await place.ask("GET", "/api/health")).json) == ("degraded", 2)
+    for number in (1, 2):
+        assert (await do(place, f"{number}/discard", {"reason": "no loss"})).status == 202
+    assert found((await place.ask("GET", "/api/health")).json) == ("ok", 0)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.fold import Poisoned
 from schemas.improvement import Status
-from services.cli.monitor.drawing import NARROWEST, age, drawn, shares
+from services.cli.monitor.drawing import MOST_ROWS, NARROWEST, age, drawn, shares
 from services.cli.monitor.picture import pictured
 from services.cycle.text import is_plain
 from services.gateway.health import State
@@ -45,6 +46,32 @@ def test_it_tells_what_fails_what_works_what_waits_what_it_costs_and_what_was_gi
         "what broke",
     ):
         assert told in whole, told
+
+
+def letter(seq: int, role: str = "projector") -> DeadLetter:
+    return DeadLetter(number=seq, role=role, seq=seq, subject="s", reason="r")
+
+
+def test_a_letter_of_what_was_not_applied_is_counted_once() -> None:
+    poisoned = [Poisoned(seq=n, aggregate="a", id="b", reason="what broke") for n in (1, 2, 3)]
+    made = pictured(seen(poisoned=poisoned, letters=[letter(1), letter(2)]), health(), NOW)
+    titles = [line.plain for line in drawn(made, 80)]
+    assert "Dead letters 2" in titles
+    assert "Not applied 1" in titles
+
+
+def test_headings_count_what_they_name() -> None:
+    many = [improvement(f"i-{n}", Status.DECLINED) for n in range(7)]
+    titles = [line.plain for line in drawn(pictured(seen(improvements=many), health("nats"), NOW), 80)]
+    assert "Improvements 7" in titles
+    assert "Health 3" in titles
+
+
+def test_one_picture_is_of_bounded_length_and_says_how_much_more_there_is() -> None:
+    made = pictured(seen(letters=[letter(n) for n in range(1500)]), health(), NOW)
+    lines = [line.plain for line in drawn(made, 80)]
+    assert f"Dead letters 1500, {1500 - MOST_ROWS} not shown" in lines
+    assert len(lines) < 100
 
 
 def test_what_waits_too_long_is_marked() -> None:

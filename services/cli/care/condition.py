@@ -14,6 +14,7 @@ from events.store import Unavailable
 from services.cli.invocation import invocation
 from services.cli.session import Exit, Stop, print_json, say
 from services.cli.tables import show_table
+from services.cycle.text import plain_text
 from services.gateway.health import Asker, Component, Health, State, health
 from services.runtime.claims import why_paused
 from services.runtime.ground import Ground, stand
@@ -32,7 +33,7 @@ async def status(settings: Settings, least: str | None, *, as_json: bool) -> Non
     else:
         _show(found)
     if paused:
-        say(paused)
+        say(plain_text(paused))
     if least is not None and found.state not in ACCEPTED[least]:
         failing = [one.name for one in found.components if one.state not in ACCEPTED[least]]
         raise Stop(Exit.UNAVAILABLE, f"{found.state}: {', '.join(failing)}; see: {invocation()} doctor")

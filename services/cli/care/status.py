@@ -17,11 +17,14 @@ class Least(StrEnum):
     DEGRADED = "degraded"
 
 
-MinHealth = Annotated[Least | None, typer.Option(help="Exit with 6 when the health is worse than this.")]
+MinHealth = Annotated[
+    Least | None,
+    typer.Option(help="Exit with 6 when the health is worse than this; an open dead letter is degraded."),
+]
 
 
 def status(as_json: Json = False, min_health: MinHealth = None) -> None:
-    """Ask each component how it is: servers, streams, views, the eight services, sandbox, disk.
+    """Ask each component how it is: servers, streams, views, dead letters, the eight services, sandbox, disk.
 
     Exits with 1 when something failed. Services need not run, for commands run what they need; but where
     a gateway runs, as in `aps up`, one that does not has failed. --min-health asks for all of them.

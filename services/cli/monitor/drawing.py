@@ -20,25 +20,31 @@ from services.cycle.text import plain_text
 from services.gateway.health import State
 
 NARROWEST = 20
+PROJECTOR = "projector"
 GAP = "  "
+MOST_ROWS = 30
 STYLES = {State.OK: "green", State.DEGRADED: "yellow", State.FAILED: "red"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A heading, what it counts, and rows of cells; `nothing` stands where there is no row."""
+    """A heading, rows of cells, and how many things they stand for where that is not a row each.
+
+    `nothing` stands where there is no row.
+    """
 
     title: str
     rows: tuple[tuple[str, ...], ...]
     nothing: str = "nothing"
     style: str = ""
+    number: int | None = None
 
 
 def drawn(picture: Picture, width: int, height: int | None = None) -> list[Text]:
-    """Return the lines of a picture, at most `height` of them where one is given."""
+    """Return the lines of a picture: at most `height` where one is given, else `MOST_ROWS` of each part."""
     width = max(width, NARROWEST)
     head, parts = _head(picture), _parts(picture)
-    rows = [max(1, len(part.rows)) for part in parts]
+    rows = [min(max(1, len(part.rows)), MOST_ROWS if height is None else height) for part in parts]
     if height is not None:
         rows = shares(rows, height - len(head) - len(parts))
     lines = [*head]
@@ -85,8 +91,17 @@ def _parts(picture: Picture) -> tuple[Part, ...]:
     components = [(one.name, one.state.value, one.detail) for one in picture.unwell]
     names = (("ok", picture.well), ("idle", picture.idle))
     return (
-        _of("Health", (*components, *((how, ", ".join(who)) for how, who in names if who)), "not asked yet"),
-        _of("Improvements", ((status.replace("_", " "), str(n)) for status, n in picture.counts.items())),
+        _of(
+            "Health",
+            (*components, *((how, ", ".join(who)) for how, who in names if who)),
+            "not asked yet",
+            number=len(picture.unwell) + len(picture.well) + len(picture.idle),
+        ),
+        _of(
+            "Improvements",
+            ((status.replace("_", " "), str(n)) for status, n in picture.counts.items()),
+            number=sum(picture.counts.values()),
+        ),
         _of(
             "In flight",
             (
@@ -120,6 +135,7 @@ def _parts(picture: Picture) -> tuple[Part, ...]:
             ),
         ),
         _of("Dead letters", _given_up(picture), style="red"),
+        *_not_applied(picture),
     )
 
 
@@ -131,20 +147,36 @@ def _waiting(row: ImprovementRow, now: datetime) -> tuple[str, ...]:
 def _given_up(picture: Picture) -> Iterable[tuple[str, ...]]:
     for letter in picture.letters:
         yield (str(letter.number), letter.role, letter.subject, letter.reason)
-    for event in picture.poisoned:
-        yield (str(event.seq), "not applied", f"{event.aggregate} {event.id}", event.reason)
 
 
-def _of(title: str, rows: Iterable[tuple[str, ...]], nothing: str = "nothing", style: str = "") -> Part:
+def _not_applied(picture: Picture) -> tuple[Part, ...]:
+    """Return what could not be applied and has no open letter, which would tell of it."""
+    told = {letter.seq for letter in picture.letters if letter.role == PROJECTOR}
+    rows = [
+        (str(event.seq), f"{event.aggregate} {event.id}", event.reason)
+        for event in picture.poisoned
+        if event.seq not in told
+    ]
+    return (_of("Not applied", rows, style="red"),) if rows else ()
+
+
+def _of(
+    title: str,
+    rows: Iterable[tuple[str, ...]],
+    nothing: str = "nothing",
+    style: str = "",
+    number: int | None = None,
+) -> Part:
     plain = tuple(tuple(plain_text(cell) for cell in row) for row in rows)
-    return Part(title, plain, nothing, style if plain else "")
+    return Part(title, plain, nothing, style if plain else "", number)
 
 
 def _part(part: Part, shown: int, width: int) -> list[Text]:
     title = Text.assemble((part.title, f"bold {part.style}"))
     if part.rows:
         left_out = len(part.rows) - shown
-        title.append(f" {len(part.rows)}{f', {left_out} not shown' if left_out else ''}", "dim")
+        number = len(part.rows) if part.number is None else part.number
+        title.append(f" {number}{f', {left_out} not shown' if left_out else ''}", "dim")
     rows = part.rows[:shown] if part.rows else ((part.nothing,),)
     return [title, *_columns(rows, width)]
 

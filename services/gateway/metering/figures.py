@@ -6,21 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import nats.errors
-import orjson
 import structlog
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from events.rights import API
 from events.store import Broken, Denied, Unavailable
-from events.subjects import CLOSED, DEAD_LETTER_STREAM, DEAD_LETTERS
 from projections.views.counts import CallsRow
 from projections.views.outcomes import OutcomesBy
-from schemas.base import Frozen
 from services.gateway.desk import GatewayDesk
 from services.gateway.health import State
 from services.gateway.metering.families import Family, Number, family
 from services.gateway.metering.measures import COUNTED, OutcomeMeasures, measures_of
-from services.gateway.streams import queues
+from services.gateway.streams import letter_counts, queues
 from services.runtime.ground import now
 
 SECONDS = 3.0  # a source that takes longer is told as not answering
@@ -37,7 +33,6 @@ AWAY = (
     ValidationError,  # the server refused to say, and said so
 )
 UNDER_WAY = ("requested", "started")
-CLOSINGS = f"{DEAD_LETTERS}.{CLOSED}."
 Samples = Iterable[tuple[Mapping[str, str], Number | None]]
 Source = Callable[[GatewayDesk], Awaitable[list[Family]]]
 
@@ -84,20 +79,6 @@ async def _work(desk: GatewayDesk) -> list[Family]:
     ]
 
 
-class _State(Frozen):
-    model_config = ConfigDict(extra="ignore")
-
-    subjects: dict[str, int] | None = None
-
-
-class _Stream(Frozen):
-    """What the server says of a stream, as far as it is of use here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    state: _State
-
-
 async def _queues(desk: GatewayDesk) -> list[Family]:
     named = [({"role": role}, queue) for role, queue in (await queues(desk.asker.connection)).items()]
     return [
@@ -107,13 +88,8 @@ async def _queues(desk: GatewayDesk) -> list[Family]:
 
 
 async def _dead_letters(desk: GatewayDesk) -> list[Family]:
-    """Letters and what was done about them are messages; of one that was closed twice there are two."""
-    body = orjson.dumps({"subjects_filter": f"{DEAD_LETTERS}.>"})
-    answer = await desk.asker.connection.request(f"{API}.STREAM.INFO.{DEAD_LETTER_STREAM}", body)
-    subjects = _Stream.model_validate_json(answer.data).state.subjects or {}
-    closed = {name: number for name, number in subjects.items() if name.startswith(CLOSINGS)}
-    letters = sum(subjects.values()) - sum(closed.values())
-    states = [({"state": "open"}, max(0, letters - len(closed))), ({"state": "closed"}, len(closed))]
+    counts = await letter_counts(desk.asker.connection)
+    states = [({"state": "open"}, counts.open), ({"state": "closed"}, counts.closed)]
     return [family("aps_dead_letters", states)]
 
 
