@@ -30,6 +30,7 @@ SHAPE = re.compile(r"aps_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 LIFETIME = timedelta(days=90)
 LINK_LIFETIME = timedelta(minutes=15)
 ENTERING = "entering"
+USED = "used"
 LONGEST_TEXT = 128
 NO_SUCH = "there is no such token"
 
@@ -80,6 +81,14 @@ class NotLetIn(Exception):  # noqa: N818 -- what happens
         self.id = id
 
 
+class LinkUsed(NotLetIn):
+    """A link was used before, or another in its place."""
+
+    def __init__(self, id: str) -> None:
+        """Say so."""
+        super().__init__("this link was used already", id)
+
+
 def mint() -> Token:
     """Make a token that nobody else has."""
     return Token(secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES))
@@ -127,7 +136,7 @@ async def link(book: Log, cause: Cause) -> Token | None:
 async def use_link(book: Log, id: str, cause: Cause) -> str:
     """Revoke the token of a link; return the id of the first admin's, granted in its place for one session.
 
-    Raises `NotLetIn` where this link or another was used before.
+    Raises `LinkUsed` where this link or another was used before.
     """
     granted = Granted(
         title="the first admin",
@@ -135,11 +144,11 @@ async def use_link(book: Log, id: str, cause: Cause) -> str:
         secret_sha256=mint().digest,  # of a secret that nobody has: the session alone stands for the token
         expires_at=book.clock() + SESSION_LIFETIME,
     )
-    used = Change(ACCESS, id, (Revoked(reason="used"),))
+    used = Change(ACCESS, id, (Revoked(reason=USED),))
     try:
         await book.record_all([used, Change(ACCESS, FIRST, (granted,))], cause)
     except Rejected as refused:
-        raise NotLetIn("the link was used already", id) from refused
+        raise LinkUsed(id) from refused
     return FIRST
 
 
@@ -177,6 +186,8 @@ async def leave(book: Log, session: Session, cause: Cause) -> None:
 
 def held(state: Access, id: str, book: Log) -> Holder:
     """Return what a token allows now. Raises `NotLetIn`."""
+    if state.granted and state.granted.scopes == (ENTERING,) and state.revoked == Revoked(reason=USED):
+        raise LinkUsed(id)
     if why := state.why_not(book.clock()):
         raise NotLetIn(why, id)
     assert state.granted is not None  # noqa: S101 -- a token without a grant is worth nothing

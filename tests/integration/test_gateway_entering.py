@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -70,6 +71,9 @@ async def test_a_link_opens_one_session_and_no_other(place: Place) -> None:
     assert (await place.ask("GET", "/ai/settings", headers=cookie_of(entered))).status == 200
     async with place.session.get(path, allow_redirects=False) as again:
         assert (again.status, COOKIE in again.cookies) == (401, False)
+        shown = await again.text()
+        assert "this link was used already" in shown
+        assert "aps token create --role admin" in shown
     state = await place.book.state(ACCESS, made.id)
     assert state.revoked == Revoked(reason="used")
 
@@ -158,3 +162,34 @@ async def test_no_other_site_uses_a_link_up(place: Place) -> None:
     path = f"/enter?token={made.text}"
     assert (await place.ask("GET", path, headers={"Sec-Fetch-Site": "cross-site"})).status == 403
     assert (await place.ask("GET", path)).status == 303  # the link was not used up by that
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("HEAD", {}, 200),
+        ("GET", {"Sec-Purpose": "prefetch"}, 503),
+        ("GET", {"Sec-Purpose": "prefetch;prerender"}, 503),
+        ("GET", {"Purpose": "prefetch"}, 503),
+    ],
+)
+async def test_who_looks_ahead_does_not_use_a_link_up(
+    place: Place, method: str, headers: dict[str, str], status: int
+) -> None:
+    made = await link(place.book, CAUSE)
+    assert made
+    path = f"/enter?token={made.text}"
+    ahead = await place.ask(method, path, headers=headers)
+    assert (ahead.status, "Set-Cookie" in ahead.headers) == (status, False)
+    assert (await place.ask("GET", path)).status == 303
+
+
+@pytest.mark.parametrize(
+    "then",
+    ["/enter?token=x", "/leave", "/%65nter?token=x", "/ai/../enter", "/./enter", "/enter/", "/x\\..\\enter"],
+)
+async def test_entering_leads_to_no_other_way_in_or_out(place: Place, then: str) -> None:
+    query = urlencode({"token": place.tokens[Role.VIEWER].text, "then": then})
+    said = await place.ask("GET", f"/enter?{query}")
+    assert (said.status, said.headers["Location"]) == (303, "/")
+    assert "token=x" not in (await place.ask("GET", f"/enter?{urlencode({'then': then})}")).text

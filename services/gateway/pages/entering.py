@@ -2,15 +2,18 @@
 
 Rules
 1. Nobody is let in, or shut out, by a page of another site: what it sends is refused.
-2. A link made by `aps up` is used up by entering with it.
+2. A link made by `aps up` is used up by entering with it, and by nothing that only looks ahead: no HEAD, and
+   no browser that loads what may be opened next.
 3. A session that was left is worth nothing, whoever has a copy of its cookie.
 4. Every token that lets nobody in is told as a denial.
+5. Entering leads on to a page of ours that is no way in or out: who enters is not made somebody else by it.
 """
 
 from contextlib import suppress
 from http import HTTPStatus
+from posixpath import normpath
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from aiohttp import web
@@ -21,12 +24,14 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from services.access import tokens
 from services.access.sessions import COOKIE, LIFETIME
-from services.access.tokens import Holder, NotLetIn, holder_of
+from services.access.tokens import Holder, LinkUsed, NotLetIn, holder_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, LOOKING, Call, Route
 from services.gateway.pages.rendering import page
 
 ENTER = "/enter"
+WAYS = ("enter", "leave")
+ANOTHER_WAY = "Make a token with aps token create --role admin, and enter it here."
 
 
 class Way(Frozen):
@@ -50,7 +55,8 @@ def way_in(path: str) -> str:
 
 async def enter(call: Call) -> web.StreamResponse:
     """Show the form, or let in whom a link names."""
-    if call.query.token:
+    if call.query.token and call.request.method != "HEAD":
+        _refuse_ahead(call)
         await _refuse_foreign(call)
         return await _let_in(call, call.query.token, call.query.then)
     return _form(call, call.query.then)
@@ -79,7 +85,8 @@ async def _let_in(call: Call, token: str, then: str) -> web.StreamResponse:
         id = await _session_of(call, holder)
     except NotLetIn as refused:
         await call.desk.denials.tell(call.request, refused.id, str(refused))
-        response = _form(call, then, str(refused))
+        wrong = f"{refused}. {ANOTHER_WAY}" if isinstance(refused, LinkUsed) else str(refused)
+        response = _form(call, then, wrong)
         response.set_status(HTTPStatus.UNAUTHORIZED)
         return response
     response = _to(_ours(then))
@@ -126,10 +133,18 @@ async def _refuse_foreign(call: Call) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "another site sent this; open /enter here, and enter the token")
 
 
+def _refuse_ahead(call: Call) -> None:
+    """Refuse a browser that loads a link before anybody opens it; it asks again when somebody does."""
+    purposes = (call.request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    if any("prefetch" in one.lower() or "prerender" in one.lower() for one in purposes):
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "a way in is not loaded ahead; open it")
+
+
 def _ours(path: str) -> str:
-    """Return a path of this gateway: nobody is sent elsewhere by a link."""
-    local = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return path if local and path.isprintable() else "/"
+    """Return a path of this gateway that is no way in or out: nobody is sent elsewhere by a link."""
+    local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    plain = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")  # as a browser reads it
+    return path if local and normpath(plain).lstrip("/") not in WAYS else "/"
 
 
 def _to(path: str) -> web.Response:
