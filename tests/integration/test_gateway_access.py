@@ -160,8 +160,37 @@ async def test_a_scope_narrows_a_role(place: Place) -> None:
     assert (await place.ask("GET", "/api/tokens", headers=own)).status == 403
 
 
+async def test_a_narrowed_admin_makes_only_tokens_as_narrow(place: Place) -> None:
+    made = await grant(place.book, "narrow", Role.ADMIN, CAUSE, scopes=(Scope.ACCESS, Scope.TASKS))
+    own = {"Authorization": f"Bearer {made.text}"}
+    wider: tuple[list[str], ...] = ([], ["log"], ["tasks", "log"])
+    for scopes in wider:
+        wanted = {"title": "mine", "role": "admin", "scopes": scopes}
+        said = await place.ask("POST", "/api/tokens", None, wanted, own)
+        assert (said.status, "narrowed to access, tasks" in said.json["detail"]) == (403, True)
+    by_form = {"Cookie": f"aps_session={(await entered_with(place, made.text)).cookies['aps_session'].value}"}
+    page = await place.ask("GET", "/ai/settings", headers=by_form)
+    found = re.search(r'name="form_key" value="([^"]+)"', page.text)
+    assert found is not None
+    form = {"form_key": found[1], "title": "mine", "role": "admin"}
+    async with place.session.post(f"{place.url}/ai/settings", data=form, headers=by_form) as refused:
+        assert refused.status == 403
+    wanted = {"title": "mine", "role": "admin", "scopes": ["tasks"]}
+    assert (await place.ask("POST", "/api/tokens", None, wanted, own)).status == 201
+
+
+@pytest.mark.parametrize("title", ["   ", "\u200b\u2060", "a\x1b[2J"])
+async def test_a_token_nobody_could_tell_in_a_list_is_not_made(place: Place, title: str) -> None:
+    said = await place.ask("POST", "/api/tokens", Role.ADMIN, {"title": title, "role": "viewer"})
+    assert (said.status, said.json["errors"][0][:6]) == (422, "title:")
+
+
 async def enter(place: Place, role: Role, then: str = "/") -> aiohttp.ClientResponse:
-    sent = urlencode({"token": place.tokens[role].text, "then": then})
+    return await entered_with(place, place.tokens[role].text, then)
+
+
+async def entered_with(place: Place, token: str, then: str = "/") -> aiohttp.ClientResponse:
+    sent = urlencode({"token": token, "then": then})
     return await place.session.post(f"{place.url}/enter", data=sent, headers=FORM, allow_redirects=False)
 
 
@@ -174,7 +203,8 @@ async def test_a_person_enters_with_a_token_and_decides_with_the_key_of_the_form
     found = re.search(r'name="form_key" value="([^"]+)"', page.text)
     assert found is not None
     without = await place.ask("POST", "/api/pause", body={}, headers=cookie)
-    assert without.status == 401
+    assert (without.status, "load the page again" in without.text) == (403, True)
+    assert "aps token create" not in without.text
     key = {**cookie, "X-Form-Key": found[1]}
     assert (await place.ask("POST", "/api/pause", body={}, headers=key)).status == 202
 

@@ -12,6 +12,7 @@ from services.access.sessions import LIFETIME, Session, Signer
 from services.access.tokens import (
     LINK_LIFETIME,
     Holder,
+    LinkUsed,
     NotLetIn,
     grant,
     holder_in,
@@ -118,7 +119,7 @@ async def test_a_link_lets_the_first_admin_in_once_and_allows_nothing_else(book:
     for used in (made, second):
         with pytest.raises(NotLetIn, match="used"):
             await use_link(book, used.id, CAUSE)
-    with pytest.raises(NotLetIn, match="revoked"):
+    with pytest.raises(LinkUsed, match="this link was used already"):
         await holder_of(book, made.text)
     assert await link(book, CAUSE) is None
 

@@ -6,6 +6,7 @@ from events.access import ACCESS
 from projections.views.access import AccessRow
 from schemas.access import Role
 from schemas.base import Frozen
+from services.access.titles import fit_title
 from services.access.tokens import grant, revoke
 from services.cli.asking import because, cause
 from services.cli.desk import at_log, at_views, not_found
@@ -30,8 +31,12 @@ async def create(
 ) -> None:
     """Grant a token and show it, this once."""
     lifetime = timedelta(days=days)
+    try:
+        named = fit_title(because(title, "made"))
+    except ValueError as unfit:
+        raise Stop(Exit.USAGE, f"--title: {unfit}") from unfit
     async with at_log(settings) as desk:
-        token = await grant(desk.book, because(title, "made"), role, cause(), lifetime, scopes)
+        token = await grant(desk.book, named, role, cause(), lifetime, scopes)
         granted = (await desk.book.state(ACCESS, token.id)).granted
     assert granted is not None  # noqa: S101 -- it was granted just now
     made = Made(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from events.access import ACCESS, Revoked
 from events.envelope import Cause
@@ -12,8 +12,10 @@ from events.fact import Rejected
 from projections.views.access import AccessRow
 from schemas.access import Role, Scope
 from schemas.base import Frozen
+from services.access.titles import fit_title
 from services.access.tokens import ID_BYTES, grant
 from services.gateway.api.reading import position, seq_of
+from services.gateway.granting import refuse_beyond
 from services.gateway.http.commands import (
     PROBLEMS,
     Accepted,
@@ -36,7 +38,7 @@ ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 class Wanted(Frozen):
     """What a token is to allow; no scopes are all of them."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(fit_title)]
     role: Role
     days: Annotated[int, Field(ge=1, le=3650, strict=True)] = 90
     scopes: tuple[Scope, ...] = ()
@@ -55,6 +57,7 @@ async def create(call: Call) -> Reply:
     One key makes one token: the id is the key's, so that a second is refused by the first.
     """
     wanted: Wanted = call.body
+    await refuse_beyond(call, wanted.scopes)
     cause = cause_of(call)
     id = cause.event.replace("-", "")[: 2 * ID_BYTES]
     await _refuse_made(call, id, cause)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from events.access import ACCESS, Revoked
 from events.catalogue import UnknownFact, read_fact
@@ -12,7 +12,9 @@ from events.store import Recorded
 from projections.database import SCHEMA, checkpoint
 from projections.views.summary import summary
 from schemas.access import Role, Scope
+from services.access.titles import fit_title
 from services.access.tokens import grant
+from services.gateway.granting import refuse_beyond
 from services.gateway.http.commands import Why, because, cause_of, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import GOVERNING, LOOKING, Call, Route
@@ -39,7 +41,7 @@ class Trail(At):
 class NewToken(Why):
     """What the form for a token sends."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200)]
+    title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(fit_title)]
     role: Role
     days: Annotated[int, Field(ge=1, le=3650)] = 90
 
@@ -97,6 +99,7 @@ async def settings(call: Call) -> web.StreamResponse:
 async def create(call: Call) -> web.StreamResponse:
     """Make a token, and show it this once."""
     wanted: NewToken = call.body
+    await refuse_beyond(call, ())
     made = await grant(call.desk.book, wanted.title, wanted.role, cause_of(call), timedelta(days=wanted.days))
     return await _settings(call, made.text)
 
