@@ -51,3 +51,50 @@ def test_what_may_be_asked_for_tells_its_limits() -> None:
 )
 def test_a_type_is_told_in_words(schema: dict[str, object], said: str) -> None:
     assert kind_of(schema) == said
+
+
+def reading(header: str) -> set[str]:
+    return {
+        f"{method} {path}"
+        for path, methods in DOCUMENT["paths"].items()
+        for method, one in methods.items()
+        if any(given["in"] == "header" and given["name"] == header for given in one["parameters"])
+    }
+
+
+def answering(status: str) -> set[str]:
+    paths = DOCUMENT["paths"].items()
+    return {
+        f"{how} {path}" for path, ways in paths for how, one in ways.items() if status in one["responses"]
+    }
+
+
+def test_the_headers_that_an_operation_reads_are_its_parameters() -> None:
+    commands = {
+        f"post {route.path.replace(':[0-9]+', '')}"
+        for route in ROUTES
+        if route.method == "POST" and not route.page and not route.signed
+    }
+    assert reading("Idempotency-Key") == commands
+    assert reading("If-Match") == answering("412")
+    assert {"post /api/pause", "post /api/improvements/{id}/approve"} <= answering("412") <= commands
+    assert reading("If-None-Match") == answering("304")
+    assert reading("Last-Event-ID") == {"get /api/events/stream"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("github", {"X-Hub-Signature-256", "X-GitHub-Delivery", "X-GitHub-Event"}),
+        ("n8n/{workflow_id}", {"X-APS-Signature-256"}),
+        ("system", {"webhook-id", "webhook-timestamp", "webhook-signature"}),
+    ],
+)
+def test_what_signs_and_names_a_delivery_is_demanded(path: str, headers: set[str]) -> None:
+    given = DOCUMENT["paths"][f"/api/webhooks/{path}"]["post"]["parameters"]
+    assert {one["name"] for one in given if one["in"] == "header" and one["required"]} == headers
+
+
+def test_looking_for_work_promises_no_answer_that_only_a_command_has() -> None:
+    answers = set(DOCUMENT["paths"]["/api/work"]["get"]["responses"])
+    assert ("409" in answers, answers & {"400", "412"}) == (True, set())

@@ -11,7 +11,7 @@ from schemas.access import Role, Scope
 from schemas.base import Frozen
 from services.gateway.api.reading import seq_of, time_of
 from services.gateway.api.roster import AgentState, agent, agents
-from services.gateway.http.commands import PROBLEMS, Why, because, cause_of, done_before, loaded, replayed
+from services.gateway.http.commands import ONCE, Why, because, cause_of, done_before, loaded, replayed
 from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, WORKING, Call, Reply, Route
@@ -108,8 +108,9 @@ ROUTES = (
         Scope.TASKS,
         "Register as an agent",
         body=Registration,
+        headers=ONCE,
         answers={HTTPStatus.CREATED: AgentState},
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "POST",
@@ -119,8 +120,9 @@ ROUTES = (
         Scope.TASKS,
         "Leave, and give back what is held",
         body=Why,
+        headers=ONCE,
         answers={HTTPStatus.ACCEPTED: AgentState},
-        problems=(*PROBLEMS, HTTPStatus.NOT_FOUND),
+        problems=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND),
     ),
     Route(
         "GET",

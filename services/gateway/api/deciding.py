@@ -18,7 +18,9 @@ from events.target import Paused as TargetPaused
 from events.target import Resumed as TargetResumed
 from schemas.access import Scope
 from schemas.base import Frozen
+from services.gateway.api.swarm import PATH as SWARM_STATE
 from services.gateway.http.commands import (
+    ONCE_AS_SEEN,
     PROBLEMS,
     Accepted,
     Why,
@@ -31,7 +33,6 @@ from services.runtime.log import Loaded
 from services.steering.decisions import ASKED, FACTS, Decision, refusal
 
 RELEASABLE = tuple(name for name, facts in MAY_RECORD["gateway"].items() if WorkReleased in facts)
-HEALTH = "/api/health"
 ACCEPTED = {HTTPStatus.ACCEPTED: Accepted}
 
 
@@ -84,27 +85,36 @@ async def cancel(call: Call) -> Reply:
 async def pause_target(call: Call) -> Reply:
     """Let no new work begin on one target."""
     id = call.named("id")
-    return await record(call, TARGET, id, TargetPaused(reason=because(call, "paused")), "/api/targets")
+    return await record(call, TARGET, id, TargetPaused(reason=because(call, "paused")), SWARM_STATE)
 
 
 async def resume_target(call: Call) -> Reply:
     """Let work on one target begin again."""
-    return await record(call, TARGET, call.named("id"), TargetResumed(), "/api/targets")
+    return await record(call, TARGET, call.named("id"), TargetResumed(), SWARM_STATE)
 
 
 async def pause(call: Call) -> Reply:
     """Let no new work begin at all: the kill switch."""
-    return await record(call, SWARM, ALL, Paused(reason=because(call, "paused")), HEALTH, first=True)
+    return await record(call, SWARM, ALL, Paused(reason=because(call, "paused")), SWARM_STATE, first=True)
 
 
 async def resume(call: Call) -> Reply:
     """Let new work begin again."""
-    return await record(call, SWARM, ALL, Resumed(), HEALTH, first=True)
+    return await record(call, SWARM, ALL, Resumed(), SWARM_STATE, first=True)
 
 
 def _command(path: str, handler: Handler, scope: Scope, summary: str, body: type[Frozen] = Why) -> Route:
     return Route(
-        "POST", path, handler, DECIDING, scope, summary, body=body, answers=ACCEPTED, problems=PROBLEMS
+        "POST",
+        path,
+        handler,
+        DECIDING,
+        scope,
+        summary,
+        body=body,
+        headers=ONCE_AS_SEEN,
+        answers=ACCEPTED,
+        problems=PROBLEMS,
     )
 
 

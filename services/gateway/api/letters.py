@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from events.envelope import Cause
 from schemas.access import Scope
 from schemas.base import Frozen
-from services.gateway.http.commands import PROBLEMS, Why, cause_of, key_reused, replayed
+from services.gateway.http.commands import ONCE, Why, cause_of, key_reused, replayed
 from services.gateway.http.lists import Page, Paged
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Reply, Route
@@ -204,8 +204,9 @@ ROUTES = (
         Scope.TASKS,
         "Give an event to its role again",
         body=Why,
+        headers=ONCE,
         answers=ACCEPTED,
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "POST",
@@ -215,7 +216,8 @@ ROUTES = (
         Scope.TASKS,
         "Discard a dead letter",
         body=Discarded,
+        headers=ONCE,
         answers=ACCEPTED,
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
 )

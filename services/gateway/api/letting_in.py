@@ -17,6 +17,8 @@ from services.access.tokens import ID_BYTES, grant
 from services.gateway.api.reading import position, seq_of
 from services.gateway.granting import refuse_beyond
 from services.gateway.http.commands import (
+    ONCE,
+    ONCE_AS_SEEN,
     PROBLEMS,
     Accepted,
     Why,
@@ -121,6 +123,7 @@ ROUTES = (
         Scope.ACCESS,
         "Make a token",
         body=Wanted,
+        headers=ONCE,
         answers={HTTPStatus.CREATED: Made},
         problems=(HTTPStatus.CONFLICT,),
     ),
@@ -132,6 +135,7 @@ ROUTES = (
         Scope.ACCESS,
         "Revoke a token",
         body=Why,
+        headers=ONCE_AS_SEEN,
         answers={HTTPStatus.ACCEPTED: Accepted},
         problems=PROBLEMS,
     ),

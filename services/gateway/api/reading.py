@@ -15,16 +15,16 @@ from projections.views.task_board import TaskRow, TaskState
 from projections.views.timeline import TimelineRow
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.http.lists import At, Order, Page, Paged, page_of, time_key
+from services.gateway.http.lists import SORTED_BY, At, Order, Page, Paged, page_of, time_key
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import LOOKING, Call, Handler, Reply, Route
+from services.gateway.http.route import IF_NONE_MATCH, LOOKING, Call, Handler, Reply, Route
 from services.runtime.ground import now
 from services.runtime.moments import NoMoment, NothingThen, seq_named
 
 OK = HTTPStatus.OK
 BY_RANK = Order[ImprovementRow]("improvements", (str, int, str), lambda row: (row.target, row.rank, row.id))
 BY_EVENT = Order[TimelineRow]("timeline", (int,), lambda row: (row.seq,))
-BY_TITLE = Order[TargetRow]("targets", (str, str), lambda row: (row.title, row.id))
+BY_TITLE = Order[TargetRow]("targets", (str, str), lambda row: (row.title[:SORTED_BY], row.id))
 BY_CLAIM = Order[TaskRow]("tasks", (int,), lambda row: (row.claimed_seq,))
 BY_REQUEST = Order[RunRow]("runs", (str, str), lambda row: (time_key(row.requested_at), row.id))
 BY_OPENING = Order[BudgetRow]("budgets", (str, str), lambda row: (time_key(row.opened_at), row.id))
@@ -186,6 +186,7 @@ ROUTES = (
         Scope.IMPROVEMENTS,
         "Show one improvement",
         query=At,
+        headers=(IF_NONE_MATCH,),
         answers={OK: ImprovementRow, HTTPStatus.NOT_MODIFIED: None},
     ),
     _list(

@@ -24,7 +24,7 @@ from schemas.improvement import Status
 from services.asking.context import BYTES, MOST, Handed
 from services.cycle.requesting import Asked, Place, Wish, ask_because, place_of
 from services.cycle.wording import LONGEST, why_unfit
-from services.gateway.http.commands import PROBLEMS, cause_of, key_reused, loaded, replayed
+from services.gateway.http.commands import ONCE, cause_of, key_reused, loaded, replayed
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import DECIDING, LOOKING, Call, Reply, Route
 from services.runtime.log import NoSecret
@@ -272,8 +272,9 @@ ROUTES = (
         Scope.IMPROVEMENTS,
         "Ask for a change in your own words",
         body=Request,
+        headers=ONCE,
         answers={HTTPStatus.ACCEPTED: RequestState},
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "POST",
@@ -283,8 +284,9 @@ ROUTES = (
         Scope.IMPROVEMENTS,
         "Look for improvements of a target now",
         body=Look,
+        headers=ONCE,
         answers={HTTPStatus.ACCEPTED: Looked},
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "GET",

@@ -31,7 +31,7 @@ from services.gateway.api.work_forms import (
     Words,
     WorkState,
 )
-from services.gateway.http.commands import PROBLEMS, Accepted, cause_of, done_before, loaded, replayed
+from services.gateway.http.commands import ONCE, Accepted, cause_of, done_before, loaded, replayed
 from services.gateway.http.lists import Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import WORKING, Call, Handler, Reply, Route
@@ -219,8 +219,9 @@ def _doing(
         Scope.TASKS,
         summary,
         body=body,
+        headers=ONCE,
         answers={status: made},
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     )
 
 
@@ -235,7 +236,7 @@ ROUTES = (
         "List work that is open to agents",
         query=Paged,
         answers={OK: Page[Offer]},
-        problems=PROBLEMS,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         "GET",

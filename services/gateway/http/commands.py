@@ -20,14 +20,15 @@ from events.fact import AggregateType, Fact, Rejected
 from events.store import Position
 from schemas.base import Frozen
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import Call, Reply
+from services.gateway.http.route import IDEMPOTENCY_KEY, IF_MATCH, LONGEST_KEY, Call, Reply
 from services.runtime.log import Change, Loaded
 
 StateT = TypeVar("StateT")
-LONGEST_KEY = 200
 SHOWN = 100
 REPLAYED = "Idempotent-Replayed"
-PROBLEMS = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.BAD_REQUEST)
+PROBLEMS = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
+ONCE = (IDEMPOTENCY_KEY,)
+ONCE_AS_SEEN = (IDEMPOTENCY_KEY, IF_MATCH)
 
 
 class Why(Frozen):
@@ -89,9 +90,7 @@ async def record(
 
 def cause_of(call: Call) -> Cause:
     """Return the cause of what a call records; the key it was sent with, if any, is its event."""
-    key = call.request.headers.get("Idempotency-Key", "")
-    if len(key) > LONGEST_KEY:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"an Idempotency-Key has {LONGEST_KEY} characters at most")
+    key = key_of(call)
     if not key:
         return call.desk.cause(call.holder, str(uuid4()))
     holder = call.holder.id if call.holder else ""
@@ -99,13 +98,22 @@ def cause_of(call: Call) -> Cause:
     return call.desk.cause(call.holder, str(uuid5(named, call.body.model_dump_json())), str(named))
 
 
+def key_of(call: Call) -> str:
+    """Return the key that a call was sent with, empty for none. Raises `Problem` for what is none."""
+    key = call.request.headers.get(IDEMPOTENCY_KEY.name, "")
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        told = f"an Idempotency-Key has {LONGEST_KEY} printable ASCII characters at most"
+        raise Problem(HTTPStatus.BAD_REQUEST, told)
+    return key
+
+
 def require_match(call: Call, version: int) -> None:
     """Refuse what was decided on another version than stands. Raises `Problem`."""
-    given = call.request.headers.get("If-Match", "").strip()
+    given = call.request.headers.get(IF_MATCH.name, "").strip()
     if given not in ("", "*", f'"{version}"'):
         raise Problem(
             HTTPStatus.PRECONDITION_FAILED,
-            f"it stands at version {version} now, and was looked at as {given[:40]}: look again",
+            f"it stands at version {version} now, and was looked at as {given[:40]!a}: look again",
             headers={"ETag": f'"{version}"'},
         )
 

@@ -25,7 +25,8 @@ ItemT = TypeVar("ItemT")
 Key = tuple[int | str, ...]
 MOST = 1000
 USUAL = 100
-LONGEST_CURSOR = 6000  # in an address, whose longest line is 8190 bytes
+LONGEST_CURSOR = 2000
+SORTED_BY = 200  # characters of a title: what is longer is sorted by its beginning, so cursors stay short
 
 
 class At(Frozen):

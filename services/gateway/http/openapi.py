@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from services.gateway.http.problems import MEDIA_TYPE, ProblemDetails
-from services.gateway.http.route import ANYBODY, Nothing, Route
+from services.gateway.http.route import ANYBODY, IF_NONE_MATCH, Nothing, Route
 
 REFERENCE = "#/components/schemas/{model}"
 PART = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
@@ -63,7 +63,7 @@ def _operation(route: Route, schemas: dict[Key, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.path).rstrip('_')}",
         "tags": [route.scope],
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
         "responses": _responses(route, schemas),
     }
     if route.roles is not ANYBODY:
@@ -92,6 +92,20 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    known = (IF_NONE_MATCH,) if route.conditional else ()
+    return [
+        {
+            "name": one.name,
+            "in": "header",
+            "required": one.required,
+            "description": one.said,
+            "schema": {"type": "string", **({"maxLength": one.longest} if one.longest else {})},
+        }
+        for one in (*route.headers, *known)
+    ]
+
+
 def _responses(route: Route, schemas: dict[Key, Any]) -> dict[str, Any]:
     problem = {MEDIA_TYPE: {"schema": schemas[id(ProblemDetails), "serialization"]}}
     found: dict[str, Any] = {
@@ -115,6 +129,8 @@ def problems_of(route: Route) -> tuple[HTTPStatus, ...]:
     found = [HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, *route.problems]
     if route.roles is not ANYBODY:
         found += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
+    if route.query is not Nothing:
+        found.append(HTTPStatus.REQUEST_URI_TOO_LONG)
     if route.query is not Nothing or route.body is not None:
         found.append(HTTPStatus.UNPROCESSABLE_ENTITY)
     if "at" in route.query.model_fields or PART.search(route.path):

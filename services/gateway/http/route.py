@@ -29,6 +29,27 @@ class Nothing(Frozen):
 
 
 @dataclass(frozen=True)
+class Header:
+    """A header that a route reads, and what it is for. `longest`: the most characters, 0 for any."""
+
+    name: str
+    said: str
+    required: bool = False
+    longest: int = 0
+
+
+LONGEST_KEY = 200
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Makes a repeated request the same request: done once, answered as the first. Another body is refused.",
+    longest=LONGEST_KEY,
+)
+IF_MATCH = Header("If-Match", "The ETag of the version that was looked at; where it is another by now, 412.")
+IF_NONE_MATCH = Header("If-None-Match", "The ETag of what is known; where it has not changed, 304.")
+LAST_EVENT_ID = Header("Last-Event-ID", "The sequence of the last event that came; it goes on behind it.")
+
+
+@dataclass(frozen=True)
 class Call:
     """One request that was let in: who sends it, and what it gives, read by the models of its route."""
 
@@ -59,6 +80,7 @@ Handler = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
 class Route:
     """`roles` may take it (`ANYBODY`: without a token too), with the `scope`.
 
+    `headers` are those it reads besides those that any route of its kind does.
     `query` and `body` are models of what it takes, `answers` the model of each status it answers by itself,
     `problems` the statuses besides those that any route of its kind may end with.
     `conditional`: what it answers depends on the views and its address alone, so it has an ETag. `page`: it
@@ -76,6 +98,7 @@ class Route:
     summary: str
     query: type[Frozen] = Nothing
     body: type[BaseModel] | None = None
+    headers: tuple[Header, ...] = ()
     answers: Mapping[HTTPStatus, Any] = field(default_factory=dict)
     problems: tuple[HTTPStatus, ...] = ()
     conditional: bool = False

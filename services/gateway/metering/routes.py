@@ -12,7 +12,7 @@ from projections.views.outcomes import OutcomesBy
 from schemas.access import Scope
 from schemas.base import Frozen
 from services.gateway.api.reading import position, seq_of
-from services.gateway.http.commands import LONGEST_KEY, key_reused
+from services.gateway.http.commands import ONCE, key_of, key_reused
 from services.gateway.http.lists import At, Order, Page, Paged, page_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import LOOKING, METERING, Call, Reply, Route
@@ -195,9 +195,7 @@ async def take(call: Call) -> Reply:
 
 def _name(call: Call) -> str:
     """Return the name of what one request sends, the same where it is sent again."""
-    key = call.request.headers.get("Idempotency-Key", "")
-    if len(key) > LONGEST_KEY:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"an Idempotency-Key has {LONGEST_KEY} characters at most")
+    key = key_of(call)
     holder = call.holder.id if call.holder else ""
     return uuid5(NAMESPACE_URL, f"{holder} {CUSTOM} {key}").hex if key else uuid4().hex
 
@@ -251,6 +249,7 @@ ROUTES = (
         Scope.METRICS,
         "Store one measurement, or several",
         body=Sent,
+        headers=ONCE,
         answers={ACCEPTED: Taken},
     ),
 )

@@ -18,7 +18,7 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from schemas.delivery import Source
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import ANYBODY, Call, Reply, Route
+from services.gateway.http.route import ANYBODY, Call, Header, Reply, Route
 from services.gateway.metering.custom import Kept, out_of_time
 from services.gateway.webhooks.arrived import Arrived, NoJson, Unfit, from_github, from_n8n, from_system
 from services.gateway.webhooks.signing import NotSigned, by_digest, by_standard
@@ -33,6 +33,7 @@ SETTING = {
     Source.N8N: "N8N_WEBHOOK_SECRET",
     Source.SYSTEM: "APS_WEBHOOK_SECRET",
 }
+HUB_SIGNATURE, APS_SIGNATURE = "X-Hub-Signature-256", "X-APS-Signature-256"
 OTHER_BODY = "something else was delivered under this id before"
 
 log = structlog.get_logger()
@@ -130,7 +131,16 @@ def _system(call: Call, body: bytes, former: bool) -> Arrived:
     return from_system(call.request.headers, body, former=former)
 
 
-def _hook(path: str, summary: str, source: Source, which: Which, reading: Reading) -> Route:
+def _signed(signature: str, *others: Header) -> tuple[Header, ...]:
+    return (
+        Header(signature, "`sha256=` and the HMAC of the body in hexadecimal digits.", required=True),
+        *others,
+    )
+
+
+def _hook(
+    path: str, summary: str, source: Source, which: Which, reading: Reading, headers: tuple[Header, ...]
+) -> Route:
     return Route(
         "POST",
         f"{PATH}/{path}",
@@ -138,6 +148,7 @@ def _hook(path: str, summary: str, source: Source, which: Which, reading: Readin
         ANYBODY,
         Scope.SYSTEM,
         summary,
+        headers=headers,
         answers={HTTPStatus.ACCEPTED: Taken, HTTPStatus.OK: Taken},
         problems=(
             HTTPStatus.BAD_REQUEST,
@@ -158,15 +169,36 @@ ROUTES = (
         "github",
         "Take what GitHub delivers",
         Source.GITHUB,
-        partial(_by_header, "X-Hub-Signature-256"),
+        partial(_by_header, HUB_SIGNATURE),
         _github,
+        _signed(
+            HUB_SIGNATURE,
+            Header(
+                "X-GitHub-Delivery", "The id of the delivery: what comes again is stored once.", required=True
+            ),
+            Header("X-GitHub-Event", "What happened.", required=True),
+        ),
     ),
     _hook(
         "n8n/{workflow_id}",
         "Take what a workflow of n8n's delivers",
         Source.N8N,
-        partial(_by_header, "X-APS-Signature-256"),
+        partial(_by_header, APS_SIGNATURE),
         _n8n,
+        _signed(APS_SIGNATURE),
     ),
-    _hook("system", "Take a message signed by Standard Webhooks", Source.SYSTEM, _by_standard, _system),
+    _hook(
+        "system",
+        "Take a message signed by Standard Webhooks",
+        Source.SYSTEM,
+        _by_standard,
+        _system,
+        (
+            Header("webhook-id", "The id of the message: what comes again is stored once.", required=True),
+            Header("webhook-timestamp", "When it was sent, in seconds since 1970.", required=True),
+            Header(
+                "webhook-signature", "`v1,` and the signature; several with spaces between.", required=True
+            ),
+        ),
+    ),
 )
