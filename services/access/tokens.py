@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +30,7 @@ SHAPE = re.compile(r"aps_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 LIFETIME = timedelta(days=90)
 LINK_LIFETIME = timedelta(minutes=15)
 ENTERING = "entering"
+ANY_SCOPE = ""  # of what is open to whoever may see anything
 USED = "used"
 LONGEST_TEXT = 128
 NO_SUCH = "there is no such token"
@@ -68,8 +69,9 @@ class Holder:
         return self.scopes == {ENTERING}
 
     def may(self, roles: Iterable[Role], scope: str) -> bool:
-        """Whether the holder has one of the roles, and the scope."""
-        return self.role in roles and (not self.scopes or scope in self.scopes)
+        """Whether the holder has one of the roles, and the scope; `ANY_SCOPE` takes whichever they have."""
+        in_scope = not self.scopes or (not self.only_enters if scope == ANY_SCOPE else scope in self.scopes)
+        return self.role in roles and in_scope
 
 
 class NotLetIn(Exception):  # noqa: N818 -- what happens
@@ -87,14 +89,6 @@ class LinkUsed(NotLetIn):
     def __init__(self, id: str) -> None:
         """Say so."""
         super().__init__("this link was used already", id)
-
-
-def beyond(maker: Holder, scopes: Collection[str]) -> str:
-    """Return why a holder may not make a token of these scopes, none being all; empty where they may."""
-    if not maker.scopes or (scopes and maker.scopes.issuperset(scopes)):
-        return ""
-    own = ", ".join(sorted(maker.scopes))
-    return f"the token is narrowed to {own}: it makes only tokens narrowed to some of that"
 
 
 def mint() -> Token:

@@ -1,13 +1,15 @@
 """The gateway's application: the table of all routes, and what holds for every answer."""
 
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from schemas.access import Scope
-from services.gateway.api import agents, deciding, health, letting_in, reading, requesting, swarm
+from services.access.tokens import Holder
+from services.gateway.api import agents, deciding, health, letting_in, reading, requesting
 from services.gateway.api import letters as letters_api
 from services.gateway.api import log as log_api
 from services.gateway.api import work as work_api
@@ -37,7 +39,7 @@ from services.gateway.pages import (
     work,
 )
 from services.gateway.pages import letters as letters_page
-from services.gateway.pages.rendering import problem_page
+from services.gateway.pages.rendering import home, problem_page
 from services.gateway.webhooks import routes as webhooks
 from services.runtime.version import own_version
 
@@ -64,7 +66,6 @@ ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *reading.ROUTES,
     *deciding.ROUTES,
-    *swarm.ROUTES,
     *requesting.ROUTES,
     *letters_api.ROUTES,
     *agents.ROUTES,
@@ -100,10 +101,11 @@ ROUTES: tuple[Route, ...] = (
 
 def application(desk: GatewayDesk) -> web.Application:
     """Return the application that serves every route at `desk`."""
+    answering = Answering(desk, partial(_refuse, desk))
     app = web.Application(
-        middlewares=[counting(desk.metering.traffic), _explained], client_max_size=MOST_BYTES
+        middlewares=[counting(desk.metering.traffic), _explaining(desk, answering)],
+        client_max_size=MOST_BYTES,
     )
-    answering = Answering(desk, _refuse)
     for route in ROUTES:
         answered = answering.answer(route)
         app.router.add_route(route.method, route.path, answered)
@@ -114,28 +116,40 @@ def application(desk: GatewayDesk) -> web.Application:
     return app
 
 
-def _refuse(problem: Problem, request: web.Request, route: Route) -> web.StreamResponse:
-    """Answer with a problem: programs as JSON, people as a page, and who has to enter with the way in."""
+def _refuse(
+    desk: GatewayDesk, problem: Problem, request: web.Request, route: Route, holder: Holder | None
+) -> web.StreamResponse:
+    """Answer with a problem: programs as JSON, people as a page, and who has to enter with the way in.
+
+    Who may not see the first page is led to the first of those they may see.
+    """
     if not route.page or route.media_type == stream.MEDIA_TYPE:
         return problem_response(problem, request.path)
     if problem.status is HTTPStatus.UNAUTHORIZED and request.method in ("GET", "HEAD"):
         way = entering.way_in(str(request.rel_url))
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": way})
-    return problem_page(problem, request.path)
+    first = home(holder)
+    if problem.status is HTTPStatus.FORBIDDEN and request.path == "/" and first != "/":
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": first})
+    return problem_page(problem, desk, request, holder)
 
 
-@web.middleware
-async def _explained(request: web.Request, handler: Answer) -> web.StreamResponse:
-    """Turn what no route answers into problem details."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refused:
-        problem = Problem(HTTPStatus(refused.status), _hint(refused))
-        if "Allow" in refused.headers:
-            problem.headers["Allow"] = refused.headers["Allow"]
-        if problem.status is HTTPStatus.NOT_FOUND and _is_read(request):
-            return problem_page(Problem(HTTPStatus.NOT_FOUND, NO_PAGE), request.path)
-        return problem_response(problem, request.path)
+def _explaining(desk: GatewayDesk, answering: Answering) -> Middleware:
+    @web.middleware
+    async def explained(request: web.Request, handler: Answer) -> web.StreamResponse:
+        """Turn what no route answers into problem details."""
+        try:
+            return await handler(request)
+        except web.HTTPException as refused:
+            problem = Problem(HTTPStatus(refused.status), _hint(refused))
+            if "Allow" in refused.headers:
+                problem.headers["Allow"] = refused.headers["Allow"]
+            if problem.status is HTTPStatus.NOT_FOUND and _is_read(request):
+                missing = Problem(HTTPStatus.NOT_FOUND, NO_PAGE)
+                return problem_page(missing, desk, request, answering.remembered(request))
+            return problem_response(problem, request.path)
+
+    return explained
 
 
 def _is_read(request: web.Request) -> bool:

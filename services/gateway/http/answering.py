@@ -44,7 +44,7 @@ KEPT_BYTES = 1 << 20
 RETRY_SECONDS = "2"
 
 log = structlog.get_logger()
-Refuse = Callable[[Problem, web.Request, Route], web.StreamResponse]
+Refuse = Callable[[Problem, web.Request, Route, Holder | None], web.StreamResponse]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -58,12 +58,16 @@ class Answering:
     """Makes handlers of routes for one gateway."""
 
     def __init__(self, desk: GatewayDesk, refuse: Refuse) -> None:
-        """Keep nothing yet. `refuse` answers with a problem as the route answers, page or JSON."""
+        """Keep nothing yet. `refuse` answers with a problem as the route answers: a page to whom, or JSON."""
         self._desk = desk
         self._refuse = refuse
         self._guard = Guard(desk)
         self._version = own_version()
         self._kept: OrderedDict[tuple[str, str], _Made] = OrderedDict()
+
+    def remembered(self, request: web.Request) -> Holder | None:
+        """Return whose session a request comes in; see the guard."""
+        return self._guard.remembered(request)
 
     def answer(self, route: Route) -> Answer:
         """Return the handler of a route; it never raises but to be cancelled."""
@@ -73,7 +77,7 @@ class Answering:
                 with span(f"{route.method} {route.path}", request.headers.get(HEADER, ""), (Problem,)):
                     return await self._answered(route, request)
             except Exception as problem:  # noqa: BLE001 -- the boundary: each kind has its status
-                return self._refuse(_problem(problem, request), request, route)
+                return self._refuse(_problem(problem, request), request, route, self.remembered(request))
 
         return answered
 

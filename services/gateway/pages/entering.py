@@ -27,7 +27,7 @@ from services.access.sessions import COOKIE, LIFETIME
 from services.access.tokens import Holder, LinkUsed, NotLetIn, holder_of
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import ANYBODY, LOOKING, Call, Route
-from services.gateway.pages.rendering import page
+from services.gateway.pages.rendering import home, page
 
 ENTER = "/enter"
 WAYS = ("enter", "leave")
@@ -89,7 +89,7 @@ async def _let_in(call: Call, token: str, then: str) -> web.StreamResponse:
         response = _form(call, then, wrong)
         response.set_status(HTTPStatus.UNAUTHORIZED)
         return response
-    response = _to(_ours(then))
+    response = _to(home(holder) if then == "/" and not holder.only_enters else _ours(then))
     response.set_cookie(
         COOKIE,
         call.desk.signer.open(id, call.desk.book.clock()),
@@ -154,5 +154,5 @@ def _to(path: str) -> web.Response:
 ROUTES = (
     Route("GET", ENTER, enter, ANYBODY, Scope.SYSTEM, "The way in", query=Way, page=True),
     Route("POST", ENTER, entered, ANYBODY, Scope.SYSTEM, "Enter with a token", body=Entry, page=True),
-    Route("POST", "/leave", leave, LOOKING, Scope.SYSTEM, "Leave", body=Frozen, page=True),
+    Route("POST", "/leave", leave, LOOKING, tokens.ANY_SCOPE, "Leave", body=Frozen, page=True),
 )

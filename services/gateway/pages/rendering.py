@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,27 +13,39 @@ from markupsafe import Markup, escape
 
 from schemas.access import Role, Scope
 from services.access.sessions import COOKIE
+from services.access.tokens import ANY_SCOPE, Holder
 from services.cycle.text import plain_block, plain_text
+from services.gateway.desk import GatewayDesk
 from services.gateway.http.policy import PAGE_POLICY
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import LOOKING, Call
+from services.gateway.http.route import GOVERNING, LOOKING, Call
 from services.gateway.pages.parts import withheld
 
 FOLDER = Path(__file__).parent
 HTML = "text/html"
+
+
+class Way(NamedTuple):
+    """A page that is linked to for who may see it."""
+
+    path: str
+    name: str
+    scope: Scope
+    roles: frozenset[Role] = LOOKING
+
+
 PLACES = (
-    ("/", "Overview"),
-    ("/ai/improvements", "Improvements"),
-    ("/ai/tasks", "Tasks"),
-    ("/ai/metrics", "Metrics"),
-    ("/ai/deployments", "Deployments"),
-    ("/ai/dead-letters", "Dead letters"),
-    ("/ai/audit", "Audit"),
-    ("/ai/system", "System"),
-    ("/ai/settings", "Settings"),
-    ("/api", "API"),
+    Way("/", "Overview", Scope.SYSTEM),
+    Way("/ai/improvements", "Improvements", Scope.IMPROVEMENTS),
+    Way("/ai/tasks", "Tasks", Scope.TASKS),
+    Way("/ai/metrics", "Metrics", Scope.METRICS),
+    Way("/ai/deployments", "Deployments", Scope.DEPLOYMENTS),
+    Way("/ai/dead-letters", "Dead letters", Scope.TASKS),
+    Way("/ai/audit", "Audit", Scope.LOG),
+    Way("/ai/system", "System", Scope.SYSTEM),
+    Way("/ai/settings", "Settings", Scope.ACCESS, GOVERNING),
+    Way("/api", "API", Scope.SYSTEM),
 )
-LIVE = Scope.IMPROVEMENTS  # that of the stream which tells pages to look again
 DECIDERS = (Role.OPERATOR, Role.ADMIN)
 
 
@@ -42,18 +54,23 @@ def page(call: Call, template: str, **values: Any) -> web.Response:
     return _response(template, HTTPStatus.OK, {**_of(call), **values})
 
 
-def problem_page(problem: Problem, path: str) -> web.Response:
-    """Return why a page is not shown; who is not let in is shown the way in."""
-    values = {
-        "holder": None,
-        "form_key": "",
-        "path": path,
-        "at": "",
-        "away": "",
-        "live": False,
-        "may_decide": False,
-    }
-    response = _response("problem.html", problem.status, {**values, "problem": problem})
+def places(holder: Holder | None) -> list[Way]:
+    """Return the pages that somebody may see, in the order of their importance."""
+    return [way for way in PLACES if holder is not None and holder.may(way.roles, way.scope)]
+
+
+def home(holder: Holder | None) -> str:
+    """Return the first page that somebody may see; the overview is that of who may see none."""
+    return next((way.path for way in places(holder)), "/")
+
+
+def problem_page(
+    problem: Problem, desk: GatewayDesk, request: web.Request, holder: Holder | None
+) -> web.Response:
+    """Return why a page is not shown, with the ways to others for who has entered."""
+    around = {**_around(desk, request, holder), "at": "", "away": ""}
+    values = {**around, "live": False, "may_decide": False, "problem": problem}
+    response = _response("problem.html", problem.status, values)
     response.headers.update(problem.headers)
     return response
 
@@ -61,26 +78,34 @@ def problem_page(problem: Problem, path: str) -> web.Response:
 def _of(call: Call) -> Mapping[str, Any]:
     at = str(getattr(call.query, "at", ""))
     return {
-        "holder": call.holder,
-        "form_key": form_key(call),
-        "path": call.request.path,
+        **_around(call.desk, call.request, call.holder),
         "at": at,
         "away": call.desk.log_away,
-        "live": not at and call.holder is not None and call.holder.may(LOOKING, LIVE),
+        "live": not at and call.holder is not None and call.holder.may(LOOKING, ANY_SCOPE),
         "wants": withheld(call),
         "may_decide": not at and call.holder is not None and call.holder.role in DECIDERS,
     }
 
 
-def form_key(call: Call) -> str:
-    """Return what the forms of this session carry; empty where the request is in none."""
-    desk = call.desk
-    session = desk.signer.read(call.request.cookies.get(COOKIE, ""), desk.book.clock())
+def _around(desk: GatewayDesk, request: web.Request, holder: Holder | None) -> Mapping[str, Any]:
+    """Return what every page has around its content."""
+    return {
+        "holder": holder,
+        "form_key": form_key(desk, request),
+        "path": request.path,
+        "places": places(holder),
+        "home": home(holder),
+    }
+
+
+def form_key(desk: GatewayDesk, request: web.Request) -> str:
+    """Return what the forms of a session carry; empty where the request is in none."""
+    session = desk.signer.read(request.cookies.get(COOKIE, ""), desk.book.clock())
     return desk.signer.form_key(session) if session else ""
 
 
 def _response(template: str, status: HTTPStatus, values: Mapping[str, Any]) -> web.Response:
-    text = _templates().get_template(template).render(places=PLACES, **values)
+    text = _templates().get_template(template).render(**values)
     return web.Response(
         text=text, status=status, content_type=HTML, headers={"Content-Security-Policy": PAGE_POLICY}
     )
