@@ -17,7 +17,7 @@ from projections.views.improvement_board import ImprovementRow
 from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
 from schemas.improvement import Status
-from services.gateway.api import letters, requesting
+from services.gateway.api import deciding, letters, requesting
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
@@ -105,6 +105,12 @@ async def look(call: Call) -> web.StreamResponse:
     return back_to("/")
 
 
+async def resume_target(call: Call) -> web.StreamResponse:
+    """Let new work on one target begin again."""
+    await deciding.resume_target(call)
+    return back_to("/")
+
+
 ROUTES = (
     Route("GET", "/", overview, LOOKING, Scope.SYSTEM, "Overview", query=At, page=True),
     Route(
@@ -115,6 +121,16 @@ ROUTES = (
         Scope.IMPROVEMENTS,
         "Look for improvements now",
         body=requesting.Look,
+        page=True,
+    ),
+    Route(
+        "POST",
+        "/targets/{id}/resume",
+        resume_target,
+        DECIDING,
+        Scope.IMPROVEMENTS,
+        "Let work on a target go on",
+        body=Why,
         page=True,
     ),
     Route("POST", "/pause", pause, DECIDING, Scope.SYSTEM, "Halt all new work", body=Why, page=True),
