@@ -1,5 +1,6 @@
 """The pages for who runs the system: what everything stands on, which settings hold, and no secret."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -46,3 +47,11 @@ async def test_the_settings_page_shows_what_holds_and_no_secret(place: Place) ->
         assert shown in said.text, shown
     assert SECRET not in said.text
     assert "p-pm" not in said.text
+
+
+async def test_the_audit_names_people_by_the_titles_of_their_tokens(place: Place) -> None:
+    token = place.tokens[Role.OPERATOR]
+    assert (await place.ask("POST", "/api/pause", Role.OPERATOR, {"reason": "look"})).status == 202
+    await place.seen()
+    said = await place.ask("GET", "/ai/audit", Role.VIEWER)
+    assert re.search(rf"<td>operator \(gateway@[^<]*/{token.id}\)</td>", said.text), said.text

@@ -1,5 +1,6 @@
 """The audit, the system and the settings: who did what, what everything runs on, who is let in."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -58,12 +59,20 @@ async def audit(call: Call) -> web.StreamResponse:
         part = [one async for one in store.read_all(begin, end)]
         found += [one for one in reversed(part) if call.query.by == "all" or _by_a_person(one)]
         end = begin
-    rows = [(one.seq, one.envelope, _told(one)) for one in found[:SHOWN]]
+    titles = {row.id: row.title for row in await call.desk.views.access(moment.at_seq)}
+    rows = [(one.seq, one.envelope, _actor(one, titles), _told(one)) for one in found[:SHOWN]]
     return page(call, "audit.html", moment=moment, rows=rows, by=call.query.by)
 
 
 def _by_a_person(one: Recorded) -> bool:
     return one.envelope.actor.partition("@")[0] in PERSONS
+
+
+def _actor(one: Recorded, titles: Mapping[str, str]) -> str:
+    """Return who acted, with the title of the token they acted by."""
+    actor = one.envelope.actor
+    title = titles.get(actor.rpartition("/")[2])
+    return f"{title} ({actor})" if title else actor
 
 
 def _told(one: Recorded) -> str:
