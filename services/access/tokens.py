@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -89,6 +89,14 @@ class LinkUsed(NotLetIn):
     def __init__(self, id: str) -> None:
         """Say so."""
         super().__init__("this link was used already", id)
+
+
+def beyond(maker: Holder, scopes: Collection[str]) -> str:
+    """Return why a holder may not make a token of these scopes, none being all; empty where they may."""
+    if not maker.scopes or (scopes and maker.scopes.issuperset(scopes)):
+        return ""
+    own = ", ".join(sorted(maker.scopes))
+    return f"the token is narrowed to {own}: it makes only tokens narrowed to some of that"
 
 
 def mint() -> Token:

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Middleware
 
 from schemas.access import Scope
 from services.access.tokens import Holder
-from services.gateway.api import agents, deciding, health, letting_in, reading, requesting
+from services.gateway.api import agents, deciding, health, letting_in, reading, requesting, swarm
 from services.gateway.api import letters as letters_api
 from services.gateway.api import log as log_api
 from services.gateway.api import work as work_api
@@ -66,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *reading.ROUTES,
     *deciding.ROUTES,
+    *swarm.ROUTES,
     *requesting.ROUTES,
     *letters_api.ROUTES,
     *agents.ROUTES,

@@ -33,6 +33,10 @@ MOST_KNOWN = 1000
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="aps"'}
 
 
+class NotOurForm(NotLetIn):
+    """A session is good, and what came with it is not from its forms."""
+
+
 class Guard:
     """Stands before every route of one gateway."""
 
@@ -60,6 +64,8 @@ class Guard:
             if route.roles is ANYBODY:
                 return None
             await self._desk.denials.tell(request, refused.id, str(refused))
+            if isinstance(refused, NotOurForm):
+                raise Problem(HTTPStatus.FORBIDDEN, STALE) from refused
             raise Problem(HTTPStatus.UNAUTHORIZED, f"{refused}: {HOW}", headers=CHALLENGE) from refused
         if route.roles is ANYBODY:
             return holder
@@ -112,7 +118,7 @@ class Guard:
         if request.method not in SAFE:
             given = request.headers.get(FORM_HEADER) or await _form_key(request)
             if not hmac.compare_digest(given.encode(), self._desk.signer.form_key(session).encode()):
-                raise NotLetIn("the request did not come from a page of ours", session.token)
+                raise NotOurForm("the request did not come from a page of ours", session.token)
         holder = await self._seen(cookie, session)
         if (request.method, request.path) == LEAVING:
             self._known.pop(cookie, None)  # what is left is not let in while the log is away either
@@ -144,6 +150,9 @@ class Guard:
 
 
 AWAY = "NATS is away, and with it what tells who may do what"
+STALE = (
+    "the form is stale, or was not sent from a page of this session: load the page again, and send it then"
+)
 HOW = "aps token create --role viewer makes one; send it as Authorization: Bearer, or enter it at /enter"
 
 

@@ -20,7 +20,7 @@ from schemas.access import Scope
 from schemas.base import Frozen
 from services.access.tokens import ANY_SCOPE
 from services.gateway.http.problems import Problem
-from services.gateway.http.route import LOOKING, Call, Route
+from services.gateway.http.route import LAST_EVENT_ID, LOOKING, Call, Route
 from services.gateway.live.closing import over
 from services.gateway.live.feed import Told
 from services.gateway.live.message import message
@@ -97,7 +97,7 @@ def joined(told: Iterable[Told]) -> Iterator[bytes]:
 
 
 def _last_seen(request: web.Request) -> int | None:
-    given = request.headers.get("Last-Event-ID", "").strip()
+    given = request.headers.get(LAST_EVENT_ID.name, "").strip()
     if not given:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) <= LONGEST_SEQ):
@@ -139,6 +139,7 @@ ROUTES = (
         Scope.LOG,
         "Follow the log",
         query=From,
+        headers=(LAST_EVENT_ID,),
         answers={HTTPStatus.OK: str},
         problems=(HTTPStatus.NOT_FOUND,),
         media_type=MEDIA_TYPE,
