@@ -99,3 +99,30 @@ async def test_tokens_made_without_a_key_are_each_their_own(place: Place) -> Non
     wanted = {"title": "CI", "role": "viewer"}
     said = [await place.ask("POST", "/api/tokens", Role.ADMIN, wanted) for _ in range(2)]
     assert len({one.json["id"] for one in said}) == 2
+
+
+async def test_who_loses_a_race_is_told_who_did_what_and_where_to_look(place: Place) -> None:
+    path = "improvements/imp-1/priority"
+    async with asyncio.timeout(60):
+        lost: list[Said] = []
+        while not lost:
+            both = [place.ask("POST", f"/api/{path}", Role.OPERATOR, {"rank": n}) for n in (1, 2, 3, 4)]
+            lost = [one for one in await asyncio.gather(*both) if one.status != 202]
+    for one in lost:
+        assert one.status == 409
+        assert "imp-1: somebody was faster: reprioritised by operator" in one.json["detail"]
+        assert one.json["see"] == "/api/improvements/imp-1"
+
+
+async def test_who_decides_on_a_page_that_is_old_is_led_back_to_the_improvement(place: Place) -> None:
+    token = place.tokens[Role.OPERATOR].text
+    entered = await place.session.post(f"{place.url}/enter", data={"token": token}, allow_redirects=False)
+    cookie = {"Cookie": f"aps_session={entered.cookies['aps_session'].value}"}
+    shown = (await place.ask("GET", "/ai/improvements/imp-1", headers=cookie)).text
+    form_key = shown.partition('name="form_key" value="')[2].partition('"')[0]
+    form = {"form_key": form_key, "version": "99", "reason": ""}
+    url = f"{place.url}/ai/improvements/imp-1/retry"
+    async with place.session.post(url, data=form, headers=cookie) as answer:
+        said = await answer.text()
+    assert answer.status == 409, said
+    assert '<a href="/ai/improvements/imp-1">' in said

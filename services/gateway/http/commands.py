@@ -17,10 +17,11 @@ from pydantic import Field
 
 from events.envelope import Cause, Envelope
 from events.fact import AggregateType, Fact, Rejected
-from events.store import Position
+from events.store import Conflict, Position
 from schemas.base import Frozen
 from services.gateway.http.problems import Problem
 from services.gateway.http.route import IDEMPOTENCY_KEY, IF_MATCH, LONGEST_KEY, Call, Reply
+from services.gateway.http.who import who
 from services.runtime.log import Change, Loaded
 
 StateT = TypeVar("StateT")
@@ -72,20 +73,41 @@ async def record(
 
     `refusal` says why the rules refuse it.
 
-    Raises `Problem`, or `Conflict` where somebody else was faster.
+    Raises `Problem`, which tells what happened where somebody else was faster.
     """
     found = await loaded(call, kind, id, first=first)
     cause = cause_of(call)
     if before := await done_before(call, kind, id, cause):
         return _accepted(kind, id, before.sequence, see, repeated=True)
-    require_match(call, found.position.version)
-    wanted = fact if isinstance(fact, Fact) else fact(found)
+    require_match(call, found.position.version, see)
+    try:
+        wanted = fact if isinstance(fact, Fact) else fact(found)
+    except Problem as problem:
+        problem.see = problem.see or see
+        raise
     try:
         (position,) = await call.desk.book.record_on([(Change(kind, id, (wanted,)), found)], cause)
     except Rejected as refused:
         told = refusal(found.state, wanted, refused) if refusal else str(refused)
-        raise Problem(HTTPStatus.CONFLICT, f"{id} {told}" if refusal else told) from refused
+        raise Problem(HTTPStatus.CONFLICT, f"{id} {told}" if refusal else told, see=see) from refused
+    except Conflict as faster:
+        if before := await done_before(call, kind, id, cause):
+            return _accepted(kind, id, before.sequence, see, repeated=True)
+        raise await _overtaken(call, kind, id, found, see) from faster
     return _accepted(kind, id, position.version, see)
+
+
+async def _overtaken(
+    call: Call, kind: AggregateType[StateT], id: str, found: Loaded[StateT], see: str
+) -> Problem:
+    """Return the refusal of what was decided on a state that somebody has changed since."""
+    book = call.desk.book
+    events, _ = await book.store.read(kind.name, id)
+    since = [one.envelope for one in events[found.position.version :]]
+    done = [f"{told_as(one)} by {await who(book, one.actor)}" for one in since]
+    what = f"{', then '.join(done)} a moment ago" if done else "it is another by now"
+    told = f"{id}: somebody was faster: {what}; look at {see} and decide again"
+    return Problem(HTTPStatus.CONFLICT, told, see=see)
 
 
 def cause_of(call: Call) -> Cause:
@@ -107,7 +129,7 @@ def key_of(call: Call) -> str:
     return key
 
 
-def require_match(call: Call, version: int) -> None:
+def require_match(call: Call, version: int, see: str) -> None:
     """Refuse what was decided on another version than stands. Raises `Problem`."""
     given = call.request.headers.get(IF_MATCH.name, "").strip()
     if given not in ("", "*", f'"{version}"'):
@@ -115,6 +137,7 @@ def require_match(call: Call, version: int) -> None:
             HTTPStatus.PRECONDITION_FAILED,
             f"it stands at version {version} now, and was looked at as {given[:40]!a}: look again",
             headers={"ETag": f'"{version}"'},
+            see=see,
         )
 
 

@@ -11,7 +11,10 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemDetails(Frozen):
-    """Why a request was not answered, as RFC 9457 has it. `errors` names what is wrong with single fields."""
+    """Why a request was not answered, as RFC 9457 has it.
+
+    `errors` names what is wrong with single fields, `see` the address that shows how things stand.
+    """
 
     type: str = "about:blank"
     title: str
@@ -19,6 +22,7 @@ class ProblemDetails(Frozen):
     detail: str
     instance: str
     errors: tuple[str, ...] = ()
+    see: str = ""
 
 
 class Problem(Exception):  # noqa: N818 -- the standard's own word
@@ -31,13 +35,15 @@ class Problem(Exception):  # noqa: N818 -- the standard's own word
         *,
         errors: tuple[str, ...] = (),
         headers: dict[str, str] | None = None,
+        see: str = "",
     ) -> None:
-        """`detail` says in a person's words what is wrong, and what to do."""
+        """`detail` says in a person's words what is wrong, and what to do; `see` where to look."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.see = see
 
     def details(self, instance: str) -> ProblemDetails:
         """Return the problem as it is sent."""
@@ -47,6 +53,7 @@ class Problem(Exception):  # noqa: N818 -- the standard's own word
             detail=self.detail,
             instance=instance,
             errors=self.errors,
+            see=self.see,
         )
 
 
