@@ -1,5 +1,6 @@
 """A terminal with a program on it: what the program writes, what it is typed, its size."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -25,6 +26,8 @@ class Terminal:
         self._here, self._there = here, there
         self.program = program
         self.written = ""
+        # a read may end within a character
+        self._text = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def until(self, holds: Callable[[str], bool]) -> str:
         """Read until what was written holds; return all of it."""
@@ -57,7 +60,7 @@ class Terminal:
     def _read(self, seconds: float) -> bool:
         ready, _, _ = select.select([self._here], [], [], seconds)
         if ready:
-            self.written += os.read(self._here, 65536).decode("utf-8", "surrogateescape")
+            self.written += self._text.decode(os.read(self._here, 65536))
         return bool(ready)
 
 
