@@ -15,7 +15,7 @@ from tests.gateway_place import CAUSE, Place, Said, ground_at, open_place
 from tests.log_server import LogServer
 from tests.projection_facts import CYCLE, claimed, discovered, tell
 
-SCOPES = {(route.method, route.path): Scope(route.scope) for route in ROUTES}
+SCOPES = {(route.method, route.path): Scope(route.scope) for route in ROUTES if route.scope}
 ADDRESSES = {"/ai/improvements/{id}": "/ai/improvements/imp-1", "/ai/runs/{id}": "/ai/runs/r1"}
 SHOWN = {
     ("/", "waiting"): "Nothing waits.",
