@@ -202,6 +202,14 @@ async def test_a_body_that_does_not_fit_is_refused_by_name(
     assert await place.book.store.head() == before
 
 
+async def test_a_number_that_is_too_long_to_be_read_is_told_in_our_words(place: Place) -> None:
+    status, problem = await send(place, b'{"reason": ' + b"9" * 5000 + b"}", JSON)
+    assert (status, problem["detail"]) == (
+        400,
+        "a number in the body has more than 4300 digits: no field takes such",
+    )
+
+
 def raw(place: Place, length: int) -> bytes:
     lines = [
         "POST /api/pause HTTP/1.1",

@@ -11,6 +11,7 @@ Rules
 
 import hashlib
 import json
+import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -149,12 +150,21 @@ async def _body(route: Route, request: web.Request) -> Any:
         return _read(route.body, given)
     if request.content_type != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}, not {request.content_type[:60]}")
-    raw = await whole(request)
+    return _read(route.body, _json(await whole(request)))
+
+
+def _json(raw: bytes) -> Any:
     try:
-        given = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as problem:
+        return json.loads(raw or b"{}")
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {problem}") from problem
-    return _read(route.body, given)
+    except RecursionError as problem:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the body is nested deeper than is read") from problem
+    except ValueError as problem:  # the one thing left that JSON allows and Python does not read
+        told = (
+            f"a number in the body has more than {sys.get_int_max_str_digits()} digits: no field takes such"
+        )
+        raise Problem(HTTPStatus.BAD_REQUEST, told) from problem
 
 
 def _read(model: type[BaseModel], given: Any) -> Any:
