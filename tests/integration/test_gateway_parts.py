@@ -93,8 +93,3 @@ async def test_a_page_shows_each_part_to_those_scopes_alone_that_the_api_gives_i
             parts = [part for part in PARTS if part.page == page]
             wrong += [wrong_with(said, part, Scope(ANSWERING[part.api].scope), given) for part in parts]
     assert [one for one in wrong if one] == []
-
-
-async def test_a_token_that_may_not_hear_of_moves_is_shown_a_page_that_asks_for_none(place: Place) -> None:
-    assert "data-live" not in (await looked(place, "/", Scope.SYSTEM)).text
-    assert "data-live" in (await looked(place, "/", Scope.SYSTEM, Scope.IMPROVEMENTS)).text
