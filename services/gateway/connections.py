@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from services.gateway.http.access_log import AccessLine
 from services.gateway.http.guests import Guests
@@ -61,6 +62,17 @@ class Connection(web.RequestHandler):
         if data:
             self._came = data[:LONGEST_LINE]
         super().data_received(data)
+
+    def log_exception(self, *given: Any, **more: Any) -> None:
+        """Tell of what went wrong outside every answer; of a broken body quietly, as anybody may send one.
+
+        What is left of a body that no route has read is read away when the answer is sent, and may be broken.
+        """
+        problem = more.get("exc_info")
+        if isinstance(problem, web.RequestPayloadError | HttpProcessingError):
+            log.info("a body was broken that nobody read", address=self._host, problem=str(problem)[:200])
+            return
+        super().log_exception(*given, **more)
 
     def handle_error(
         self,

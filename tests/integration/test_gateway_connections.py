@@ -89,3 +89,21 @@ def test_a_number_that_lets_nobody_in_is_no_setting(
 ) -> None:
     with pytest.raises(WrongSettings, match="APS_CONNECTIONS_PER_ADDRESS"):
         ground_at(server, "postgresql://here/there", tmp_path, free_port, APS_CONNECTIONS_PER_ADDRESS=given)
+
+
+async def test_a_body_that_is_not_packed_as_it_says_is_no_failure_of_ours(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with structlog.testing.capture_logs() as lines:
+        for path in ("/api/webhooks/github", "/api/pause", "/nowhere"):
+            async with (
+                aiohttp.ClientSession() as stranger,
+                stranger.post(f"{place.url}{path}", data=b"nogzip", headers=headers) as answer,
+            ):
+                assert 400 <= answer.status < 500
+        async with asyncio.timeout(PATIENCE):
+            while not any(line["event"] == "a body was broken that nobody read" for line in lines):
+                await asyncio.wait([asyncio.create_task(place.ask("GET", "/livez"))])
+    assert [line for line in lines if line["log_level"] == "error"] == []
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
