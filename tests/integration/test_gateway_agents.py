@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ import pytest
 from events.catalogue import read_fact
 from events.improvement import IMPROVEMENT
 from events.improvement_facts import ChangeDelivered
-from events.lease import WorkClaimed
 from events.run import RUN
-from events.target import TARGET, Registered
 from schemas.access import Role
 from schemas.improvement import Status
 from services.access.tokens import grant
@@ -26,87 +23,26 @@ from services.developer.agent import Developer
 from services.gherkin.steps import GuardedByTests, ShownByTests
 from services.runtime.claims import Later
 from services.runtime.role import workbench
-from services.runtime.secret import settle_secret
-from services.vault.jetstream import JetStreamKeyStore
 from services.workspace.checkout import Workspace
-from tests import projection_facts as f
-from tests.gateway_place import CAUSE, Place, ground_at, open_place
-from tests.git_targets import git, make
+from tests.gateway_place import CAUSE, Place
 from tests.log_server import LogServer
-
-ID, TARGET_ID = "imp-1", "shop-1"
-SOURCE = b"def parse(x):\n    return x[0]\n"
-PATCH = """--- a/shop.py
-+++ b/shop.py
-@@ -1,2 +1,2 @@
- def parse(x):
--    return x[0]
-+    return x[0] if x else 0
-"""
-PROOFS = [{"behaviour": "an  empty list gives 0", "tests": ["tests/test_shop.py::test_empty"]}]
-FEATURE = """Feature: Parse nothing
-  Scenario: shown
-    Then the behaviour "an empty list gives 0" is shown by tests that fail without it
-"""
-GUARDED = """Feature: Parse something
-  Scenario: shown
-    Then the behaviour "a list gives its first" is guarded by new tests
-"""
-SECRET = "sk-ant-api03-Zq8vT1bW5xY2kL9mN4pR7sD3fG6hJ0aC"
-HAND = {"title": "a hand", "role": "developer", "capabilities": ["python"], "capacity": 1}
+from tests.outside_agents import (
+    HAND,
+    ID,
+    PATCH,
+    PROOFS,
+    SECRET,
+    TARGET_ID,
+    asked_and_designed,
+    claimed,
+    do,
+)
 
 
 @pytest.fixture
 async def place(server: LogServer, database: str, tmp_path: Path, free_port: int) -> AsyncIterator[Place]:
-    """A gateway, and an improvement that was asked for and designed."""
-    folder = make(tmp_path / "shop", {"shop.py": SOURCE})
-    head = git(folder, "rev-parse", "HEAD")
-    ground = ground_at(server, database, tmp_path / "home", free_port, SECRET_KEY_BASE="s" * 40)
-    async with open_place(ground) as opened:
-        async with opened.ground.log("admin") as (connection, book):
-            await settle_secret(JetStreamKeyStore(connection), ground.settings)
-            first = Registered(path=str(folder), title="shop", origin=str(folder))
-            asked = f.scan_requested().model_copy(update={"base": head, "request": "parse nothing"})
-            await book.record(TARGET, TARGET_ID, first, asked, cause=CAUSE)
-            for id, text in ((ID, FEATURE), ("imp-2", GUARDED)):
-                await _designed(book, id, head, asked.scan, text)
-        await opened.seen()
+    async with asked_and_designed(server, database, tmp_path, free_port) as opened:
         yield opened
-
-
-async def _designed(book: Any, id: str, head: str, scan: str, text: str) -> None:
-    known = {"target": TARGET_ID, "scan": scan, "base": head, "source": "request", "why": "parse nothing"}
-    feature = await book.keep(text, f"{id}.feature", "text/x-gherkin")
-    plan = await book.keep("Return 0 early.", f"{id}.md", "text/markdown")
-    facts = (
-        f.discovered().model_copy(update=known),
-        _claim(book),
-        f.specified(2).model_copy(update={"feature": feature}),
-        _claim(book),
-        f.designed(4).model_copy(update={"decision": plan}),
-    )
-    for fact in facts:
-        await book.record(IMPROVEMENT, id, fact, cause=CAUSE)
-
-
-def _claim(book: Any) -> WorkClaimed:
-    return WorkClaimed(agent="pm-1", work="x", lease_until=book.clock() + timedelta(minutes=5))
-
-
-async def do(place: Place, path: str, body: dict[str, Any] | None = None, key: str = "", **who: Any) -> Any:
-    headers = {"Idempotency-Key": key} if key else {}
-    if "token" in who:
-        return await place.ask("POST", f"/api/{path}", None, body or {}, headers | bearer(who["token"]))
-    return await place.ask("POST", f"/api/{path}", who.get("role", Role.AGENT), body or {}, headers)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-async def claimed(place: Place, id: str = ID, **body: Any) -> Any:
-    await do(place, "agents", HAND)
-    return await do(place, f"work/{id}/claim", body)
 
 
 async def finish(place: Place, token: int, patch: str = PATCH, **more: Any) -> Any:
@@ -135,40 +71,6 @@ async def test_an_agent_registers_sees_itself_and_is_seen(place: Place) -> None:
     for role in (Role.AGENT, Role.VIEWER):
         assert (await place.ask("GET", said.headers["Location"], role)).json["title"] == "a hand"
     assert (await place.ask("GET", "/api/agents/0123456789ab", Role.AGENT)).status == 404
-
-
-async def test_who_is_registered_is_listed_with_what_they_hold_and_since_when(place: Place) -> None:
-    assert (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"] == []
-    began = await place.seen()
-    token, agent = (await claimed(place)).json["claim"], place.tokens[Role.AGENT].id
-    (one,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
-    assert (one["id"], one["title"], one["capabilities"]) == (agent, "a hand", ["python"])
-    assert (one["present"], one["holding"], one["capacity"]) == (True, [ID], 1)
-    assert (await do(place, f"work/{ID}/renew", {"claim": token})).status == 200
-    (renewed,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
-    assert renewed["last_heard"] > one["last_heard"]
-    held = await place.seen()
-    assert (await do(place, "agents/leave")).status == 202
-    (left,) = (await place.ask("GET", "/api/agents", Role.VIEWER)).json["items"]
-    assert (left["present"], left["holding"]) == (False, [])
-    then = (await place.ask("GET", f"/api/agents?at={held}", Role.VIEWER)).json
-    assert (then["items"], then["position"]) == ([renewed], held)
-    assert (await place.ask("GET", f"/api/agents?at={began}", Role.VIEWER)).json["items"] == []
-    assert (await place.ask("GET", "/api/agents", Role.AGENT)).status == 403
-
-
-async def test_the_page_of_tasks_shows_agents_or_says_how_one_comes(place: Place) -> None:
-    began = await place.seen()
-    assert "No agent from outside is registered" in (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
-    hostile = {"title": "<b>hand</b>", "capabilities": ["\u202ego"]}
-    assert (await do(place, "agents", HAND | hostile)).status == 201
-    assert (await do(place, f"work/{ID}/claim")).status == 201
-    shown = (await place.ask("GET", "/ai/tasks", Role.VIEWER)).text
-    assert "&lt;b&gt;hand" in shown
-    assert "\u202e" not in shown
-    assert f'<a href="/ai/improvements/{ID}">' in shown
-    before = (await place.ask("GET", f"/ai/tasks?at={began}", Role.VIEWER)).text
-    assert "No agent from outside is registered" in before
 
 
 @pytest.mark.parametrize(
