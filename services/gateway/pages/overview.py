@@ -18,6 +18,7 @@ from projections.views.task_board import TaskRow, TaskState
 from schemas.access import Scope
 from schemas.improvement import Status
 from services.gateway.api import deciding, letters, requesting
+from services.gateway.api.swarm import PATH as SWARM_STATE
 from services.gateway.http.commands import Why, because, record
 from services.gateway.http.lists import At
 from services.gateway.http.route import DECIDING, LOOKING, Call, Route
@@ -29,7 +30,6 @@ from services.gateway.pages.rendering import page
 
 LATEST = 10
 WAITING = 50
-SYSTEM = "/api/health"
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ def _ages(rows: Sequence[TaskRow], present: datetime) -> list[int]:
 
 async def pause(call: Call) -> web.StreamResponse:
     """Halt all new work."""
-    await record(call, SWARM, ALL, Paused(reason=because(call, "paused")), SYSTEM, first=True)
+    await record(call, SWARM, ALL, Paused(reason=because(call, "paused")), SWARM_STATE, first=True)
     return back_to("/")
 
 
 async def resume(call: Call) -> web.StreamResponse:
     """Let new work begin again."""
-    await record(call, SWARM, ALL, Resumed(), SYSTEM, first=True)
+    await record(call, SWARM, ALL, Resumed(), SWARM_STATE, first=True)
     return back_to("/")
 
 
