@@ -11,7 +11,7 @@ from services.gateway.health import Asker
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import Metering
-from services.gateway.reached_log import ReachedLog
+from services.gateway.reach.log import ReachedLog
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import Intake

@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 
 from events.store import Unavailable
-from services.gateway.reach import Reach
+from services.gateway.reach.reach import Reach
 from services.runtime.ending import end
 from services.runtime.log import Clock
 from services.runtime.replaying import Taken, taken_by

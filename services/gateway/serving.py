@@ -16,9 +16,9 @@ from services.gateway.listening import listen, runner_of
 from services.gateway.live.feed import Feed
 from services.gateway.live.position import ViewsPosition
 from services.gateway.metering.office import metering
-from services.gateway.reach import to_nats, to_postgresql
-from services.gateway.reached_log import ReachedLog
-from services.gateway.reached_pool import ReachedPool
+from services.gateway.reach.log import ReachedLog
+from services.gateway.reach.pool import ReachedPool
+from services.gateway.reach.reach import to_nats, to_postgresql
 from services.gateway.redelivering import Redelivery
 from services.gateway.watching import HealthWatch
 from services.gateway.webhooks.intake import intake

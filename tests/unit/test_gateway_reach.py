@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.reach import Reach
+from services.gateway.reach.reach import Reach
 from services.runtime.ending import end
 
 PATIENCE = 30.0

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from projections.connection import Connection, Pool
-from services.gateway.reach import Reach
+from services.gateway.reach.reach import Reach
 
 RELEASE_SECONDS = 10.0
 AWAY_SECONDS = (

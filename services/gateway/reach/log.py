@@ -11,7 +11,7 @@ from events.envelope import Cause
 from events.store import Artefacts, Batch, EventStore, Position, Recorded
 from schemas.artefacts import ArtefactRef
 from schemas.sealed import Sealed
-from services.gateway.reach import Reach
+from services.gateway.reach.reach import Reach
 from services.runtime.log import Clock, Log
 from services.vault.keyring import Keyring
 

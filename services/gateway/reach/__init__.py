@@ -1,0 +1,1 @@
+"""The ways from the gateway to NATS and PostgreSQL: nobody waits for one that is away."""
