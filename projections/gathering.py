@@ -7,6 +7,7 @@ from typing import cast
 
 from events.store import Recorded
 
+AGAIN_SECONDS = 1.0
 Arrived = asyncio.Queue[Recorded | None]
 
 
@@ -27,8 +28,9 @@ async def gather(
             yield batch
         await reader
     finally:
-        reader.cancel()
-        await asyncio.wait({reader})
+        while not reader.done():  # a cancellation that meets an answer is lost in `wait_for` of Python 3.11
+            reader.cancel()
+            await asyncio.wait({reader}, timeout=AGAIN_SECONDS)
 
 
 async def _pour(events: AsyncIterator[Recorded], arrived: Arrived) -> None:
