@@ -138,7 +138,8 @@ def facts_after(home: Path, seq: int) -> list[Fact]:
 
 def last_of(home: Path) -> int:
     """The number of the log's last event."""
-    return run(events_of(home))[-1].seq
+    events = run(events_of(home))
+    return events[-1].seq if events else 0
 
 
 def reports(home: Path, refs: list[ArtefactRef]) -> list[SuiteReport]:
