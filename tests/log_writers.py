@@ -86,7 +86,8 @@ class Writer:
         facts = tuple(Reprioritised(rank=mark, reason=f"writer {self._number}") for mark in marks)
         cause = Cause(actor=f"{ACTOR}{self._number}", source="/writers", correlation=str(uuid4()))
         began = asyncio.get_running_loop().time()
-        self.begun.set()
+        if name not in SHARED:
+            self.begun.set()
         try:
             (end,) = await self.store.append_many([Batch("improvement", name, position, facts)], cause)
         except Conflict:
@@ -132,7 +133,7 @@ class Writers:
                 await asyncio.sleep(0.1)
 
     async def next_append(self) -> None:
-        """Wait until a writer has just begun to append."""
+        """Wait until a writer has just begun to append to what is its own."""
         for writer in self.all:
             writer.begun.clear()
         begun = [asyncio.create_task(writer.begun.wait()) for writer in self.all]

@@ -65,16 +65,19 @@ class Swarm:
                     self._running[name] = self._started(name)
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def kill_at_random(self, seconds: float, chance: Random, moment: Moment) -> None:
+    async def kill_at_random(
+        self, seconds: float, chance: Random, moment: Moment, hit: Callable[[], bool]
+    ) -> None:
         """Kill services and servers in rounds of random order, for some time and each at least once.
 
-        Each kill comes at the next `moment`.
+        Each kill comes at the next `moment`; they go on until one `hit` what was under way.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         left: list[str] = []
-        while clock() < until or len(self.kills) < len(SERVICES) + len(SERVERS):
-            left = left or chance.sample([*SERVICES, *SERVERS], len(SERVICES) + len(SERVERS))
+        every = [*SERVICES, *SERVERS]
+        while clock() < until or len(self.kills) < len(every) or not hit():
+            left = left or chance.sample(every, len(every))
             await asyncio.sleep(chance.uniform(*BETWEEN_KILLS))
             await moment()
             self._kill(left.pop())
@@ -128,10 +131,10 @@ async def swarm_on(home: Path, **settings: str) -> AsyncIterator[Swarm]:
 
 @asynccontextmanager
 async def killing(
-    swarm: Swarm, seconds: float, chance: Random, moment: Moment
+    swarm: Swarm, seconds: float, chance: Random, moment: Moment, hit: Callable[[], bool]
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Kill at random beside the block, which is left when both are done."""
-    task = asyncio.create_task(swarm.kill_at_random(seconds, chance, moment))
+    task = asyncio.create_task(swarm.kill_at_random(seconds, chance, moment, hit))
     try:
         yield task
         await task
