@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from projections.connection import Pool
 
 PATIENCE = 60.0
+SESSIONS = """
+select a.application_name, a.state, a.wait_event, a.query, now() - a.state_change, l.granted
+from pg_stat_activity a left join pg_locks l on l.pid = a.pid and l.locktype = 'advisory'
+where a.application_name like 'projector%'
+"""
 ROUND = 60  # improvements that are told of at once
 numbers = count()
 Project = Callable[[], Projecting]
@@ -145,6 +150,8 @@ async def test_a_leader_that_hangs_loses_the_lead(pool: Pool, project: Project, 
     os.kill(both[leading].pid, signal.SIGSTOP)
     try:
         await views.wait_until(await tell_much(writer, 1), PATIENCE)
+    except TimeoutError:
+        pytest.fail(f"the other copy did not take the lead: {await pool.fetch(SESSIONS)}")
     finally:
         os.kill(both[leading].pid, signal.SIGCONT)
     await views.wait_until(await tell_much(writer, 2), PATIENCE)
