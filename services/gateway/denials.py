@@ -8,7 +8,6 @@ Rules
 4. Nothing is lost at an ordinary end: what was counted is recorded then. While the log is away it is kept.
 """
 
-import asyncio
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -18,12 +17,12 @@ from aiohttp import web
 from events.access import ACCESS, NOBODY, Denied
 from events.envelope import Cause
 from events.store import Unavailable
+from services.gateway.counted import SECONDS, Counted
 from services.gateway.http.guests import place_of
 from services.runtime.ground import actor
 from services.runtime.log import Log
 from services.runtime.tracing import current
 
-SECONDS = 10.0
 MOST_KINDS = 16
 LONGEST = 200
 SEVERAL = "several"
@@ -42,15 +41,13 @@ class Kind:
     why: str = ""
 
 
-class Denials:
+class Denials(Counted[Kind, Denied]):
     """Counts for one gateway; `run` is to be run beside it."""
 
     def __init__(self, book: Log, seconds: float = SECONDS) -> None:
         """Know of none yet."""
+        super().__init__(seconds)
         self._book = book
-        self._seconds = seconds
-        self._recent: set[Kind] = set()
-        self._pending: dict[Kind, Denied] = {}
 
     async def tell(self, request: web.Request, id: str, why: str) -> None:
         """Count the denial of a request, told with the token `id`, empty for none."""
@@ -64,24 +61,7 @@ class Denials:
         exact = Kind(id or NOBODY, place_of(denied.address) or "?", route, denied.why)
         kind, fact = self._counted_as(exact, denied)
         self._count(kind, fact)
-        if kind not in self._recent:
-            self._recent.add(kind)
-            await self._record(kind)
-
-    async def run(self) -> None:
-        """Record what was counted, time and again, until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(self._seconds)
-                await self.flush()
-        finally:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Record all that was counted; what follows on it is held back again."""
-        self._recent = set(self._pending)
-        for kind in tuple(self._pending):
-            await self._record(kind)
+        await self._record_first(kind)
 
     def _counted_as(self, exact: Kind, fact: Denied) -> tuple[Kind, Denied]:
         known = self._recent | self._pending.keys()

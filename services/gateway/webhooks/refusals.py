@@ -6,7 +6,6 @@ Rules
 3. Nothing is lost at an ordinary end: what was counted is recorded then. While the log is away it is kept.
 """
 
-import asyncio
 from datetime import datetime
 from uuid import uuid4
 
@@ -16,10 +15,10 @@ from events.delivery import DELIVERY, Refused
 from events.envelope import Cause
 from events.store import Unavailable
 from schemas.delivery import Source
+from services.gateway.counted import SECONDS, Counted
 from services.runtime.ground import actor
 from services.runtime.log import Log
 
-SECONDS = 10.0
 LONGEST = 100
 
 log = structlog.get_logger()
@@ -36,15 +35,13 @@ def shown(text: str) -> str:
     return "".join(one if "!" <= one <= "~" else "?" for one in text[:LONGEST])
 
 
-class Refusals:
+class Refusals(Counted[Kind, Refused]):
     """Counts for one gateway; `run` is to be run beside it."""
 
     def __init__(self, book: Log, seconds: float = SECONDS) -> None:
         """Count nothing yet."""
+        super().__init__(seconds)
         self._book = book
-        self._seconds = seconds
-        self._recent: set[Kind] = set()
-        self._pending: dict[Kind, Refused] = {}
 
     async def tell(self, source: Source, why: str, address: str, event: str, key: str) -> None:
         """Count one; the first of its kind is on the log when this returns, if the log can be reached."""
@@ -58,24 +55,7 @@ class Refusals:
             key=shown(key),
             times=times,
         )
-        if kind not in self._recent:
-            self._recent.add(kind)
-            await self._record(kind)
-
-    async def run(self) -> None:
-        """Record what was counted, time and again, until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(self._seconds)
-                await self.flush()
-        finally:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Record all that was counted; what follows on it is held back again."""
-        self._recent = set(self._pending)
-        for kind in tuple(self._pending):
-            await self._record(kind)
+        await self._record_first(kind)
 
     async def _record(self, kind: Kind) -> None:
         fact = self._pending.pop(kind)
