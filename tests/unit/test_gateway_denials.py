@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from events.access import ACCESS, NOBODY, Denied
-from events.envelope import Cause
-from events.memory import InMemoryArtefacts, InMemoryEventStore
-from events.store import Batch, Position, Unavailable
+from events.memory import InMemoryEventStore
 from services.gateway.denials import MOST_KINDS, Denials
 from services.runtime.ending import end
 from services.runtime.log import Log
 from tests.asking_example import Time
+from tests.away_store import AwayStore, log_of
 
 TOKEN = "5f3a1c2b4d6e"
 HERE = "192.0.2.7"
-
-
-class AwayStore(InMemoryEventStore):
-    """A log that can be away."""
-
-    away = False
-
-    async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
-        if self.away:
-            raise Unavailable("away")
-        return await super().append_many(batches, cause)
-
-
-def log_of(store: InMemoryEventStore) -> Log:
-    return Log(store, InMemoryArtefacts(), Time())
 
 
 async def tell(

@@ -1,31 +1,12 @@
 """What web hooks refuse: the first of its kind is recorded at once, a flood as its number, all of it."""
 
-from collections.abc import Sequence
-
 from events.delivery import DELIVERY, Refused
-from events.envelope import Cause
-from events.memory import InMemoryArtefacts, InMemoryEventStore
-from events.store import Batch, Position, Unavailable
+from events.memory import InMemoryEventStore
 from schemas.delivery import Source
 from services.gateway.webhooks.refusals import Refusals
-from services.runtime.log import Log
 from tests.asking_example import Time
+from tests.away_store import AwayStore, log_of
 from tests.webhook_deliveries import deliveries
-
-
-class AwayStore(InMemoryEventStore):
-    """A log that can be away."""
-
-    away = False
-
-    async def append_many(self, batches: Sequence[Batch], cause: Cause) -> tuple[Position, ...]:
-        if self.away:
-            raise Unavailable("away")
-        return await super().append_many(batches, cause)
-
-
-def log_of(store: InMemoryEventStore) -> Log:
-    return Log(store, InMemoryArtefacts(), Time())
 
 
 async def tell(refusals: Refusals, why: str = "it is not signed", times: int = 1, key: str = "one") -> None:
